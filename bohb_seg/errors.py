@@ -1,0 +1,56 @@
+"""What can go wrong, named after what the catcher should do.
+
+Attributes hold the facts, the message names the next step. A broken promise of our own code is an
+``assert`` or a plain exception instead: it should be loud.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class BohbSegError(Exception):
+    """Ends a command with one sentence and exit status 2; never a traceback."""
+
+
+class SettingsError(BohbSegError):
+    """A flag, a line of a settings file or an environment variable must be changed."""
+
+
+class DataError(BohbSegError):
+    """The data set must be mended before anything can be trained on it."""
+
+
+class SpaceError(BohbSegError):
+    """The search space file cannot be read or holds what cannot be expressed."""
+
+
+class UnknownPluginError(BohbSegError):
+    """There is no model, data set, space, optimizer or worker of this name.
+
+    Args:
+        kind: What was looked for, e.g. ``"model"``.
+        name: The name that was given.
+        known: The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        super().__init__(f"unknown {kind} {name!r}; there are: {', '.join(self.known)}")
+
+
+class JournalError(BohbSegError):
+    """The journal cannot be replayed.
+
+    Args:
+        path: The journal file.
+        line: The damaged line, counted from 1.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        self.path, self.line, self.reason = path, line, reason
+        super().__init__(f"{path}, line {line}: {reason}; restore the file from a copy")
+
+
+class ServiceError(BohbSegError):
+    """The nameserver or the dispatcher cannot be opened, or refuses to serve us."""

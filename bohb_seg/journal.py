@@ -1,0 +1,132 @@
+"""The run as JSON lines; reading is replaying.
+
+One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
+appended and fsynced before anything acts on them. A crash can tear only the last line, which is
+dropped with a warning; anything else damaged names file and line. NaN and infinity never occur.
+"""
+
+import dataclasses
+import io
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from bohb_seg.errors import JournalError
+from bohb_seg.trials import News, Order
+
+FILE_NAME = "events.jsonl"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The first entry of every journal.
+
+    Args:
+        settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values.
+        space: The search space in ConfigSpace's own JSON form.
+        data: What ``bohb-data check`` found: fingerprint, split hash, classes, number of patches.
+        default: The default configuration.
+    """
+
+    settings: Mapping[str, Any]
+    space: Mapping[str, Any]
+    data: Mapping[str, Any]
+    default: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunResumed:
+    """A new master took over: the workers it knew are gone until they are found again."""
+
+
+Event = RunStarted | RunResumed | News | Order
+
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Event)}
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(kind) for name, kind in _KINDS.items()
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: an event and its Unix time in seconds."""
+
+    time: float
+    event: Event
+
+
+class Journal:
+    """The journal of a running master, open for appending."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens ``path``; cuts off a torn last line first.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self.path = path
+        self._file = path.open("ab")
+        whole = _whole_length(path)
+        if self._file.tell() != whole:
+            self._file.truncate(whole)
+
+    def append(self, events: Iterable[Event]) -> list[Entry]:
+        """Writes events durably and returns them as entries; all or none after a crash."""
+        now = time.time()
+        entries = [Entry(now, event) for event in events]
+        if entries:
+            self._file.write(b"".join(_encode(entry) for entry in entries))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        return entries
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending, for every append is durable."""
+        self._file.close()
+
+
+def read(path: Path) -> list[Entry]:
+    """Reads a journal, also of a run that is still alive.
+
+    Raises:
+        JournalError: a line other than a torn last one is damaged.
+        OSError: the file cannot be read.
+    """
+    text = path.read_bytes()
+    lines = io.BytesIO(text).readlines()
+    if lines and not lines[-1].endswith(b"\n"):
+        _log.warning("%s: dropped the torn last line %d", path, len(lines))
+        lines.pop()
+    return [_decode(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _whole_length(path: Path) -> int:
+    text = path.read_bytes()
+    return text.rfind(b"\n") + 1
+
+
+def _encode(entry: Entry) -> bytes:
+    fields = {
+        field.name: getattr(entry.event, field.name) for field in dataclasses.fields(entry.event)
+    }
+    record = {"time": entry.time, "kind": type(entry.event).__name__, **fields}
+    return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _decode(path: Path, number: int, line: bytes) -> Entry:
+    try:
+        record = json.loads(line)
+        when, kind = float(record.pop("time")), record.pop("kind")
+        return Entry(when, _ADAPTERS[kind].validate_python(record))
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise JournalError(path, number, f"not an entry of a journal ({reason})") from None

@@ -1,0 +1,21 @@
+"""What this machine has, found without importing anything heavy."""
+
+import os
+import re
+from pathlib import Path
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def nvidia_gpus() -> int:
+    """NVIDIA GPUs whose device files are visible here."""
+    files = Path("/dev").glob("nvidia*")
+    return sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in files)
+
+
+def local_workers() -> int:
+    """How many workers fit on this machine: one per GPU, else one per two processors."""
+    return nvidia_gpus() or max(1, processors() // 2)

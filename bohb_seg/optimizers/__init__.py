@@ -1,0 +1,1 @@
+"""Proposers of configurations, one per file with a build()."""

@@ -1,0 +1,226 @@
+"""Every setting of every command: name, type, default and help in one place, checked once.
+
+A setting ``patch_size`` is the flag ``--patch-size``, the key ``patch_size`` of ``--config`` files
+and the environment variable ``BOHB_PATCH_SIZE``, in this order of strength. Below them lie the
+values that the chosen preset and data set bring along, and at the bottom the defaults written here.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bohb_seg.errors import SettingsError
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "default": {},
+    "seed": {"objective": "seed", "split": "patch", "space": "seed-hyperband"},
+}
+"""What ``--preset`` changes; ``seed`` is the set-up of the reports this project started from."""
+
+SYNTHETIC: Mapping[str, Any] = {
+    "patch_size": 64,
+    "space": "seed-hyperband",
+    "min_budget": 1,
+    "max_budget": 9,
+    "final_epochs": 20,
+}
+"""What the embedded data set changes, so that everything can be tried in minutes on two cores."""
+
+
+class DataSettings(BaseModel):
+    """Which images are read and how they are cut and split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = Field("synthetic", description="folder with images/ and masks/ twins, or synthetic")
+    preset: Literal["default", "seed"] = Field(
+        "default", description="seed: the published reports' set-up, for comparison with them"
+    )
+    classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
+    patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
+    downscale: int = Field(1, ge=1, description="shrink images and masks by this factor first")
+    split: Literal["group", "image", "patch"] = Field(
+        "group", description="what is never torn apart between train, validation and test"
+    )
+    cache_dir: Path = Field(
+        Path("~/.cache/bohb-seg").expanduser(), description="where decoded data is kept"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="how much is logged"
+    )
+
+
+class TrainingSettings(DataSettings):
+    """What every evaluation of a run has in common, whatever its configuration."""
+
+    model: str = Field("unet", description="architecture, a file of bohb_seg/models/")
+    objective: Literal["default", "seed"] = Field(
+        "default", description="the loss that is minimised (see README, Glossary)"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the device gains by it"
+    )
+    seed: int = Field(0, ge=0, description="seed of the whole run")
+    max_budget: float = Field(27, gt=0, description="largest budget in epochs")
+
+    @model_validator(mode="after")
+    def _patch_size_survives_the_unet(self) -> Self:
+        if self.patch_size % 16:
+            raise ValueError(
+                f"--patch-size {self.patch_size} must be a multiple of 16,"
+                " because the U-Net halves it four times"
+            )
+        return self
+
+
+class SearchSettings(TrainingSettings):
+    """Settings of ``bohb-master``."""
+
+    n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
+    run_id: str = Field(
+        "", pattern=r"^[A-Za-z0-9_.-]*$", description="name of the run (default: date and time)"
+    )
+    run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
+    space: str = Field("default", description="search space: a preset's name or a file")
+    optimizer: str = Field("bohb", description="bohb, hyperband or random")
+    min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
+    eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
+    host: str = Field("127.0.0.1", description="address to serve on")
+    port: int = Field(9090, ge=0, le=65535, description="port of the nameserver (0: any)")
+    nameserver: str | None = Field(
+        None, pattern=r"^[^:]+:\d+$", description="HOST:PORT of a running nameserver to use"
+    )
+    insecure: bool = Field(False, description="serve on a network address without encryption")
+    local_workers: Literal["auto"] | int = Field(
+        "auto", description="workers started on this machine (auto: see README)"
+    )
+    worker: str = Field("segmentation", description="program of workers/ for the local workers")
+    min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
+    heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
+    resume: bool = Field(False, description="go on with the run in --run-dir")
+    max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
+    max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
+    target_loss: float | None = Field(None, description="stop the search at this loss")
+    final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
+    final_seeds: int = Field(3, ge=1, description="seeds of the final comparison")
+    comparison: bool = Field(True, description="retrain and compare incumbent and default")
+    max_attempts: int = Field(3, ge=1, description="tries of an evaluation that raises")
+
+    @model_validator(mode="after")
+    def _budgets_rise(self) -> Self:
+        if self.min_budget > self.max_budget:
+            raise ValueError(
+                f"--min-budget {self.min_budget:g} is larger than --max-budget"
+                f" {self.max_budget:g}; lower the one or raise the other"
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        run_id = values.get("run_id") or f"{datetime.now():%Y%m%d-%H%M%S}"
+        run_dir = values.get("run_dir") or Path("results") / str(run_id)
+        return {**values, "run_id": run_id, "run_dir": run_dir}
+
+
+class WorkerSettings(TrainingSettings):
+    """Settings of ``bohb-worker``."""
+
+    host: str = Field("127.0.0.1", description="address of the master's nameserver")
+    port: int = Field(9090, ge=1, le=65535, description="port of the master's nameserver")
+    run_id: str = Field("", description="the run to serve (default: the only one there is)")
+    worker: str = Field("segmentation", description="workers/NAME.py or FILE.py[:Class]")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|gpu|gpu:\d+|all-gpus)$",
+        description="auto, cpu, gpu, gpu:N or all-gpus (one process each)",
+    )
+    threads: int | None = Field(None, ge=1, description="processor threads (default: all)")
+    bind: str | None = Field(None, description="own address (default: the way to the master)")
+    idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
+
+
+AnySettings = TypeVar("AnySettings", bound=DataSettings)
+
+
+def merge(
+    kind: type[AnySettings],
+    flags: Mapping[str, Any],
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> AnySettings:
+    """Merges flags, settings file and environment over presets and defaults, and checks them.
+
+    Args:
+        kind: The settings class to fill.
+        flags: What stood on the command line; None means that the flag was not given.
+        file: The ``--config`` file, YAML with the fields of ``kind`` as keys.
+        environment: Where ``BOHB_<FIELD>`` is looked up.
+
+    Raises:
+        SettingsError: one sentence that names the setting, its source and its value.
+    """
+    sources = {
+        "environment": _from_environment(kind, environment),
+        str(file): _from_file(kind, file),
+        "command line": {key: value for key, value in flags.items() if value is not None},
+    }
+    given = {key: value for source in sources.values() for key, value in source.items()}
+    origin = {key: name for name, source in sources.items() for key in source}
+    try:
+        return kind.model_validate({**_brought_along(kind, given), **given})
+    except ValidationError as error:
+        raise SettingsError(_sentence(error, origin)) from None
+
+
+def _brought_along(kind: type[DataSettings], given: Mapping[str, Any]) -> dict[str, Any]:
+    preset = str(given.get("preset", "default"))
+    synthetic = given.get("data", "synthetic") == "synthetic"
+    values = {**(SYNTHETIC if synthetic else {}), **PRESETS.get(preset, {})}
+    return {key: value for key, value in values.items() if key in kind.model_fields}
+
+
+def _from_environment(kind: type[DataSettings], environment: Mapping[str, str]) -> dict[str, str]:
+    names = {field: f"BOHB_{field.upper()}" for field in kind.model_fields}
+    return {field: environment[name] for field, name in names.items() if environment.get(name)}
+
+
+def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise SettingsError(
+            f"--config {file}{line} is not YAML: {getattr(error, 'problem', error)};"
+            " write one 'name: value' a line"
+        ) from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"--config {file} holds no settings; write one 'name: value' a line")
+    values = {str(key).replace("-", "_"): value for key, value in values.items()}
+    if unknown := sorted(values.keys() - kind.model_fields.keys()):
+        raise SettingsError(
+            f"--config {file}: unknown setting {unknown[0]!r}; there are:"
+            f" {', '.join(sorted(kind.model_fields))}"
+        )
+    return values
+
+
+def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    field = str(first["loc"][0])
+    place = origin.get(field, "default")
+    source = "" if place == "command line" else f" (from {place})"
+    return f"--{field.replace('_', '-')} {first['input']}{source}: {message.lower()}"

@@ -1,0 +1,1 @@
+"""Search spaces, one per file with a space(), and the readers of space files."""
