@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-from bohb_seg.errors import UnknownPluginError
+from bohb_seg.errors import SettingsError, UnknownPluginError
 
 ENTRY_FUNCTIONS = {
     "models": "build",
@@ -29,8 +29,8 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(sorted(_name(file) for file in files if _defines(file, ENTRY_FUNCTIONS[kind])))
 
 
-def find(kind: str, name: str) -> ModuleType:
-    """Imports the plug-in ``name`` of the folder ``kind``.
+def check(kind: str, name: str) -> None:
+    """Makes sure that ``find(kind, name)`` will find something, without importing it.
 
     Raises:
         UnknownPluginError: there is none; lists those that exist.
@@ -38,7 +38,40 @@ def find(kind: str, name: str) -> ModuleType:
     known = names(kind)
     if name not in known:
         raise UnknownPluginError(kind.rstrip("s"), name, known)
+
+
+def find(kind: str, name: str) -> ModuleType:
+    """Imports the plug-in ``name`` of the folder ``kind``.
+
+    Raises:
+        UnknownPluginError: there is none; lists those that exist.
+    """
+    check(kind, name)
     return importlib.import_module(f"bohb_seg.{kind}.{name.replace('-', '_')}")
+
+
+def worker_file(spec: str) -> Path:
+    """The file that ``--worker NAME`` or ``--worker FILE.py[:Class]`` means.
+
+    Raises:
+        UnknownPluginError: no such name; lists those that exist.
+        SettingsError: no such file.
+    """
+    place = spec.partition(":")[0]
+    if place.endswith(".py"):
+        if not Path(place).is_file():
+            raise SettingsError(f"--worker {spec}: there is no file {place}; check the path")
+        return Path(place)
+    files = {file.stem: file for file in _workers_folder().glob("*.py")}
+    if place not in files:
+        raise UnknownPluginError("worker", place, files)
+    return files[place]
+
+
+def _workers_folder() -> Path:
+    """``workers/`` of the checkout, or the copy that the wheel carries."""
+    packaged = _PACKAGE / "_workers"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "workers"
 
 
 def _name(file: Path) -> str:

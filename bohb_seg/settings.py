@@ -143,6 +143,7 @@ class WorkerSettings(TrainingSettings):
     threads: int | None = Field(None, ge=1, description="processor threads (default: all)")
     bind: str | None = Field(None, description="own address (default: the way to the master)")
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
+    leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
 
 
 AnySettings = TypeVar("AnySettings", bound=DataSettings)

@@ -90,9 +90,15 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class StopRequested:
-    """No new configuration is to be started; rungs stay unfinished, what runs may end."""
+    """No new configuration is to be started; rungs stay unfinished, what runs may end.
+
+    Args:
+        reason: Why, for the log.
+        comparison: Whether the comparison still follows (a limit was reached) or nothing does.
+    """
 
     reason: str
+    comparison: bool = True
 
 
 News = WorkersChanged | Evaluated | StopRequested

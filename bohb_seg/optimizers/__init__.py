@@ -1,1 +1,32 @@
-"""Proposers of configurations, one per file with a build()."""
+"""Proposers of configurations, one per file with a build().
+
+``build(space, ladder, seed)`` returns an :class:`Optimizer`. The same seed and the same calls in
+the same order give the same suggestions.
+"""
+
+from typing import Protocol
+
+from bohb_seg.hyperband import Rung
+from bohb_seg.trials import Configuration, Suggestion
+
+
+class Optimizer(Protocol):
+    """What the scheduler asks of a search method."""
+
+    def rungs(self, bracket: int) -> tuple[Rung, ...]:
+        """The rungs of the bracket with this running number (from 0)."""
+        ...
+
+    def suggest(self) -> Suggestion:
+        """The next configuration to try."""
+        ...
+
+    def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
+        """Learns from an evaluation.
+
+        Args:
+            configuration: What was trained.
+            budget: Epochs it has seen in total.
+            loss: Finite, smaller is better; None if it diverged or failed.
+        """
+        ...

@@ -1,0 +1,144 @@
+"""Class tables: which colour or index of a mask means which class.
+
+A table is looked for in ``--classes FILE``, then in ``classes.yaml`` of the data folder; without
+either the colours of the Dubai data set are taken. A file is a list of entries::
+
+    - {name: building, colour: "#3C1098"}
+    - {name: road, index: 2, colour: "#6EC1E4"}   # index PNGs; the colour is for pictures
+    - {name: unlabeled, colour: "#9B9B9B", ignore: true}
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from bohb_seg.errors import DataError
+
+IGNORE = 255
+"""Label of pixels that count in no loss and no metric."""
+
+MAX_CLASSES = 254
+"""Labels are uint8; 255 is IGNORE and 254 marks unknown colours while masks are decoded."""
+
+FILE_NAME = "classes.yaml"
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, each 0..255."""
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes a model predicts; label ``i`` is ``names[i]``, drawn in ``colours[i]``.
+
+    Classes that are ignored are not among them.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...]
+
+
+class ClassEntry(BaseModel):
+    """One class as a class table file names it; a colour, an index or both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    colour: Annotated[
+        str | None,
+        Field(pattern="^#[0-9A-Fa-f]{6}$", validation_alias=AliasChoices("colour", "color")),
+    ] = None
+    index: Annotated[int | None, Field(ge=0, le=0xFFFF)] = None
+    ignore: bool = False
+
+    @model_validator(mode="after")
+    def _is_found_in_masks(self) -> Self:
+        if self.colour is None and self.index is None:
+            raise ValueError(f"class {self.name!r} needs a colour or an index")
+        return self
+
+    @property
+    def packed_colour(self) -> int | None:
+        """The colour as 0xRRGGBB, None if the class has only an index."""
+        return None if self.colour is None else int(self.colour[1:], 16)
+
+
+DUBAI = (
+    ClassEntry(name="building", colour="#3C1098"),
+    ClassEntry(name="land", colour="#8429F6"),
+    ClassEntry(name="road", colour="#6EC1E4"),
+    ClassEntry(name="vegetation", colour="#FEDD3A"),
+    ClassEntry(name="water", colour="#E2A929"),
+    ClassEntry(name="unlabeled", colour="#9B9B9B", ignore=True),
+)
+"""Colours as they stand in the masks of "Semantic segmentation of aerial imagery" (Humans in the
+Loop); the data set's own ``classes.json`` names others, which its masks do not use."""
+
+
+def entries_for(root: Path, file: Path | None) -> tuple[ClassEntry, ...]:
+    """The class table for the data folder ``root``; ``file`` (``--classes``) is stronger.
+
+    Raises:
+        DataError: the file cannot be read or is no class table.
+    """
+    if file is None and (root / FILE_NAME).is_file():
+        file = root / FILE_NAME
+    return DUBAI if file is None else _read(file)
+
+
+def rgb(packed: int) -> Colour:
+    """Unpacks 0xRRGGBB."""
+    return packed >> 16 & 0xFF, packed >> 8 & 0xFF, packed & 0xFF
+
+
+def _read(file: Path) -> tuple[ClassEntry, ...]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        entries = TypeAdapter(tuple[ClassEntry, ...]).validate_python(content)
+    except OSError as error:
+        raise DataError(f"class table {file} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise DataError(f"class table {file} is not YAML; {_EXAMPLE}") from None
+    except ValidationError as error:
+        raise DataError(f"class table {file}{_place(error)}; {_EXAMPLE}") from None
+    _check(entries, file)
+    return entries
+
+
+_EXAMPLE = 'write one entry a line like - {name: road, colour: "#6EC1E4"}'
+
+
+def _place(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = "".join(
+        f", entry {part + 1}" if isinstance(part, int) else f", {part}" for part in first["loc"]
+    )
+    return f"{where}: {first['msg'].removeprefix('Value error, ').lower()}"
+
+
+def _check(entries: tuple[ClassEntry, ...], file: Path) -> None:
+    for kind, values in (
+        ("name", [entry.name for entry in entries]),
+        ("colour", [entry.colour.upper() for entry in entries if entry.colour]),
+        ("index", [entry.index for entry in entries if entry.index is not None]),
+    ):
+        value, times = Counter(values).most_common(1)[0] if values else ("", 0)
+        if times > 1:
+            raise DataError(f"class table {file}: the {kind} {value} occurs twice; drop one")
+    kept = sum(not entry.ignore for entry in entries)
+    if not 2 <= kept <= MAX_CLASSES:
+        raise DataError(
+            f"class table {file} has {kept} classes that are not ignored;"
+            f" between 2 and {MAX_CLASSES} can be told apart"
+        )

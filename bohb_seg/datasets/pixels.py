@@ -1,0 +1,65 @@
+"""Image files to pixels, and pixels to a smaller scale."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+_END_MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
+"""How JPEG and PNG files begin and end."""
+
+_TAIL_BYTES = 4096
+"""Where the end mark is looked for: some cameras write a few bytes behind it."""
+
+
+def read_image(content: bytes) -> Pixels:
+    """Decodes an image file to RGB, uint8, (height, width, 3).
+
+    One rule for all: grey is repeated, alpha dropped, of 16 bits the upper 8 are kept. A rotation
+    that the file's metadata asks for is not carried out, for masks know nothing of it.
+
+    Raises:
+        ValueError: it is no image, or only the beginning of one; the message says which.
+    """
+    refuse_torn(content)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if image is None:
+        raise ValueError("is not an image")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def refuse_torn(content: bytes) -> None:
+    """OpenCV fills what is missing of a torn file with grey and says nothing.
+
+    Raises:
+        ValueError: the file is empty or has a beginning but no end.
+    """
+    if not content:
+        raise ValueError("is empty")
+    for start, end in _END_MARKS.items():
+        if content.startswith(start) and end not in content[-_TAIL_BYTES:]:
+            raise ValueError("is cut off")
+
+
+def shrink(image: Pixels, labels: Pixels, factor: int) -> tuple[Pixels, Pixels]:
+    """Shrinks image (by area) and labels (nearest) so that they stay aligned.
+
+    Args:
+        image: (height, width, 3).
+        labels: (height, width).
+        factor: How many pixels become one along each axis, at least 1.
+
+    Returns:
+        Both at (height // factor, width // factor), at least 1 pixel.
+    """
+    if factor == 1:
+        return image, labels
+    size = max(1, labels.shape[1] // factor), max(1, labels.shape[0] // factor)
+    # NEAREST_EXACT takes the middle of each block; plain NEAREST takes its corner, which would
+    # shift the mask by half a pixel against the averaged image.
+    return (
+        np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8),
+        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8),
+    )

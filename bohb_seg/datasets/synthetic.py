@@ -1,0 +1,107 @@
+"""Synthetic aerial scenes, so that everything runs without a download.
+
+Twelve tiles of two touching images each, 128 x 192 pixels: 144 patches of 64 pixels, of which
+eight tiles train and two each validate and test. They are
+written once below ``--cache-dir`` in the layout of any other data folder and then loaded like one.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from bohb_seg.datasets import folder
+from bohb_seg.datasets.cache import publishing
+from bohb_seg.datasets.classes import DUBAI, FILE_NAME, rgb
+from bohb_seg.datasets.folder import Collection
+from bohb_seg.datasets.pixels import Pixels
+from bohb_seg.datasets.scenes import tile
+from bohb_seg.errors import DataError
+from bohb_seg.machine import processors
+from bohb_seg.settings import DataSettings
+
+VERSION = 1
+"""Raised whenever scenes change, so that no folder of older scenes is taken for these."""
+
+TILES = 12
+IMAGES_PER_TILE = 2
+HEIGHT, WIDTH = 192, 128
+"""Of an image, pixels."""
+
+SEED = 0
+
+
+def load(settings: DataSettings) -> Collection:
+    """Draws the scenes if they are not in the cache yet, and finds their files.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    place = settings.cache_dir.expanduser() / f"synthetic-{VERSION}"
+    if not place.is_dir():
+        try:
+            make(place)
+        except OSError as error:
+            raise DataError(
+                f"--cache-dir {settings.cache_dir} cannot be written ({error.strerror});"
+                " choose another or make room"
+            ) from None
+    return folder.load(settings.model_copy(update={"data": str(place)}))
+
+
+def make(
+    place: Path,
+    tiles: int = TILES,
+    seed: int = SEED,
+    height: int = HEIGHT,
+    width: int = WIDTH,
+) -> None:
+    """Writes a data folder of scenes, whole or not at all.
+
+    Args:
+        place: The folder; must not exist, or be empty.
+        tiles: Groups of touching images, named "Tile 1", "Tile 2", ...
+        seed: Other seeds draw other scenes.
+        height: Of an image in pixels.
+        width: Of an image in pixels; each tile is two images side by side.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with publishing(place) as building, ThreadPoolExecutor(processors()) as pool:
+        (building / FILE_NAME).write_text(class_table(), encoding="utf-8")
+        list(
+            pool.map(
+                lambda number: _write_tile(
+                    building, number, tile(seed, number, height, width * IMAGES_PER_TILE)
+                ),
+                range(1, tiles + 1),
+            )
+        )
+
+
+def class_table() -> str:
+    """The class table of the scenes as a ``classes.yaml``, an example for other data sets."""
+    entries = [entry.model_dump(exclude_none=True, exclude_defaults=True) for entry in DUBAI]
+    return yaml.safe_dump(entries, sort_keys=False)
+
+
+def _write_tile(root: Path, number: int, drawn: tuple[Pixels, Pixels]) -> None:
+    photograph, labels = drawn
+    width = labels.shape[1] // IMAGES_PER_TILE
+    colours = np.array([rgb(entry.packed_colour or 0) for entry in DUBAI], np.uint8)
+    for part in range(IMAGES_PER_TILE):
+        piece = np.s_[:, part * width : (part + 1) * width]
+        name = f"part_{part + 1:03d}.png"
+        _write(root / f"Tile {number}" / "images" / name, photograph[piece])
+        _write(root / f"Tile {number}" / "masks" / name, colours[labels[piece]])
+
+
+def _write(path: Path, image: Pixels) -> None:
+    # PNG, not JPEG: the scenes' fingerprint must not depend on the encoder of a machine.
+    written, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    assert written, f"no PNG could be made for {path}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.tobytes())

@@ -1,0 +1,303 @@
+"""``bohb-master``: settings, and the one loop in which a search happens.
+
+News come in through the transport, are given to the scheduler, are written to the journal together
+with the orders that follow from them, and only then the orders are carried out. A master that was
+killed therefore finds everything it did in its journal: ``--resume`` replays it.
+"""
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from bohb_seg import command_line, hyperband, plugins, run_directory, security, spaces
+from bohb_seg.errors import BohbSegError, JournalError, SettingsError
+from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
+from bohb_seg.local_workers import LocalWorkers
+from bohb_seg.progress import Display
+from bohb_seg.report import write_report
+from bohb_seg.run_directory import RunDirectory
+from bohb_seg.scheduler import Plan, Scheduler
+from bohb_seg.settings import DataSettings, SearchSettings, TrainingSettings, merge
+from bohb_seg.transport import Transport
+from bohb_seg.trials import (
+    BracketFinished,
+    Discard,
+    Evaluate,
+    Evaluated,
+    Finish,
+    News,
+    Order,
+    StopRequested,
+    WorkersChanged,
+)
+
+TURN = 0.5
+"""Seconds between two looks at clock and children while no news come."""
+SIGNALS = signal.SIGINT, signal.SIGTERM
+
+_log = logging.getLogger(__name__)
+
+
+@click.command("bohb-master")
+@command_line.settings_flags(SearchSettings)
+def command(config: Path | None, **flags: object) -> int:
+    """Search for the best training recipe, retrain it beside the default, and report.
+
+    Example: bohb-master --n-iterations 4 --data /data/aerial
+    """
+    settings = merge(SearchSettings, flags, config)
+    command_line.start_logging(settings.log_level)
+    _refuse_strangers(settings)
+    plugins.check("models", settings.model)
+    plugins.worker_file(settings.worker)
+    if settings.resume:
+        settings, past = run_directory.resumed(settings, flags)
+    else:
+        run_directory.refuse_used(settings.run_dir)
+        past = []
+    return Master(settings, past).run()
+
+
+def main() -> NoReturn:
+    """Entry point of ``bohb-master``."""
+    command_line.run(command)
+
+
+class Master:
+    """One run, from its settings to its report.
+
+    Args:
+        settings: All settings of the run.
+        past: The journal so far; empty for a new run.
+    """
+
+    def __init__(self, settings: SearchSettings, past: Sequence[Entry]) -> None:
+        self.settings, self._past = settings, past
+        self._space = spaces.load(settings.space)
+        self._start = run_directory.started(past) or self._new_start()
+        self._scheduler = self._new_scheduler()
+        self._due = self._replay()
+        self._transport = self._new_transport()
+        self._display = Display(settings)
+        self._interrupted = False
+        self._enough, self._here = bool(past), 0
+
+    def run(self) -> int:
+        """Searches, compares and reports; returns the exit status."""
+        self._transport.open()
+        workers = LocalWorkers(self.settings, self._transport.nameserver)
+        self._directory = RunDirectory(self.settings, self._start, self._past)
+        previous = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
+        try:
+            workers.start()
+            with self._display:
+                self._begin()
+                self._loop(workers)
+        finally:
+            self._transport.close(dismiss=True)
+            workers.stop()
+            self._directory.close()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return self._conclude()
+
+    def _conclude(self) -> int:
+        self._write_results()
+        self._directory.keep_model()
+        report = write_report(self.settings.run_dir)
+        if self._interrupted:
+            again = f"bohb-master --resume --run-dir {self.settings.run_dir}"
+            _log.warning("stopped early; go on with '%s'", again)
+            return command_line.EXIT_STOPPED_EARLY
+        _log.info("done; the report is %s", report)
+        return 0
+
+    # --- beginning -------------------------------------------------------------------------
+
+    def _new_start(self) -> RunStarted:
+        data = _check_data(self.settings) if self.settings.worker == "segmentation" else {}
+        return RunStarted(
+            settings=self.settings.model_dump(mode="json"),
+            space=spaces.to_json(self._space),
+            data=data,
+            default=spaces.plain(self._space.get_default_configuration()),
+        )
+
+    def _new_scheduler(self) -> Scheduler:
+        settings = self.settings
+        ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
+        build = plugins.find("optimizers", settings.optimizer).build
+        plan = Plan(
+            n_iterations=settings.n_iterations,
+            max_attempts=settings.max_attempts,
+            comparison_epochs=settings.final_epochs if settings.comparison else None,
+            comparison_seeds=settings.final_seeds,
+            max_evaluations=settings.max_evaluations,
+            target_loss=settings.target_loss,
+        )
+        optimizer = build(self._space, ladder, settings.seed)
+        return Scheduler(optimizer, plan, self._start.default)
+
+    def _new_transport(self) -> Transport:
+        settings = self.settings
+        told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
+        if settings.data not in plugins.names("datasets"):
+            told["data"] = str(Path(settings.data).resolve())
+        del told["log_level"], told["cache_dir"]
+        return Transport(
+            run_id=settings.run_id,
+            host=settings.host,
+            port=settings.port,
+            external=_address(settings.nameserver),
+            working_directory=str(settings.run_dir.resolve()),
+            heartbeat=settings.heartbeat,
+            settings=told,
+            fingerprint=str(self._start.data.get("fingerprint", "")),
+        )
+
+    def _replay(self) -> list[Order]:
+        """Feeds the past news to the scheduler; returns the orders a crash kept from the journal.
+
+        Raises:
+            JournalError: the recorded orders are not those that follow from the news.
+        """
+        due: list[Order] = []
+        for line, entry in enumerate(self._past, start=1):
+            match entry.event:
+                case WorkersChanged() | Evaluated() | StopRequested() as news:
+                    due += self._scheduler.handle(news)
+                case RunStarted() | RunResumed():
+                    pass
+                case order:
+                    if not due or due.pop(0) != order:
+                        path = self.settings.run_dir / FILE_NAME
+                        raise JournalError(path, line, "this order does not follow from the news")
+        return due
+
+    # --- the loop --------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Starts the journal, or goes on with it: the workers of the past are nobody's now."""
+        if not self._past:
+            self._directory.record([self._start])
+            return
+        self._directory.record([*self._due, RunResumed()])
+        self._carry_out(order for order in self._due if not isinstance(order, Evaluate))
+        self._handle([WorkersChanged(left=self._scheduler.workers)])
+
+    def _loop(self, workers: LocalWorkers) -> None:
+        deadline = time.monotonic() + 3600 * (self.settings.max_hours or math.inf)
+        waiting: list[News] = []
+        while not (self._scheduler.finished or self._interrupted):
+            waiting = self._until_enough(waiting + self._transport.receive(TURN))
+            workers.look_after()
+            if time.monotonic() > deadline:
+                self._handle([StopRequested("--max-hours is over")])
+                deadline = math.inf
+            self._display.show(self._scheduler.progress)
+
+    def _until_enough(self, waiting: list[News]) -> list[News]:
+        """Holds news back until ``--min-workers`` are there once; returns what is still held."""
+        joined = {name for news in waiting for name in getattr(news, "joined", ())}
+        self._enough |= len(joined) >= self.settings.min_workers
+        if not self._enough:
+            if len(joined) != self._here:
+                _log.info(
+                    "%d of the --min-workers %d are here", len(joined), self.settings.min_workers
+                )
+            self._here = len(joined)
+            return waiting
+        self._handle(waiting)
+        return []
+
+    def _handle(self, news: Sequence[News]) -> None:
+        """News to the scheduler, then both to the journal, then the orders are carried out."""
+        events: list[Event] = []
+        orders: list[Order] = []
+        for item in news:
+            follow = self._scheduler.handle(item)
+            events += [item, *follow]
+            orders += follow
+            self._display.tell(item)
+        self._directory.record(events)
+        self._carry_out(orders)
+
+    def _carry_out(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            match order:
+                case Evaluate():
+                    self._transport.send(order)
+                case Discard():
+                    self._directory.discard(order.trial)
+                case BracketFinished():
+                    self._write_results()
+                case Finish():
+                    _log.info("finished: %s", order.reason)
+
+    def _write_results(self) -> None:
+        best = self._scheduler.progress.incumbent
+        self._directory.write_results(dataclasses.asdict(best) if best else None)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """A first signal ends the loop in good order; a second one ends the process at once."""
+        if self._interrupted:
+            os._exit(command_line.EXIT_STOPPED_EARLY)
+        self._interrupted = True
+
+
+def _refuse_strangers(settings: SearchSettings) -> None:
+    if settings.nameserver is None and security.is_loopback(settings.host):
+        return
+    if not settings.insecure:
+        raise SettingsError(
+            f"--host {settings.host} can be reached from other machines and nothing is encrypted;"
+            " add --insecure if everybody on that network may stop and feed this run"
+        )
+    _log.warning("--insecure: everybody who reaches %s can stop and feed this run", settings.host)
+
+
+def _check_data(settings: SearchSettings) -> dict[str, Any]:
+    """Audits the data set in a process of its own, for the master imports nothing of training.
+
+    Raises:
+        BohbSegError: what the audit found, in its own words.
+    """
+    given = settings.model_dump(mode="json", include=set(DataSettings.model_fields))
+    flags = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    command = [sys.executable, "-m", "bohb_seg.datasets.command", "check", "--json", *flags]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check.returncode:
+        last = (check.stderr.strip().splitlines() or ["the data check said nothing"])[-1]
+        raise BohbSegError(last.partition(": ")[2] or last)
+    data: dict[str, Any] = json.loads(check.stdout)
+    for warning in data.get("warnings", ()):
+        _log.warning("data: %s", warning)
+    return data
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+if __name__ == "__main__":
+    main()

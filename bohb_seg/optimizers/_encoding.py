@@ -1,0 +1,67 @@
+"""Configurations as points of the unit cube, for models that work on numbers.
+
+Continuous and integer hyperparameters lie in [0, 1] (logarithms where the space says so),
+categorical ones are codes 0, 1, ... Ordinal ones are treated like integers: the middle of the
+``i``-th of ``n`` equal cells of [0, 1], so that neighbours are near (HpBandSter refuses them and
+asks to encode them as integers). Constants are left out: there is nothing to model.
+"""
+
+import numpy as np
+from ConfigSpace import (
+    CategoricalHyperparameter,
+    ConfigurationSpace,
+    Constant,
+    OrdinalHyperparameter,
+)
+from ConfigSpace import Configuration as Point
+from numpy.typing import NDArray
+
+from bohb_seg.trials import Configuration
+
+Floats = NDArray[np.float64]
+
+
+class Encoding:
+    """Translates between configurations and points of one space."""
+
+    def __init__(self, space: ConfigurationSpace) -> None:
+        self._space = space
+        self._columns = [
+            index for index, name in enumerate(space.at) if not isinstance(space[name], Constant)
+        ]
+        tuned = [space[space.at[column]] for column in self._columns]
+        self.choices = np.array(
+            [len(p.choices) if isinstance(p, CategoricalHyperparameter) else 0 for p in tuned],
+            np.int64,
+        )
+        """(d,) number of values of each categorical dimension; 0 for all others."""
+        self._levels = np.array(
+            [len(p.sequence) if isinstance(p, OrdinalHyperparameter) else 0 for p in tuned]
+        )
+
+    def encode(self, configuration: Configuration) -> Floats:
+        """The point (d,) of a configuration; NaN where a hyperparameter is inactive."""
+        vector = Point(self._space, values=dict(configuration)).get_array()[self._columns]
+        cells = np.maximum(self._levels, 1)
+        return np.where(self._levels > 0, (vector + 0.5) / cells, vector)
+
+    def decode(self, point: Floats) -> Point:
+        """The configuration at a point (d,) without NaN; inactive hyperparameters are left out.
+
+        Raises:
+            ForbiddenValueError: a clause of the space forbids it.
+        """
+        vector = self._snapped(point)
+        for index, name in enumerate(self._space.at):  # parents come before their children
+            conditions = self._space.parent_conditions_of.get(name, ())
+            if not all(condition.satisfied_by_vector(vector) for condition in conditions):
+                vector[index] = np.nan
+        return Point(self._space, values=dict(Point(self._space, vector=vector)))
+
+    def _snapped(self, point: Floats) -> Floats:
+        """The whole vector (all hyperparameters active), moved to values that exist."""
+        cells = np.clip(np.floor(point * self._levels), 0, np.maximum(self._levels - 1, 0))
+        vector = np.array([p.to_vector(p.default_value) for p in self._space.values()], float)
+        vector[self._columns] = np.where(self._levels > 0, cells, point)
+        values = dict(Point(self._space, vector=vector))
+        return np.array([self._space[name].to_vector(values[name]) for name in self._space.at])

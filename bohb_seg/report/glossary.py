@@ -1,0 +1,40 @@
+"""The words of the report, for whoever opens it without having read anything else."""
+
+GLOSSARY = {
+    "attempt": "One try of an evaluation on one worker.",
+    "average precision (AP)": "Area under the precision-recall curve of a class; 1 at best.",
+    "bracket": "One round of successive halving: many trials start small, few end large.",
+    "budget": "Epochs of training in total; a promoted trial goes on from its checkpoint.",
+    "configuration": "One value for every hyperparameter of the search space.",
+    "default": "The configuration one would take without a search; always evaluated first.",
+    "Dice": "Twice the overlap of prediction and truth, divided by the sum of both; 1 at best.",
+    "diverged": "The loss became infinite or not a number; counts as a bad configuration.",
+    "epoch": "One pass over all training patches.",
+    "evaluation": "One trial trained to one budget and scored on the validation part.",
+    "incumbent": "The trial with the lowest loss at the largest budget reached so far.",
+    "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
+    "loss": (
+        "What the search minimises: the run's objective on the whole validation part, by default"
+        " one minus the mean Dice of the classes plus the mean focal loss."
+    ),
+    "lost": "The worker vanished while it worked; the evaluation is given to another one.",
+    "micro average": "All (pixel, class) pairs taken together; frequent classes weigh more.",
+    "model-based pick": "A configuration that the optimizer's model thought promising.",
+    "patch": "A square piece of an image; what the network sees at once.",
+    "precision": "Of the pixels named as a class, the share that is right.",
+    "promoted": "Allowed to go on to the next larger budget.",
+    "rank correlation": "1 if two orders are the same, 0 if unrelated, -1 if opposite (Spearman).",
+    "recall": "Of the pixels of a class, the share that is found.",
+    "rung": "All trials of a bracket at one budget.",
+    "seed": "The start of all random numbers of a training; same seed, same initial network.",
+    "t-interval": "Range that holds the true mean difference in 95 % of such experiments.",
+    "train, validation, test": (
+        "Three parts of the images: the first to learn from, the second to choose by, the third"
+        " kept for one look at the end."
+    ),
+    "trial": "A configuration being tried, named bracket-rung-number.",
+    "trivial patch": "A patch that is nearly all of one class; any model gets it right or wrong.",
+    "tuned": "The search's incumbent, retrained for the final comparison.",
+    "worker": "A process that trains; there may be many, on many machines.",
+}
+"""Word -> one sentence, in alphabetical order."""

@@ -1,0 +1,76 @@
+"""A table as a value: the page shows it rounded, the CSV file holds it in full."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Cell = str | float | int | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named rows under headings with units.
+
+    Args:
+        name: Of the CSV file, without its ending.
+        title: Said above the table on the page.
+        columns: Headings; units in brackets.
+        rows: As long as ``columns``.
+        folded: Whether the page shows it only on request, for it is long.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    folded: bool = False
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"table {self.name}: a row is not as long as the headings")
+
+
+def table(
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    folded: bool = False,
+) -> Table:
+    """A table out of any sequences."""
+    return Table(name, title, tuple(columns), tuple(tuple(row) for row in rows), folded)
+
+
+def to_csv(its: Table) -> str:
+    """The table as CSV with one heading line; empty fields for None."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(its.columns)
+    writer.writerows(its.rows)
+    return buffer.getvalue()
+
+
+def shown(cell: Cell) -> str:
+    """A cell as the page shows it: four significant digits, a dash for nothing."""
+    match cell:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if cell else "no"
+        case float() if cell.is_integer() and abs(cell) < 1e6:
+            return f"{cell:.0f}"
+        case float():
+            return f"{cell:.4g}"
+        case _:
+            return str(cell)
+
+
+def is_number(cell: Cell) -> bool:
+    """Whether the page aligns the cell to the right."""
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def trial_name(trial: Sequence[int]) -> str:
+    """``bracket-rung-number``, as the checkpoints are named."""
+    return "-".join(map(str, trial))

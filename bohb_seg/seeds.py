@@ -1,0 +1,38 @@
+"""Random numbers from (run seed, configuration, epoch) and nothing else.
+
+So an evaluation gives the same result on whichever worker it runs, and an epoch is the same
+whether training came to it in one go or from a checkpoint.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_COMPARISON_BRACKET = -1
+"""``trials.COMPARISON_BRACKET``, repeated because training does not import the deciding half."""
+
+
+@dataclass(frozen=True)
+class EpochSeeds:
+    """The randomness of one epoch (epoch 0: of the initial weights).
+
+    Args:
+        order: For shuffling and augmentation.
+        graph: For what Keras draws itself (weights, dropout), below 2**30, so that Keras may
+            count on from it.
+    """
+
+    order: np.random.Generator
+    graph: int
+
+
+def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> EpochSeeds:
+    """Derives the seeds of one epoch, counted from 1.
+
+    In the final comparison only the index of the seed counts, so that both arms share it.
+    """
+    bracket, rung, number = config_id
+    is_comparison = bracket == _COMPARISON_BRACKET
+    trial = (1, number) if is_comparison else (0, bracket, rung, number)
+    order, graph = np.random.SeedSequence(run_seed, spawn_key=(*trial, epoch)).spawn(2)
+    return EpochSeeds(np.random.default_rng(order), int(graph.generate_state(1)[0] >> 2))

@@ -1,0 +1,158 @@
+"""Whole runs of the toy objective through the real commands."""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from loopback.commands import ROOT, TOY, free_port, processes, run, wait_until
+
+from bohb_seg import journal
+from bohb_seg.trials import Evaluate, Evaluated
+
+pytestmark = pytest.mark.loopback
+
+
+def results(run_dir: Path) -> list[list[object]]:
+    return [json.loads(line) for line in (run_dir / "results.json").read_text().splitlines()]
+
+
+def counted(run_dir: Path) -> list[tuple[object, ...]]:
+    """(configuration, budget, loss) in the order of the results, without times."""
+    lines = (run_dir / "configs.json").read_text().splitlines()
+    configs = {tuple(identity): config for identity, config, _ in map(json.loads, lines)}
+    return [
+        (configs[tuple(trial)], budget, result["loss"])
+        for trial, budget, _, result, _ in results(run_dir)
+    ]
+
+
+def test_one_worker_repeats_a_seeded_run_exactly(tmp_path):
+    flags = (*TOY, "--n-iterations", 5, "--local-workers", 1, "--seed", 7, "--port", 0)
+    for name in ("first", "second"):
+        done = run("bohb_seg.master", *flags, "--run-dir", name, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert counted(tmp_path / "first") == counted(tmp_path / "second")
+    assert len(counted(tmp_path / "first")) > 20
+
+
+def test_workers_on_two_addresses_and_a_stock_worker_serve_one_master(tmp_path):
+    port = free_port()
+    with processes(tmp_path) as started:
+        master = started.start(
+            *("bohb_seg.master", *TOY, "--n-iterations", 20, "--run-id", "shared"),
+            *("--local-workers", 0, "--min-workers", 3, "--port", port),
+        )
+        common = ("--port", port, "--run-id", "shared", "--worker", "toy")
+        for address in ("127.0.0.2", "127.0.0.3"):
+            started.start("bohb_seg.worker", *common, "--bind", address)
+        started.start("stock", "worker", "shared", "127.0.0.1", port, "127.0.0.4")
+        started.finish(master)
+        for process in started.running:
+            started.finish(process)
+    entries = journal.read(tmp_path / "results/shared/events.jsonl")
+    served = [e.event.worker for e in entries if isinstance(e.event, Evaluated)]
+    assert len(set(served)) == 3
+    assert sum(name.endswith(".stock") for name in served) > 0
+
+
+def test_a_killed_worker_loses_nothing(tmp_path):
+    port = free_port()
+    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    with processes(tmp_path) as started:
+        master = started.start(
+            *("bohb_seg.master", *TOY, *slow, "--n-iterations", 1, "--run-id", "killed"),
+            *("--local-workers", 0, "--min-workers", 2, "--port", port),
+        )
+        common = ("--port", port, "--worker", "toy")
+        victim, _ = (started.start("bohb_seg.worker", *common) for _ in range(2))
+        events = tmp_path / "results/killed/events.jsonl"
+
+        def victim_is_busy() -> bool:
+            return events.exists() and f".{victim.pid}." in "".join(
+                entry.event.worker
+                for entry in journal.read(events)
+                if isinstance(entry.event, Evaluate)
+            )
+
+        wait_until(victim_is_busy)
+        victim.send_signal(signal.SIGKILL)
+        started.finish(master)
+    entries = journal.read(events)
+    outcomes = [e.event.outcome for e in entries if isinstance(e.event, Evaluated)]
+    assert outcomes == ["finished"] * 13
+    assert any(e.event.attempt == 2 for e in entries if isinstance(e.event, Evaluated))
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_resume_goes_on_where_the_master_was_ended(tmp_path, end):
+    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    flags = (*TOY, *slow, "--n-iterations", 2, "--local-workers", 1, "--port", 0)
+    whole = run("bohb_seg.master", *flags, "--run-dir", "whole", folder=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    with processes(tmp_path) as started:
+        master = started.start("bohb_seg.master", *flags, "--run-dir", "cut")
+        wait_until(lambda: len(lines(tmp_path / "cut/results.json")) >= 5)
+        master.send_signal(end)
+        assert master.wait(60) == (3 if end == signal.SIGINT else -signal.SIGKILL)
+    before = lines(tmp_path / "cut/results.json")
+    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert lines(tmp_path / "cut/results.json")[: len(before)] == before
+    assert counted(tmp_path / "cut") == counted(tmp_path / "whole")
+
+
+def test_hpbandster_without_us_opens_what_a_run_leaves(tmp_path):
+    flags = (*TOY, "--n-iterations", 4, "--local-workers", 1, "--port", 0, "--run-dir", "run")
+    done = run("bohb_seg.master", *flags, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    elsewhere = _environment_without_us(tmp_path)
+    code = (ROOT / "tests/loopback/reads_results.py").read_text()
+    reader = run_python(code, tmp_path / "run", elsewhere)
+    assert reader["ours"] == "absent"
+    incumbent = json.loads((tmp_path / "run/incumbent.json").read_text())
+    assert reader["pickle"] == reader["live log"]
+    assert reader["pickle"] == [incumbent["trial"], len(results(tmp_path / "run"))]
+
+
+def run_python(code: str, run_dir: Path, packages: Path) -> dict[str, object]:
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", code, str(packages), str(run_dir)],
+        capture_output=True,
+        text=True,
+        cwd=run_dir,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _environment_without_us(folder: Path) -> Path:
+    """This environment's packages except ours, linked into a folder of their own."""
+    import hpbandster
+
+    packages = folder / "packages"
+    packages.mkdir()
+    for item in Path(hpbandster.__file__).parents[1].iterdir():
+        if "bohb" not in item.name and item.suffix != ".pth":
+            (packages / item.name).symlink_to(item)
+    return packages
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_a_stopped_search_ends_in_good_order(tmp_path):
+    started = time.monotonic()
+    flags = (*TOY, "--n-iterations", 1000, "--local-workers", 1, "--port", 0, "--run-dir", "run")
+    done = run("bohb_seg.master", *flags, "--max-evaluations", 30, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 30 <= len(results(tmp_path / "run")) <= 31
+    assert (tmp_path / "run/report/report.html").exists()
+    assert time.monotonic() - started < 120

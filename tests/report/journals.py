@@ -1,0 +1,61 @@
+"""Short journals by hand, as entries in memory."""
+
+from pathlib import Path
+
+from report.run_directory import DEFAULT, SPACE
+
+from bohb_seg.journal import Entry, RunStarted
+from bohb_seg.report.history import replay
+from bohb_seg.trials import Evaluate, Evaluated, EvaluationId, Finish, TrialId, WorkersChanged
+
+OTHER = {"batch_size": 8, "learning_rate": 0.001, "activation": "swish"}
+
+
+def evaluation(trial, budget):
+    return EvaluationId(TrialId(*trial), float(budget))
+
+
+def order(trial, budget, worker="a", attempt=1, configuration=OTHER, model=False):
+    return Evaluate(evaluation(trial, budget), attempt, worker, configuration, model)
+
+
+def news(trial, budget, loss, worker="a", attempt=1, outcome="finished", **info):
+    error = None if outcome == "finished" else f"Traceback\nValueError: {outcome}"
+    return Evaluated(evaluation(trial, budget), attempt, worker, outcome, loss, info, error)
+
+
+def run(*timed, directory=Path("run")):
+    """A run out of (time, event) pairs after its start at time 0."""
+    start = Entry(0.0, RunStarted({"run_id": "r"}, SPACE, {}, DEFAULT))
+    return replay(directory, [start, *(Entry(float(time), event) for time, event in timed)])
+
+
+def search(*losses_by_trial, bracket=0):
+    """A run on one worker: each trial a dict budget -> loss (None: diverged), in turn."""
+    timed, time = [(1, WorkersChanged(joined=("a",)))], 10
+    for number, losses in enumerate(losses_by_trial):
+        before = 0
+        for budget, loss in losses.items():
+            outcome = "diverged" if loss is None else "finished"
+            trained = {"epochs_trained": budget - before}
+            timed.append((time, order((bracket, 0, number), budget)))
+            timed.append(
+                (time + 10, news((bracket, 0, number), budget, loss, outcome=outcome, **trained))
+            )
+            before, time = budget, time + 10
+    return run(*timed)
+
+
+def comparison(default, tuned, *, parts=("validation", "test"), finish=True):
+    """A run whose two arms have these losses by seed (None: diverged); mIoU is 1 - loss."""
+    timed = [(1, order((0, 0, 1), 3)), (2, news((0, 0, 1), 3, 0.1))]
+    for rung, losses in enumerate((default, tuned)):
+        for seed, loss in enumerate(losses or ()):
+            trial, configuration = (-1, rung, seed), (DEFAULT, OTHER)[rung]
+            timed.append((10, order(trial, 9, configuration=configuration)))
+            if loss is None:
+                timed.append((20, news(trial, 9, None, outcome="diverged")))
+                continue
+            scores = {part: {"loss": loss, "miou": 1 - loss} for part in parts}
+            timed.append((20, news(trial, 9, loss, parts=scores)))
+    return run(*timed, *([(30, Finish("done"))] if finish else []))

@@ -1,0 +1,144 @@
+import csv
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from report.journals import comparison, news, order
+from report.run_directory import Recorder, started, write_run
+
+from bohb_seg.report import page, sections_comparison, sections_search, write_report
+from bohb_seg.report.page import render, status
+from bohb_seg.trials import StopRequested, WorkersChanged
+
+ANCHORS = [
+    *("verdict", "configuration", "loss", "precision-recall", "values", "iou", "confusion"),
+    *("best-patches", "worst-patches", "incumbent", "curves", "rungs", "budgets", "ranks"),
+    *("picks", "hyperparameters", "workers", "failures", "cost", "evaluations", "glossary"),
+]
+"""The order of SPEC section 8."""
+
+
+def anchors(html):
+    return re.findall(r'<section id="([^"]+)">', html)
+
+
+def rows(folder, name):
+    with (folder / "report" / "tables" / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_whole_run_fills_every_section_in_order(run_dir):
+    html = (run_dir / "report" / "report.html").read_text()
+    assert anchors(html) == ANCHORS
+    assert 'class="empty"' not in html
+    assert html.count("<img ") == len(list((run_dir / "report" / "figures").glob("*.png"))) == 17
+    assert html.count("<figcaption>") == 17
+
+
+def test_the_page_needs_nothing_from_outside(run_dir):
+    html = (run_dir / "report" / "report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', html)
+    assert not re.search(r"url\(|@import|<script", html)
+
+
+def test_every_table_parses_and_is_rectangular(run_dir):
+    files = list((run_dir / "report" / "tables").glob("*.csv"))
+    assert len(files) == 24
+    for file in files:
+        first, *others = csv.reader(file.open())
+        assert others, file.name
+        assert all(len(row) == len(first) for row in others), file.name
+
+
+def test_the_tables_tell_what_was_simulated(run_dir):
+    found = rows(run_dir, "evaluations")
+    assert len(found) == 27 + 9 + 3 + 1 + 9 + 3 + 1 + 6 + 2
+    assert {row["outcome"] for row in found} == {"finished", "diverged"}
+    assert {row["what happened"] for row in rows(run_dir, "failures")} == {
+        *("diverged", "crashed", "lost"),
+    }
+    assert [row["seeds"] for row in rows(run_dir, "paired_differences")] == ["3"] * 4
+    cost = rows(run_dir, "cost")
+    assert float(cost[1]["epochs trained"]) == 6 * 40
+
+
+def test_writing_again_removes_what_is_not_written_any_more(tmp_path, run_dir):
+    copy = shutil.copytree(run_dir, tmp_path / "copy")
+    stale = copy / "report" / "figures" / "stale.png"
+    stale.write_bytes(b"")
+    write_report(copy)
+    assert not stale.exists()
+    assert not list(copy.rglob("*.new"))
+
+
+def live(directory, *events):
+    record = Recorder(directory / "events.jsonl")
+    record(started())
+    for event in events:
+        record(event, at=record.clock.now - 1_790_000_000 + 60)
+    record.journal.close()
+    return directory
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (),
+        (WorkersChanged(joined=("a",)),),
+        (order((0, 0, 0), 1),),
+        (order((0, 0, 0), 1), news((0, 0, 0), 1, None, outcome="diverged")),
+        (order((0, 0, 0), 1), news((0, 0, 0), 1, 0.5)),
+        (order((0, 0, 0), 1), news((0, 0, 0), 1, 0.5), order((0, 0, 0), 3)),
+    ],
+    ids=["no-worker", "worker", "running", "diverged", "one-loss", "promoted"],
+)
+def test_a_run_that_has_hardly_begun_has_a_page_with_reasons(tmp_path, events):
+    html = write_report(live(tmp_path, *events)).read_text()
+    assert anchors(html) == ANCHORS
+    assert html.count('class="empty"') >= 8
+    assert "There is no verdict yet" in html
+
+
+def test_a_worker_that_tells_nothing_but_losses():
+    its = comparison([0.5, 0.6], [0.3, 0.41], parts=())
+    parts = (*sections_comparison.sections(its), *sections_search.sections(its))
+    html = render(its, parts)
+    assert "is better than the default" in html
+    assert [each.anchor for each in parts if each.empty] == [
+        *("loss", "precision-recall", "values", "iou", "confusion", "best-patches"),
+        *("worst-patches", "curves", "ranks", "hyperparameters"),
+    ]
+
+
+def test_only_the_default_was_retrained(tmp_path):
+    directory = write_run(tmp_path / "r", brackets=(((1, 3), (3, 1)),), seeds=1, arms=("default",))
+    html = write_report(directory).read_text()
+    assert "best-patches" in html
+    assert "tuned 0." not in html
+
+
+def test_the_status_says_whether_the_run_goes_on(tmp_path):
+    run = page.read(live(tmp_path, StopRequested("--max-hours is over")))
+    assert "still going on or was interrupted" in status(run)
+    assert "asked to stop (--max-hours is over)" in status(run)
+
+
+def test_names_from_outside_cannot_write_html(tmp_path):
+    html = write_report(live(tmp_path, WorkersChanged(joined=("<b>worker</b>",)))).read_text()
+    assert "<b>worker" not in html
+    assert "&lt;b&gt;worker" in html
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_bad_input_is_one_sentence_and_status_2(tmp_path, made):
+    target = tmp_path if made else tmp_path / "missing"
+    code = "from bohb_seg.report.command import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"bohb-report: {target} is not a run directory")
+    assert len(done.stderr.splitlines()) == 1

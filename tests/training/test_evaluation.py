@@ -1,0 +1,132 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bohb_seg.errors import SettingsError
+from bohb_seg.evaluation import Job, evaluate
+
+pytestmark = pytest.mark.training
+
+TINY = {"batch_size": 4, "base_filters": 8, "depth": 2, "learning_rate": 3e-3, "activation": "relu"}
+EVERYTHING = {
+    **TINY,
+    "optimizer": "adamw",
+    "weight_decay": 1e-3,
+    "schedule": "cosine",
+    "norm": "batch",
+    "dropout": 0.3,
+    "loss": "dice+focal",
+    "augmentation": 0.5,
+}
+
+
+def train(settings, data, directory, configuration=TINY, budget=1.0, trial=(0, 0, 4)):
+    return evaluate(settings, data, Job(trial, configuration, budget, directory))
+
+
+def test_three_epochs_and_six_more_are_nine(settings, data, tmp_path):
+    in_one_go = train(settings(), data, tmp_path / "a", EVERYTHING, 9)
+    first = train(settings(), data, tmp_path / "b", EVERYTHING, 3.33)
+    second = train(settings(), data, tmp_path / "b", EVERYTHING, 9)
+    assert first["info"]["epochs_trained"] == 3
+    kept = ("epochs", "epochs_trained", "continued_from")
+    assert [second["info"][name] for name in kept] == [9, 6, 3]
+    for name, curve in in_one_go["info"]["curves"].items():
+        if name != "seconds":
+            assert second["info"]["curves"][name] == pytest.approx(curve, abs=1e-5), name
+    assert second["loss"] == pytest.approx(in_one_go["loss"], abs=1e-5)
+
+
+def test_a_result_that_was_lost_is_scored_again_and_not_trained(settings, data, tmp_path):
+    first = train(settings(), data, tmp_path)
+    again = train(settings(), data, tmp_path)
+    assert again["loss"] == pytest.approx(first["loss"], abs=1e-6)
+    assert (again["info"]["epochs"], again["info"]["epochs_trained"]) == (1, 0)
+
+
+def test_info_is_complete_and_plain(settings, data, tmp_path):
+    result = train(settings(objective="seed"), data, tmp_path, {**TINY, "val_batch_size": 2})
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["info"].keys() == {
+        *("epochs", "epochs_trained", "continued_from", "curves", "seconds"),
+        *("miou", "iou", "accuracy", "precision", "recall", "dice", "focal"),
+        *("images_per_second", "peak_memory_mb", "device", "precision_policy", "parameters"),
+        *("stopped", "loss_at_own_batch"),
+    }
+    assert result["info"]["curves"].keys() == {
+        *("epoch", "train_loss", "validation_loss", "validation_miou", "validation_accuracy"),
+        *("learning_rate", "seconds"),
+    }
+    assert result["info"]["stopped"] is None
+    assert 0.8 < result["info"]["loss_at_own_batch"] != result["loss"]
+
+
+def test_divergence_stops_the_evaluation(settings, data, tmp_path):
+    wild = {**TINY, "optimizer": "sgd", "learning_rate": 1e18, "loss": "dice+ce"}
+    result = train(settings(), data, tmp_path, wild, 20)
+    assert not np.isfinite(result["loss"])
+    assert result["info"]["stopped"] == "diverged"
+    assert result["info"]["epochs"] < 20
+    json.dumps(result["info"], allow_nan=False)
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_configuration_that_cannot_be_trained_is_one_sentence(settings, data, tmp_path):
+    with pytest.raises(SettingsError, match="32 cannot be halved 6 times"):
+        train(settings(), data, tmp_path, {"depth": 6})
+    with pytest.raises(SettingsError, match="'colour'"):
+        train(settings(), data, tmp_path, {"colour": "red"})
+
+
+def test_bfloat16_trains(settings, data, tmp_path):
+    result = train(settings(precision="bfloat16"), data, tmp_path, {**TINY, "norm": "group"})
+    assert np.isfinite(result["loss"])
+    assert result["info"]["precision_policy"] == "mixed_bfloat16"
+
+
+LOAD_IN_PLAIN_KERAS = """
+import sys
+import keras, numpy as np
+folder = sys.argv[1]
+model = keras.saving.load_model(folder + "/model.keras")
+validation = np.load(folder + "/../validation.npz")
+predictions = np.load(folder + "/predictions.npz")
+for images in validation["images"], validation["images"].astype("float32"):
+    scores = model.predict(images, verbose=0)
+    assert (scores.argmax(-1) == predictions["validation"]).mean() > 0.999, scores
+assert "bohb_seg" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("preset", ["default", "seed"])
+def test_artefacts_of_the_comparison_open_in_plain_keras(settings, data, tmp_path, preset):
+    chosen = settings(preset=preset, precision="bfloat16")
+    result = train(chosen, data, tmp_path, TINY, 2, trial=(-1, 1, 0))
+    info = result["info"]
+    folder = tmp_path / info["artefacts"]
+    assert folder == tmp_path / "comparison" / "incumbent-0"
+    assert result["loss"] == info["parts"]["validation"]["loss"]
+    assert {name: np.sum(part["confusion"]) for name, part in info["parts"].items()} == {
+        "train": 10 * 1020,
+        "validation": 5 * 1020,
+        "test": 3 * 1020,
+    }
+    with np.load(folder / "predictions.npz") as predictions:
+        assert set(predictions.files) == {
+            "validation",
+            *(f"{part}_{side}" for part in info["parts"] for side in ("positive", "negative")),
+        }
+        assert predictions["test_positive"].shape == (3, 1024)
+    subprocess.run([sys.executable, "-c", LOAD_IN_PLAIN_KERAS, str(folder)], check=True)
+
+
+def test_arms_share_their_seeds_and_seeds_differ(settings, data, tmp_path):
+    losses = [
+        train(settings(), data, tmp_path, trial=trial)["info"]["curves"]["train_loss"]
+        for trial in ((-1, 0, 1), (-1, 1, 1), (-1, 0, 2))
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert losses[0] != pytest.approx(losses[2], abs=1e-6)

@@ -1,0 +1,49 @@
+"""Trains a segmentation model per configuration; copy and change it for your own machines."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+from hpbandster.core.worker import Worker
+
+from bohb_seg import datasets
+from bohb_seg.evaluation import Job, evaluate
+from bohb_seg.settings import TrainingSettings
+
+
+@final
+class Segmentation(Worker):
+    """A stock HpBandSter worker around :func:`bohb_seg.evaluation.evaluate`.
+
+    Args:
+        settings: What all evaluations of the run share.
+        kwargs: HpBandSter's own: run_id, nameserver, nameserver_port, host, id, timeout, logger.
+    """
+
+    def __init__(self, *, settings: TrainingSettings, **kwargs: Any) -> None:
+        # Without a logger, HpBandSter would reconfigure the logging of the whole program.
+        super().__init__(**{"logger": logging.getLogger(__name__), **kwargs})
+        self._settings = settings
+
+    @cached_property
+    def data(self) -> datasets.SegmentationData:
+        """The data set, prepared at first use and kept for all evaluations."""
+        return datasets.prepare(self._settings)
+
+    def facts(self) -> dict[str, str]:
+        """What the master compares before it gives this worker anything to do."""
+        return {"fingerprint": self.data.fingerprint, "split_hash": self.data.split_hash}
+
+    def compute(
+        self,
+        config_id: tuple[int, int, int],
+        config: dict[str, Any],
+        budget: float,
+        working_directory: str,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Trains one configuration until it has seen ``budget`` epochs in total."""
+        bracket, rung, number = map(int, config_id)
+        job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
+        return evaluate(self._settings, self.data, job)
