@@ -2,8 +2,8 @@
 
 Both train the reports' U-Net on the same random patches (uint8, sparse labels, same loss and batch)
 in the same process, so only the loop differs; bare ``fit`` shuffles for itself. The ways take
-turns, each round in another order, so that a change of the machine's load hits all alike. Ratios are
-of the best rounds, as in timeit: what else ran on the machine can only have made a round slower.
+turns, each round in another order, so that a change of load hits all alike. Ratios are of the best
+rounds, as in timeit: whatever else ran on the machine can only have made a round slower.
 
     python benchmarks/training.py [--quick]
 """
@@ -33,8 +33,8 @@ def main() -> None:
     devices.prepare("auto")
     print(f"{devices.describe()}; load {os.getloadavg()[0]:.1f} before")
     print(f"{'pixels':>6} {'way':<14} {'images/s':>9} {'median':>7} {'of bare float32':>16}")
-    for edge, patches in ((64, 200 if quick else 600), (256, 24 if quick else 72)):
-        table(edge, patches, rounds=4 if quick else 9)
+    for edge, patches in ((64, 200 if quick else 400), (256, 24 if quick else 48)):
+        table(edge, patches, rounds=3 if quick else 6)
     print(f"load {os.getloadavg()[0]:.1f} after")
 
 

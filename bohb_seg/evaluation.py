@@ -5,73 +5,30 @@ follows from (run seed, trial, epoch), so it does not matter on which worker. Ke
 late, by the first evaluation.
 """
 
-import hashlib
-import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bohb_seg import checkpoints, devices, metrics
+from bohb_seg import checkpoints, devices, metrics, objectives
 from bohb_seg.checkpoints import EpochRecord
 from bohb_seg.datasets import SegmentationData
 from bohb_seg.errors import SettingsError
-from bohb_seg.recipe import Recipe, as_json, parse
+from bohb_seg.job import Job, checkpoint_key
+from bohb_seg.recipe import Recipe, parse
 from bohb_seg.seeds import epoch_seeds
 from bohb_seg.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from bohb_seg.training import Assignment, Training
 
+__all__ = ["Job", "OnEpoch", "evaluate", "objective"]
+
 OnEpoch = Callable[[EpochRecord], None]
 
-_COMPARISON_BRACKET = -1
-"""``trials.COMPARISON_BRACKET``, repeated because training does not import the deciding half."""
-_ARMS = ("default", "incumbent")
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One evaluation.
-
-    Args:
-        config_id: HpBandSter's (bracket, rung, number); bracket -1 is the final comparison, where
-            rung is the arm (0 default, 1 incumbent) and number the index of the seed.
-        configuration: Active hyperparameters, plain Python.
-        budget: Epochs in total; HpBandSter has fractions, we train the nearest whole number.
-        directory: The run's; checkpoints and the comparison's files lie below it.
-    """
-
-    config_id: tuple[int, int, int]
-    configuration: Mapping[str, Any]
-    budget: float
-    directory: Path
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs, at least one."""
-        return max(1, round(self.budget))
-
-    @property
-    def is_comparison(self) -> bool:
-        """Whether it belongs to the final comparison."""
-        return self.config_id[0] == _COMPARISON_BRACKET
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the trial's checkpoint."""
-        return self.directory / "checkpoints" / "-".join(map(str, self.config_id))
-
-    @property
-    def artefacts(self) -> str:
-        """The folder of the comparison's files, relative to the run's directory."""
-        _, arm, seed = self.config_id
-        return f"comparison/{_ARMS[arm]}-{seed}"
 
 
 @dataclass(frozen=True)
@@ -139,8 +96,8 @@ def evaluate(
 def objective(settings: TrainingSettings, tally: metrics.Tally) -> float:
     """What the run minimises; the same formula whatever a configuration trained with."""
     if settings.objective == "seed":
-        return metrics.seed_objective(tally)
-    return metrics.default_objective(tally)
+        return objectives.seed(tally)
+    return objectives.default(tally)
 
 
 def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
@@ -175,7 +132,7 @@ def _train(
     job: Job,
     on_epoch: OnEpoch | None,
 ) -> _Outcome:
-    key = _key(settings, data, job)
+    key = checkpoint_key(settings, data, job)
     checkpoint = None if job.is_comparison else checkpoints.load(job.checkpoints, key, job.epochs)
     history: tuple[EpochRecord, ...] = ()
     if checkpoint:
@@ -267,7 +224,7 @@ def _info(
     info |= metrics.summary(tally, data.classes.names)
     if settings.objective == "seed":
         batch = parse(job.configuration).own_validation_batch
-        info["loss_at_own_batch"] = metrics.seed_objective(tally, batch)
+        info["loss_at_own_batch"] = objectives.seed(tally, batch)
     return info
 
 
@@ -288,15 +245,3 @@ def _compare(
     info |= {name: value for name, value in validation.items() if name in info}
     info |= {"parts": parts, "artefacts": job.artefacts, "input": artefacts.INPUT}
     return float(validation["loss"])
-
-
-def _key(settings: TrainingSettings, data: SegmentationData, job: Job) -> str:
-    """Hash of all that decides what the weights are; a change of any means another training."""
-    shared = ("preset", "model", "objective", "precision", "seed", "max_budget")
-    decisive = {
-        "settings": {name: getattr(settings, name) for name in shared},
-        "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
-        "recipe": as_json(parse(job.configuration)),
-        "trial": list(job.config_id),
-    }
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -16,8 +16,6 @@ Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
-SMOOTH = 1e-5
-CLASS_WEIGHT = 0.1666
 EPSILON = 1e-7
 """The reports' constants, as in :mod:`bohb_seg.losses` (which needs Keras; this file does not)."""
 
@@ -123,35 +121,14 @@ class Tally:
         return _ratio(2 * hits, self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
 
     @property
+    def mean_dice(self) -> float:
+        """Mean Dice of the classes present."""
+        return _mean(self.dice[self.present])
+
+    @property
     def present(self) -> NDArray[np.bool_]:
         """Which classes the labels have, (C,)."""
         return np.asarray(self.confusion.sum(axis=1) > 0)
-
-
-def default_objective(tally: Tally) -> float:
-    """``1 - mean Dice of the classes present + mean focal loss``, all pixels counted at once."""
-    if not tally.finite:
-        return float("nan")
-    return 1 - _mean(tally.dice[tally.present]) + tally.mean_focal
-
-
-def seed_objective(tally: Tally, batch: int = 16) -> float:
-    """The reports' validation loss, as Keras would print it at this validation batch size.
-
-    ``1 - mean_c(0.1666 Dice_c) + focal`` of each batch with Dice over the batch and over all
-    classes, averaged over batches, each weighing as much as it has patches.
-    """
-    starts = np.arange(0, len(tally.truth), batch)
-    hits, truth, scores = (
-        np.add.reduceat(sums, starts, axis=0) for sums in (tally.hits, tally.truth, tally.scores)
-    )
-    focal = np.add.reduceat(tally.focal, starts)
-    dice = (2 * hits + SMOOTH) / (truth + scores + SMOOTH)
-    classes = truth.shape[1]
-    losses = 1 - (CLASS_WEIGHT * dice).mean(axis=1)
-    losses += focal / np.maximum(truth.sum(axis=1) * classes, 1)
-    patches = np.diff(np.append(starts, len(tally.truth)))
-    return float(np.average(losses, weights=patches))
 
 
 def summary(tally: Tally, names: Sequence[str]) -> dict[str, Any]:
@@ -169,7 +146,7 @@ def summary(tally: Tally, names: Sequence[str]) -> dict[str, Any]:
         "accuracy": tally.accuracy,
         "precision": _by_class(_ratio(hits, guesses), names),
         "recall": _by_class(_ratio(hits, truth), names),
-        "dice": _mean(tally.dice[tally.present]),
+        "dice": tally.mean_dice,
         "focal": plain(tally.mean_focal),
     }
 

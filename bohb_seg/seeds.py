@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_COMPARISON_BRACKET = -1
+COMPARISON_BRACKET = -1
 """``trials.COMPARISON_BRACKET``, repeated because training does not import the deciding half."""
 
 
@@ -32,7 +32,7 @@ def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> E
     In the final comparison only the index of the seed counts, so that both arms share it.
     """
     bracket, rung, number = config_id
-    is_comparison = bracket == _COMPARISON_BRACKET
+    is_comparison = bracket == COMPARISON_BRACKET
     trial = (1, number) if is_comparison else (0, bracket, rung, number)
     order, graph = np.random.SeedSequence(run_seed, spawn_key=(*trial, epoch)).spawn(2)
     return EpochSeeds(np.random.default_rng(order), int(graph.generate_state(1)[0] >> 2))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from bohb_seg.report.history import Attempt, Evaluation, Run
 from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM, Configuration
@@ -80,6 +80,11 @@ def arms(run: Run) -> tuple[Arm, ...]:
 def _retraining(run: Run, evaluation: Evaluation) -> Retraining:
     info = evaluation.info
     artefacts = info.get("artefacts")
-    folder = run.directory / str(artefacts) if artefacts else None
+    folder = run.directory / artefacts if _lies_within(artefacts) else None
     parts = {"validation": {"loss": evaluation.loss}, **(info.get("parts") or {})}
     return Retraining(evaluation.id.trial.number, evaluation.attempt, parts, folder)
+
+
+def _lies_within(path: Any) -> TypeGuard[str]:
+    """Whether what a worker told is a path below the run directory."""
+    return isinstance(path, str) and not Path(path).is_absolute() and ".." not in Path(path).parts

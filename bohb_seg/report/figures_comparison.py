@@ -13,7 +13,16 @@ from matplotlib.ticker import MaxNLocator
 
 from bohb_seg.report.comparison import Arm
 from bohb_seg.report.curves import Counts, PrecisionRecall, Reals, row_shares
-from bohb_seg.report.style import ARMS, FADED, ceiling, grid_of_axes, key, new_figure, styled
+from bohb_seg.report.style import (
+    ARMS,
+    FADED,
+    ceiling,
+    grid_of_axes,
+    key,
+    new_figure,
+    numbers,
+    styled,
+)
 from bohb_seg.report.verdict import PairedDifference
 
 TRAINING_LINE: Any = (0, (1.5, 1.5))
@@ -141,10 +150,9 @@ def _seed_curves(ax: Axes, arm: Arm, kind: str) -> list[float]:
     """Draws a thin line per seed (validation) and the thick mean; returns what was drawn."""
     series = []
     for each in arm.finished:
-        curves = each.attempt.info.get("curves") or {}
-        values = [np.nan if value is None else value for value in curves.get(kind, [])]
-        if values and len(values) == len(curves.get("epoch", [])):
-            series.append((curves["epoch"], values))
+        curves = each.attempt.curves
+        if curves.get(kind):
+            series.append((numbers(curves["epoch"]), numbers(curves[kind])))
     if not series:
         return []
     look, training = ARMS[arm.name], kind == "train_loss"

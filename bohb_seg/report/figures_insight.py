@@ -85,7 +85,7 @@ def picks(found: Sequence[Picks]) -> Figure:
         _cloud(ax, place - 0.2, each.random, RANDOM, top, filled=False)
         _cloud(ax, place + 0.2, each.model, MODEL, top, filled=True)
     labels = [
-        f"{e.budget:g} epochs\n{len(e.random)} random, {len(e.model)} by model" for e in found
+        f"{in_epochs(e.budget)}\n{len(e.random)} random, {len(e.model)} by model" for e in found
     ]
     ax.set_xticks(range(len(found)), labels)
     ax.set_xlim(-0.6, len(found) - 0.4)
@@ -161,7 +161,7 @@ def timeline(run: Run) -> Figure:
     """A row per worker: what it did when; empty grey is idle, white is absent."""
     workers = worker_times(run)
     rows = {each.worker: place for place, each in enumerate(workers)}
-    figure = new_figure(min(14.0, 1.9 + max(0.32, 0.5 - 0.01 * len(workers)) * len(workers)))
+    figure = new_figure(min(10.0, 1.9 + max(0.32, 0.5 - 0.01 * len(workers)) * len(workers)))
     ax = figure.subplots()
     unit, name = time_unit(run.end - run.begin)
     for stay in run.presences:
@@ -174,7 +174,7 @@ def timeline(run: Run) -> Figure:
     _worker_labels(ax, workers)
     ax.set(xlabel=f"{name} since the start", title="What the workers did")
     ax.set_xlim(0, (run.end - run.begin) / unit or 1)
-    ax.invert_yaxis()
+    ax.set_ylim(len(workers) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     figure.legend(handles=_bar_keys(run), loc="outside lower center", ncols=4)
     return figure

@@ -24,6 +24,7 @@ from bohb_seg.report.style import (
     key,
     loss_axis,
     new_figure,
+    numbers,
     styled,
     time_unit,
 )
@@ -45,6 +46,8 @@ def progress(run: Run) -> Figure:
     _progress(right, [(epochs, each) for each, _, epochs in spent], looks, ceiling(losses))
     _best_so_far(run, left, right, unit, looks)
     loss_axis(left, losses)
+    for ax in (left, right):
+        ax.set_xlim(left=0)
     left.set(xlabel=f"{name} since the start", title="Best loss over time")
     right.set(xlabel="epochs trained by all workers together", title="… and over epochs spent")
     keys = [key(look, in_epochs(budget)) for budget, look in looks.items()]
@@ -175,10 +178,9 @@ def _best_so_far(
 
 def _longest_curve(its: Sequence[Evaluation]) -> tuple[list[float], list[float]]:
     for each in reversed(its):
-        curves = each.info.get("curves") or {}
-        values = curves.get("validation_loss") or []
-        if values and len(values) == len(curves.get("epoch") or []):
-            return list(curves["epoch"]), [np.nan if value is None else value for value in values]
+        curves = each.attempt.curves
+        if curves.get("validation_loss"):
+            return numbers(curves["epoch"]), numbers(curves["validation_loss"])
     return [], []
 
 

@@ -52,8 +52,20 @@ class Attempt:
     @property
     def epochs_trained(self) -> float:
         """Epochs of this attempt; a worker that does not say is taken to train from the start."""
-        silent = self.evaluation.budget if self.fate == "finished" else 0
-        return float(self.info.get("epochs_trained", silent) or 0)
+        told = self.info.get("epochs_trained")
+        if isinstance(told, int | float):
+            return float(told)
+        return self.evaluation.budget if self.fate == "finished" else 0.0
+
+    @property
+    def curves(self) -> Mapping[str, Sequence[float | None]]:
+        """The curves the worker told that are as long as their epochs; any worker may tell none."""
+        told = self.info.get("curves")
+        if not isinstance(told, Mapping) or not isinstance(told.get("epoch"), Sequence):
+            return {}
+        length = len(told["epoch"])
+        lists = {name: its for name, its in told.items() if isinstance(its, list | tuple)}
+        return {name: its for name, its in lists.items() if len(its) == length}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from bohb_seg.report.glossary import GLOSSARY
 from bohb_seg.report.history import Run, read
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.section import Section
+from bohb_seg.report.style import in_epochs
 from bohb_seg.report.tables import is_number, shown, to_csv
 from bohb_seg.report.verdict import verdict
 
@@ -122,7 +123,7 @@ def _tiles(run: Run) -> list[Tile]:
         if scores := arm.scores(part, "miou"):
             tiles.append(Tile(f"{fmean(scores):.3f}", f"{part} mIoU, {arm.name}"))
     if best is not None:
-        tiles.append(Tile(f"{best.loss:.4f}", f"best search loss, {best.budget:g} epochs"))
+        tiles.append(Tile(f"{best.loss:.4f}", f"best search loss, {in_epochs(best.budget)}"))
     tiles.append(Tile(str(search.evaluations), "evaluations in the search"))
     tiles.append(Tile(f"{search.epochs:g}", "epochs trained by the search"))
     tiles.append(Tile(_duration(whole.wall_hours), "wall time"))

@@ -11,6 +11,9 @@ from scipy.stats import chi2, kruskal
 from bohb_seg.report.history import Evaluation, Run
 from bohb_seg.report.search import budgets_of, losses_of, same
 
+FEW_PICKS = 3
+"""With fewer picks of a kind at a budget their median says nothing."""
+
 
 @dataclass(frozen=True)
 class Picks:
@@ -43,14 +46,15 @@ def picked_by(run: Run, evaluation: Evaluation) -> str:
 
 def picks_sentence(found: Iterable[Picks]) -> str:
     """Says at the largest budget of both whether the model picked better than chance."""
-    both = [pick for pick in found if pick.model and pick.random]
+    found = list(found)
     if not any(pick.model for pick in found):
         return (
             "No configuration was picked by the model: it starts once one budget has enough"
             " results (two more than the space has hyperparameters)."
         )
+    both = [pick for pick in found if min(len(pick.model), len(pick.random)) >= FEW_PICKS]
     if not both:
-        return "No budget has both model-based and random picks yet, so they cannot be compared."
+        return f"No budget has {FEW_PICKS} picks of each kind, so they cannot be compared yet."
     last = both[-1]
     model, chance = median(last.model), median(last.random)
     word = "lower" if model < chance else "not lower"

@@ -9,13 +9,19 @@ from bohb_seg.report.comparison import PARTS, Arm, arms
 from bohb_seg.report.curves import PrecisionRecall, class_curves, pooled_confusion
 from bohb_seg.report.figures_patches import sheet
 from bohb_seg.report.history import Run
+from bohb_seg.report.picking import picked_by
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.section import Picture, Section, picture
+from bohb_seg.report.style import in_epochs
 from bohb_seg.report.tables import Table, trial_name
 from bohb_seg.report.verdict import paired_differences, verdict
 
 NOT_RETRAINED = (
     "There is nothing to show yet: no retraining of the final comparison has told these numbers."
+)
+NO_PREDICTIONS = (
+    "The predictions of the final comparison are not in this run directory: it has not been made"
+    " yet, or a worker wrote them on a machine that does not share this directory."
 )
 Curves = Mapping[str, Mapping[str, PrecisionRecall | None]]
 
@@ -76,17 +82,22 @@ def _configuration(run: Run, found: Sequence[Arm]) -> Section:
     if best is None:
         reason = "No evaluation has finished yet, so there is only the default configuration."
         return Section(anchor, title, tables=(its,), empty=reason)
-    how = "picked by the model" if best.attempt.model_based else "not picked by the model"
+    how = {
+        "default": "the default configuration itself",
+        "model": "picked by the model",
+        "random": "drawn at random",
+    }[picked_by(run, best)]
     sentence = (
-        f"The incumbent is trial {trial_name(best.id.trial)} ({how}): loss {best.loss:.4f} on the"
-        f" validation part after {best.budget:g} epochs, the lowest at the largest budget reached."
+        f"The incumbent is trial {trial_name(best.id.trial)}, {how}: its loss of {best.loss:.4f} on"
+        f" the validation part after {in_epochs(best.budget)} is the lowest at the largest budget"
+        " reached."
     )
     return Section(anchor, title, (sentence,), tables=(its,))
 
 
 def _losses(found: Sequence[Arm]) -> Section:
     anchor, title = "loss", "Training and validation loss"
-    told = [arm for arm in found if any(each.attempt.info.get("curves") for each in arm.finished)]
+    told = [arm for arm in found if any(each.attempt.curves for each in arm.finished)]
     if not told:
         return Section(anchor, title, empty=NOT_RETRAINED)
     shown = picture(
@@ -110,7 +121,7 @@ def _curves(run: Run, found: Sequence[Arm]) -> Section:
             pictures.append(_curve_picture(curves, part))
             lists += [tables.average_precisions(curves, part), tables.curve_points(curves, part)]
     if not pictures:
-        return Section(anchor, title, empty=NOT_RETRAINED)
+        return Section(anchor, title, empty=NO_PREDICTIONS)
     sentence = (
         "Of each configuration the seed with the lowest validation loss is shown. AP is the average"
         " precision: the area under the curve, 1 at best."
@@ -148,8 +159,9 @@ def _values(found: Sequence[Arm]) -> Section:
         return Section(anchor, title, empty=NOT_RETRAINED)
     sentence = (
         "Precision: of the pixels named as a class, the share that is right. Recall: of the pixels"
-        " of a class, the share that is found. Every pixel counts for the class with the highest"
-        " score; the test part was scored only once, at the end."
+        " of a class, the share that is found. A pixel is named as the class with the highest"
+        " score; in the row of all classes as every class with a score of at least one half. The"
+        " test part was scored only once, at the end."
     )
     return Section(anchor, title, (sentence,), tables=(its,))
 
@@ -195,8 +207,8 @@ def _confusion(run: Run, found: Sequence[Arm]) -> Section:
 
 
 def _patches(run: Run, found: Sequence[Arm]) -> tuple[Section, Section]:
-    best = Section("best-patches", "The best-predicted patches", empty=NOT_RETRAINED)
-    worst = Section("worst-patches", "The worst-predicted patches", empty=NOT_RETRAINED)
+    best = Section("best-patches", "The best-predicted patches", empty=NO_PREDICTIONS)
+    worst = Section("worst-patches", "The worst-predicted patches", empty=NO_PREDICTIONS)
     chosen = {arm.name: arm.representative for arm in found}
     folders = {name: each.artefacts for name, each in chosen.items() if each and each.artefacts}
     data = patches_of.load(run.directory, folders)

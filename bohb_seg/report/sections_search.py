@@ -6,6 +6,7 @@ from bohb_seg.report import accounts, figures_insight, figures_search, picking, 
 from bohb_seg.report import tables_search as tables
 from bohb_seg.report.history import Run
 from bohb_seg.report.section import Section, picture
+from bohb_seg.report.style import in_epochs
 
 NO_LOSS = "No evaluation of the search has finished with a loss yet."
 
@@ -140,9 +141,9 @@ def _hyperparameters(run: Run) -> Section:
         )
         return Section(anchor, title, empty=reason)
     sentence = (
-        f"Each hyperparameter is looked at alone, at {found[0].budget:g} epochs, where most trials"
-        " have a loss: its values (numbers cut into thirds) form groups, and the share says how"
-        " much of the spread of loss ranks lies between the groups (epsilon squared of the"
+        f"Each hyperparameter is looked at alone, at {in_epochs(found[0].budget)}, where most"
+        " trials have a loss: its values (numbers cut into thirds) form groups, and the share says"
+        " how much of the spread of loss ranks lies between the groups (epsilon squared of the"
         " Kruskal-Wallis test). Interactions are not seen, and what was picked by the model was not"
         " picked at random, so read this as a hint, not as a cause."
     )

@@ -156,6 +156,11 @@ def time_unit(seconds: float) -> tuple[float, str]:
     return (60.0, "minutes") if seconds < 3 * 3600 else (3600.0, "hours")
 
 
+def numbers(values: Sequence[float | None]) -> list[float]:
+    """A curve as matplotlib draws it: with gaps where it is None."""
+    return [np.nan if value is None else float(value) for value in values]
+
+
 def in_epochs(budget: float) -> str:
     """A budget with its unit."""
     return f"{budget:g} epoch" if budget == 1 else f"{budget:g} epochs"

@@ -26,6 +26,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     folded: bool = False
 
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds numbers (and blanks) only."""
+        columns = ([cell for cell in column if cell is not None] for column in self._columns())
+        return tuple(bool(cells) and all(map(is_number, cells)) for cells in columns)
+
+    def _columns(self) -> Iterable[tuple[Cell, ...]]:
+        return zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"table {self.name}: a row is not as long as the headings")

@@ -37,7 +37,7 @@ def learning_curves(run: Run) -> Table:
     for trial, its in trials(run.evaluations).items():
         longest: Mapping[str, Sequence[float | None]] = {}
         for each in its:
-            longest = each.info.get("curves") or longest
+            longest = each.attempt.curves or longest
         for epoch, *values in zip_longest(*(longest.get(name, ()) for name in ("epoch", *CURVES))):
             rows.append((trial_name(trial), epoch, *values))
     columns = ("trial", "epoch", *CURVES)

@@ -81,7 +81,7 @@ def test_search_and_comparison_are_kept_apart_and_trials_hold_their_rungs():
 def test_what_is_no_run_directory_is_one_sentence(tmp_path, content):
     if content is not None:
         (tmp_path / "events.jsonl").write_text(content)
-    with pytest.raises(SettingsError, match="not a run directory|holds no started run"):
+    with pytest.raises(SettingsError, match=r"not a run directory|holds no started run"):
         read(tmp_path)
 
 

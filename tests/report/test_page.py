@@ -10,6 +10,7 @@ from report.run_directory import Recorder, started, write_run
 
 from bohb_seg.report import page, sections_comparison, sections_search, write_report
 from bohb_seg.report.page import render, status
+from bohb_seg.report.tables import shown, table
 from bohb_seg.trials import StopRequested, WorkersChanged
 
 ANCHORS = [
@@ -142,3 +143,22 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path, made):
     assert done.stdout == ""
     assert done.stderr.startswith(f"bohb-report: {target} is not a run directory")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_blanks_do_not_make_a_column_textual():
+    its = table("t", "t", ("a", "b", "c"), [(1, None, "x"), (None, None, 2)])
+    assert its.numeric == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [(None, "–"), (True, "yes"), (3.0, "3"), (0.123456, "0.1235"), ("x", "x")]
+)
+def test_cells_are_shown_rounded(cell, text):
+    assert shown(cell) == text
+
+
+def test_what_a_strange_worker_tells_does_not_break_the_page(tmp_path):
+    strange = {"curves": ["x"], "epochs_trained": "many", "miou": "good", "parts": {}}
+    one = order((0, 0, 0), 1), news((0, 0, 0), 1, 0.5, **strange)
+    two = order((-1, 0, 0), 9), news((-1, 0, 0), 9, 0.5, **strange, artefacts="../../etc")
+    assert anchors(write_report(live(tmp_path, *one, *two)).read_text()) == ANCHORS

@@ -92,13 +92,19 @@ def test_picks_leave_the_default_out_and_keep_model_and_chance_apart():
         timed.append((2, news((0, 0, number), 1, loss)))
     found = picking.picks(run(*timed))
     assert found == (picking.Picks(1.0, model=(0.3, 0.4), random=(0.5,)),)
-    assert "0.3500, lower than the 0.5000" in picking.picks_sentence(found)
 
 
-def test_no_model_based_pick_is_explained():
-    assert "No configuration was picked by the model" in picking.picks_sentence(
-        [picking.Picks(1.0, (), (0.5,))]
-    )
+@pytest.mark.parametrize(
+    ("model", "random", "said"),
+    [
+        ((), (0.5,), "No configuration was picked by the model"),
+        ((0.1, 0.2), (0.5, 0.6, 0.7), "cannot be compared yet"),
+        ((0.3, 0.1, 0.2), (0.5, 0.7, 0.6), "is 0.2000, lower than the 0.6000 of the 3 random"),
+        ((0.6, 0.6, 0.6), (0.5, 0.7, 0.6), "is 0.6000, not lower than the 0.6000"),
+    ],
+)
+def test_what_is_said_of_the_picks(model, random, said):
+    assert said in picking.picks_sentence([picking.Picks(3.0, model, random)])
 
 
 def test_influence_of_a_choice_that_decides_everything():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bohb_seg import metrics
+from bohb_seg import objectives
 from bohb_seg.metrics import Tally
 from bohb_seg.recipe import Recipe
 
@@ -47,7 +47,7 @@ def test_a_better_prediction_costs_less(name):
 def test_reports_loss_of_a_batch_is_the_seed_objective_of_that_batch(ignored):
     labels, scores = batch(ignored, classes=6)
     assert loss_of(Recipe(loss="reports"), labels, scores) == pytest.approx(
-        metrics.seed_objective(Tally.of(scores, labels), batch=4), abs=1e-6
+        objectives.seed(Tally.of(scores, labels), batch=4), abs=1e-6
     )
 
 

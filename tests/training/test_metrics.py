@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg import metrics
+from bohb_seg import metrics, objectives
 from bohb_seg.metrics import Tally
 
 
@@ -35,7 +35,7 @@ def reports_loss(scores, labels, batch):
 @pytest.mark.parametrize("batch", [1, 4, 16, 64])
 def test_seed_objective_is_the_reports_formula(batch):
     scores, labels = predictions(1, patches=37, edge=8, classes=6, ignored=0)
-    assert metrics.seed_objective(Tally.of(scores, labels), batch) == pytest.approx(
+    assert objectives.seed(Tally.of(scores, labels), batch) == pytest.approx(
         reports_loss(scores, labels, batch), abs=1e-6
     )
 
@@ -51,7 +51,7 @@ def test_default_objective_is_dice_of_all_pixels_plus_focal():
     hit = scores[valid][np.arange(len(truth)), truth].astype(float)
     focal = np.mean(-0.25 * (1 - hit) ** 2 * np.log(hit)) / 3
     expected = 1 - np.mean(dice) + focal
-    assert metrics.default_objective(Tally.of(scores, labels)) == pytest.approx(expected, abs=1e-6)
+    assert objectives.default(Tally.of(scores, labels)) == pytest.approx(expected, abs=1e-6)
 
 
 @given(seed=st.integers(0, 2**32 - 1), cut=st.integers(1, 4))
@@ -62,8 +62,8 @@ def test_tallies_of_batches_join_to_the_tally_of_all(seed, cut):
         [Tally.of(scores[:cut], labels[:cut]), Tally.of(scores[cut:], labels[cut:])]
     )
     np.testing.assert_array_equal(joined.confusion, whole.confusion)
-    assert metrics.default_objective(joined) == pytest.approx(metrics.default_objective(whole))
-    assert metrics.seed_objective(joined, 2) == pytest.approx(metrics.seed_objective(whole, 2))
+    assert objectives.default(joined) == pytest.approx(objectives.default(whole))
+    assert objectives.seed(joined, 2) == pytest.approx(objectives.seed(whole, 2))
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -106,7 +106,7 @@ def test_a_perfect_prediction_is_perfect():
     labels = np.array([[[0, 1], [1, 255]]], np.uint8)
     scores = np.eye(3, dtype=np.float32)[np.minimum(labels, 2)]
     tally = Tally.of(scores, labels)
-    assert metrics.default_objective(tally) == pytest.approx(0, abs=1e-6)
+    assert objectives.default(tally) == pytest.approx(0, abs=1e-6)
     assert metrics.summary(tally, "abc") == {
         "miou": 1.0,
         "iou": {"a": 1.0, "b": 1.0, "c": None},
@@ -127,4 +127,4 @@ def test_scores_that_are_no_numbers_give_no_loss():
     scores[0, 0, 0] = np.nan
     labels[0, 0, 0] = 0
     assert not Tally.of(scores, labels).finite
-    assert np.isnan(metrics.default_objective(Tally.of(scores, labels)))
+    assert np.isnan(objectives.default(Tally.of(scores, labels)))
