@@ -31,7 +31,7 @@ def settings_flags(kind: type[DataSettings]) -> Callable[[Any], Any]:
     return decorate
 
 
-def run(command: click.Command) -> None:
+def run(command: click.Command) -> typing.NoReturn:
     """Runs a command and ends the process with its exit status.
 
     A :class:`BohbSegError` or a wrong flag is one sentence on standard error and status 2.

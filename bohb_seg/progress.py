@@ -33,6 +33,7 @@ class Display:
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)
         self._started = self._said = self._had_worker = time.monotonic()
         self._epochs = 0.0
+        self._phase, self._phase_began = "", self._started
         self._handlers: Sequence[logging.Handler] = ()
 
     def __enter__(self) -> "Display":
@@ -75,6 +76,8 @@ class Display:
         """Updates the panel, or logs a summary now and then."""
         now = time.monotonic()
         self._mind_missing_workers(progress, now)
+        if progress.phase != self._phase:
+            self._phase, self._phase_began = progress.phase, now
         if self._console.is_terminal:
             self._live.update(self._panel(progress))
         elif now - self._said > PLAIN_EVERY:
@@ -117,7 +120,7 @@ class Display:
             ("workers", f"{progress.workers_busy} busy, {progress.workers_idle} idle"),
             ("incumbent", f"loss {incumbent.loss:.4f}" if incumbent else "none yet"),
             ("speed", f"{self._epochs / max(seconds, 1e-9):.2f} epochs/s"),
-            ("time", f"{_clock(seconds)} so far, {self._left(progress, seconds)} left"),
+            ("time", f"{_clock(seconds)} so far, {self._left(progress)} left in this phase"),
         ]
 
     def _place(self, progress: Progress) -> list[tuple[str, str]]:
@@ -126,11 +129,11 @@ class Display:
         bracket = f"{progress.bracket + 1} of {self._settings.n_iterations}"
         return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
 
-    @staticmethod
-    def _left(progress: Progress, seconds: float) -> str:
+    def _left(self, progress: Progress) -> str:
         """Time left if the epochs still expected go as fast as those done."""
         if not progress.epochs_done:
             return "unknown"
+        seconds = time.monotonic() - self._phase_began
         rest = progress.epochs_expected - progress.epochs_done
         return f"about {_clock(seconds * rest / progress.epochs_done)}"
 

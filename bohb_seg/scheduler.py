@@ -171,7 +171,7 @@ class Scheduler:
             case Evaluated():
                 orders += self._book(news)
             case StopRequested():
-                self._interrupt(news)
+                self._stop = self._stop or news
         return [*orders, *self._go_on()]
 
     # --- what news do -------------------------------------------------------------------------
@@ -242,11 +242,6 @@ class Scheduler:
         self._evaluations |= {e.id: e for e in bracket.evaluations}
         return [*orders, BracketFinished(bracket.index)] if bracket.finished else orders
 
-    def _interrupt(self, news: StopRequested) -> None:
-        """A stop ends the search; one without comparison ends the comparison as well."""
-        if not self.finished and (self._stop is None or self._stop.comparison):
-            self._stop = news
-
     def _discard(self, trials: list[TrialId]) -> list[Order]:
         for trial in trials:
             del self._live[trial]
@@ -289,8 +284,6 @@ class Scheduler:
     def _end_search(self, reason: str) -> list[Order]:
         """No checkpoint is needed any more: the comparison retrains."""
         orders = self._discard(list(self._live))
-        if self._stopped_for_good():
-            return [*orders, self._finish(reason)]
         if self._plan.comparison_epochs is None:
             return [*orders, self._finish(reason)]
         if self._incumbent is None:
@@ -312,16 +305,9 @@ class Scheduler:
                 yield Evaluation(EvaluationId(trial, epochs), suggestion, epochs)
 
     def _comparison_is_over(self) -> str | None:
-        arms = [e for e in self._evaluations.values() if _is_comparison(e)]
-        if all(evaluation.settled for evaluation in arms):
-            return "search and comparison are done"
-        running = any(evaluation.state == "running" for evaluation in arms)
-        if self._stop is not None and not self._stop.comparison and not running:
-            return self._stop.reason
-        return None
-
-    def _stopped_for_good(self) -> bool:
-        return self._stop is not None and not self._stop.comparison
+        arms = (e for e in self._evaluations.values() if _is_comparison(e))
+        done = all(evaluation.settled for evaluation in arms)
+        return "search and comparison are done" if done else None
 
     def _finish(self, reason: str) -> Finish:
         self._phase = "finished"
@@ -341,7 +327,7 @@ class Scheduler:
         return Evaluate(evaluation.id, evaluation.attempt, worker, configuration, model_based)
 
     def _next_for(self, worker: str) -> Evaluation | None:
-        if self._phase == "comparison" and not self._stopped_for_good():
+        if self._phase == "comparison":
             arms = (e for e in self._evaluations.values() if _is_comparison(e))
             return next((e for e in arms if self._may_go_to(e, worker)), None)
         if self._phase == "search" and self._why_nothing_new() is None:

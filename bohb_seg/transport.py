@@ -108,11 +108,11 @@ class Transport:
         self._news.put(news)
 
     def send(self, order: Evaluate) -> None:
-        """Hands an evaluation to its worker; if it cannot be had, news say that the worker left."""
-        courier = self._couriers.get(order.worker)
-        if courier is None or not courier.is_alive():
-            self._news.put(WorkersChanged(left=(order.worker,)))
-            return
+        """Hands an evaluation to its worker.
+
+        If the worker is gone, the news that say so are under way already: its courier posted them.
+        """
+        courier = self._couriers[order.worker]
         reply = _Reply(order, self._result_of(courier))
         uri = self._daemon.register(reply, f"{self._prefix}reply.{_name(order)}")
         courier.take(order, uri)

@@ -90,15 +90,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class StopRequested:
-    """No new configuration is to be started; rungs stay unfinished, what runs may end.
+    """The search is long enough: rungs stay unfinished, what runs may end, the comparison follows.
 
-    Args:
-        reason: Why, for the log.
-        comparison: Whether the comparison still follows (a limit was reached) or nothing does.
+    (A run that is interrupted to be resumed later needs no news: its master just leaves.)
     """
 
     reason: str
-    comparison: bool = True
 
 
 News = WorkersChanged | Evaluated | StopRequested

@@ -83,8 +83,9 @@ class _Service:
         **keywords: Any,
     ) -> bool:
         """Takes a job; its result goes to ``callback.register_result``."""
+        bracket, rung, number = map(int, id)
         self._busy.set()
-        self._jobs.put(_Job(callback, tuple(id), arguments, keywords))
+        self._jobs.put(_Job(callback, (bracket, rung, number), arguments, keywords))
         return True
 
     @Pyro4.expose
@@ -214,7 +215,7 @@ def _deliver(job: _Job, result: dict[str, Any]) -> None:
     job.callback._pyroTimeout = security.CALL_TIMEOUT
     for _ in _tries(f"the master takes the result of {job.config_id}", DELIVERY_PATIENCE):
         try:
-            job.callback.register_result(list(job.config_id), result)
+            job.callback.register_result(job.config_id, result)
             return
         except Pyro4.errors.DaemonError:
             _log.warning("the master no longer wants the result of %s", job.config_id)
