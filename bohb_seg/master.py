@@ -97,6 +97,7 @@ class Master:
     def run(self) -> int:
         """Searches, compares and reports; returns the exit status."""
         self._transport.open()
+        self._say_where()
         workers = LocalWorkers(self.settings, self._transport.nameserver)
         self._directory = RunDirectory(self.settings, self._start, self._past)
         previous = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
@@ -113,6 +114,11 @@ class Master:
                 signal.signal(number, handler)
         return self._conclude()
 
+    def _say_where(self) -> None:
+        (host, port), run_id = self._transport.nameserver, self.settings.run_id
+        join = f"bohb-worker --host {host} --port {port} --run-id {run_id}"
+        _log.info("run %s in %s; more workers join with '%s'", run_id, self.settings.run_dir, join)
+
     def _conclude(self) -> int:
         self._write_results()
         self._directory.keep_model()
@@ -127,7 +133,7 @@ class Master:
     # --- beginning -------------------------------------------------------------------------
 
     def _new_start(self) -> RunStarted:
-        data = _check_data(self.settings) if self.settings.worker == "segmentation" else {}
+        data = {} if self.settings.worker == "toy" else _check_data(self.settings)
         return RunStarted(
             settings=self.settings.model_dump(mode="json"),
             space=spaces.to_json(self._space),

@@ -35,7 +35,10 @@ class DataSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: str = Field("synthetic", description="folder with images/ and masks/ twins, or synthetic")
+    data: str = Field(
+        "synthetic",
+        description="folder with images/ and masks/ twins, or synthetic (small, own defaults)",
+    )
     preset: Literal["default", "seed"] = Field(
         "default", description="seed: the published reports' set-up, for comparison with them"
     )

@@ -22,7 +22,6 @@ leaves = (
     | st.floats().map(np.float64)
     | st.integers(-(2**63), 2**63 - 1).map(np.int64)
     | st.booleans().map(np.bool_)
-    | st.text(max_size=5).map(np.str_)
     | st.lists(st.floats(), max_size=3).map(np.array)
     | st.just(np.zeros((2, 0)))
     | st.just(object())
@@ -55,7 +54,12 @@ def test_what_is_plain_survives_the_wire_and_the_journal(value):
 
 @given(values)
 def test_nothing_but_plain_python_is_left(value):
-    assert types(security.plain(value)) - {np.str_} <= PLAIN
+    assert types(security.plain(value)) <= PLAIN
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="numpy.str_ is left as it is")
+def test_text_of_numpy_survives_the_wire():
+    assert serpent.loads(serpent.dumps(security.plain([np.str_("a")]))) == ["a"]
 
 
 @pytest.mark.parametrize(

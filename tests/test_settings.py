@@ -49,7 +49,9 @@ def test_the_strongest_source_that_speaks_wins(file, said, synthetic, name):
     said = {source: 16 * value for source, value in said.items()}
     file.write_text(yaml.safe_dump({name: said["file"]} if "file" in said else {}))
     flags = {name: said.get("flag"), "data": None if synthetic else "/photos"}
-    environment = {f"BOHB_{name.upper()}": str(said["environment"])} if "environment" in said else {}
+    environment = (
+        {f"BOHB_{name.upper()}": str(said["environment"])} if "environment" in said else {}
+    )
     brought = SYNTHETIC if synthetic else {}
     below = brought.get(name, SearchSettings.model_fields[name].default)
     expected = next((said[s] for s in ("flag", "file", "environment") if s in said), below)
@@ -111,7 +113,9 @@ OTHERS = {
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 
 
-@pytest.mark.parametrize(("kind", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("kind", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value)
+)
 def test_every_field_has_its_flag_key_and_variable(file, kind, name):
     """The same text is understood the same, wherever it stands."""
     file.write_text(f"{name.replace('_', '-')}: {OTHERS[name]}\n")
@@ -125,7 +129,9 @@ def test_every_field_has_its_flag_key_and_variable(file, kind, name):
     assert first != getattr(merge(kind, {}, None, {}), name)
 
 
-@pytest.mark.parametrize("name", [n for n, f in SearchSettings.model_fields.items() if f.annotation is bool])
+@pytest.mark.parametrize(
+    "name", [n for n, f in SearchSettings.model_fields.items() if f.annotation is bool]
+)
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("1", True), ("true", True), ("YES", True), ("on", True)]
@@ -198,7 +204,9 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 def test_a_refused_value_is_named_with_its_source(file):
     file.write_text("n-iterations: none")
-    what = "--n-iterations {}: input should be a valid integer, unable to parse string as an integer"
+    what = (
+        "--n-iterations {}: input should be a valid integer, unable to parse string as an integer"
+    )
     assert refusal({"n_iterations": "x"}, file) == what.format("x")
     assert refusal({}, file) == what.format(f"none (from {file})")
     assert refusal({}, None, {"BOHB_N_ITERATIONS": "y"}) == what.format("y (from environment)")

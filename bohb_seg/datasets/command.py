@@ -1,6 +1,7 @@
 """``bohb-data``: audits a data set, writes the synthetic one, draws image | mask sheets."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bohb_seg.settings import DataSettings, merge
 
 
 @click.group("bohb-data")
+@click.version_option(version("bohb-seg"))
 def command() -> None:
     """Looks after data sets.
 

@@ -4,7 +4,7 @@ import ConfigSpace
 import numpy as np
 import pytest
 
-from bohb_seg import plugins, spaces
+from bohb_seg import plugins, recipe, spaces
 from bohb_seg.errors import UnknownPluginError
 from bohb_seg.hyperband import Ladder
 
@@ -64,3 +64,10 @@ def test_every_bracket_ends_at_the_largest_budget(optimizer):
         rungs = searcher.rungs(bracket)
         assert rungs[-1].budget == LADDER.max_budget
         assert [r.trials for r in rungs] == sorted((r.trials for r in rungs), reverse=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(SPACES) - {"counting"}))
+def test_the_training_half_understands_every_configuration(name):
+    space = spaces.load(name)
+    for configuration in [space.get_default_configuration(), *space.sample_configuration(200)]:
+        recipe.parse(spaces.plain(configuration))
