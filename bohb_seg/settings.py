@@ -37,7 +37,7 @@ class DataSettings(BaseModel):
 
     data: str = Field(
         "synthetic",
-        description="folder with images/ and masks/ twins, or synthetic (small, own defaults)",
+        description="folder with images/ and masks/ twins, or synthetic (own defaults)",
     )
     preset: Literal["default", "seed"] = Field(
         "default", description="seed: the published reports' set-up, for comparison with them"

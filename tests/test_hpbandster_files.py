@@ -246,7 +246,7 @@ def test_the_pickle_knows_the_whole_ladder(tmp_path):
     logged(tmp_path, low, bad, ends(low), ends(bad, "diverged", error="nan"))
     write_pickle(tmp_path, chosen())
     with (tmp_path / "results.pkl").open("rb") as stream:
-        result = pickle.load(stream)  # noqa: S301
+        result = pickle.load(stream)
     known = {name: result.HB_config[name] for name in result.HB_config if name != "time_ref"}
     assert known == {
         **{"eta": 3.0, "min_budget": 1.0, "max_budget": 9.0},
@@ -269,5 +269,5 @@ def test_the_incumbent_is_that_of_the_largest_budget(tmp_path):
     below, top = order(budget=1.0), order(budget=9.0)
     logged(tmp_path, below, ends(below, loss=-5.0), top, ends(top, loss=0.5))
     write_pickle(tmp_path, chosen())
-    result = pickle.loads((tmp_path / "results.pkl").read_bytes())  # noqa: S301
+    result = pickle.loads((tmp_path / "results.pkl").read_bytes())
     assert result.get_incumbent_id() == (0, 0, 0)

@@ -117,11 +117,12 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 def test_every_kind_of_event_is_tried_here():
     kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
     kinds |= {Evaluate, Discard, BracketFinished, Finish}
-    from bohb_seg import journal  # noqa: PLC0415
+    from bohb_seg import journal
 
     assert set(journal._KINDS.values()) == kinds
 
 
+@settings(deadline=None)
 @given(numbers)
 def test_a_number_survives_to_its_last_bit(file, number):
     result = Evaluated(EvaluationId(TrialId(0, 0, 0), number), 1, "w", "finished", number)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from bohb_seg.errors import SettingsError
@@ -44,6 +45,7 @@ sources = st.fixed_dictionaries(
 )
 
 
+@tried(deadline=None)
 @given(sources, st.booleans(), st.sampled_from(["patch_size", "final_epochs", "max_budget"]))
 def test_the_strongest_source_that_speaks_wins(file, said, synthetic, name):
     said = {source: 16 * value for source, value in said.items()}
@@ -89,8 +91,8 @@ def test_the_synthetic_data_bring_values_along_for_those_who_have_such_settings(
 def test_the_process_environment_is_looked_at(monkeypatch):
     monkeypatch.setenv("BOHB_N_ITERATIONS", "7")
     code = "from bohb_seg.settings import *; print(merge(SearchSettings, {}).n_iterations)"
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
+    import subprocess
+    import sys
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.strip() == b"7"
@@ -134,8 +136,10 @@ def test_every_field_has_its_flag_key_and_variable(file, kind, name):
 )
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("1", True), ("true", True), ("YES", True), ("on", True)]
-    + [("0", False), ("False", False), ("no", False), ("off", False)],
+    [
+        *[("1", True), ("true", True), ("YES", True), ("on", True)],
+        *[("0", False), ("False", False), ("no", False), ("off", False)],
+    ],
 )
 def test_booleans_of_the_environment(name, word, meant):
     assert getattr(search(environment={f"BOHB_{name.upper()}": word}), name) is meant
