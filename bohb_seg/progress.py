@@ -39,7 +39,10 @@ class Display:
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
             root = logging.getLogger()
-            self._handlers, handler = tuple(root.handlers), RichHandler(console=self._console)
+            self._handlers, handler = (
+                tuple(root.handlers),
+                RichHandler(console=self._console, show_path=False),
+            )
             root.handlers = [handler]
             self._live.start()
         return self
