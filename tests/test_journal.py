@@ -104,7 +104,7 @@ def warnings():
         logger.removeHandler(handler)
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories, histories)
 def test_every_event_is_read_as_it_was_appended(file, first, second):
     entries = write(file, first, second)
@@ -122,7 +122,7 @@ def test_every_kind_of_event_is_tried_here():
     assert set(journal._KINDS.values()) == kinds
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(numbers)
 def test_a_number_survives_to_its_last_bit(file, number):
     result = Evaluated(EvaluationId(TrialId(0, 0, 0), number), 1, "w", "finished", number)
@@ -137,7 +137,7 @@ def test_lines_are_what_the_head_of_the_file_says(file):
     assert json.loads(line) == {"time": entry.time, "kind": "Discard", "trial": [0, 1, 2]}
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories, shares)
 def test_a_journal_cut_anywhere_is_read_up_to_the_last_whole_line(file, history, share):
     entries = write(file, history)
@@ -151,7 +151,7 @@ def test_a_journal_cut_anywhere_is_read_up_to_the_last_whole_line(file, history,
     assert messages == ([f"{file}: dropped the torn last line {whole + 1}"] if torn else [])
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories, histories, shares)
 def test_a_cut_journal_is_gone_on_with(file, history, more, share):
     entries = write(file, history)
@@ -167,7 +167,7 @@ def test_a_cut_journal_is_gone_on_with(file, history, more, share):
 
 
 # Neither is valid anywhere in a line; a line break halves it, and a half is never an entry.
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories, st.sampled_from([b"\x00", b"\xff", b"\n"]), shares)
 def test_a_damaged_byte_names_file_and_line(file, history, bad, share):
     write(file, history, [Finish("last line")])
