@@ -17,7 +17,14 @@ from hpbandster.core.result import Result, logged_results_to_HBS_result
 from bohb_seg import hyperband
 from bohb_seg.journal import Entry
 from bohb_seg.settings import SearchSettings
-from bohb_seg.trials import COMPARISON_BRACKET, Evaluate, Evaluated, EvaluationId, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    Evaluate,
+    Evaluated,
+    EvaluationId,
+    TrialId,
+    WorkersChanged,
+)
 
 
 class LiveLog:
@@ -32,7 +39,7 @@ class LiveLog:
         self._configs, self._results = run_dir / "configs.json", run_dir / "results.json"
         self._max_attempts = max_attempts
         self._trials: set[TrialId] = set()
-        self._running: dict[EvaluationId, tuple[int, float]] = {}
+        self._running: dict[EvaluationId, tuple[int, float, str]] = {}
         self._crashes: Counter[EvaluationId] = Counter()
 
     def rewrite(self, entries: Iterable[Entry]) -> None:
@@ -49,13 +56,19 @@ class LiveLog:
             match entry.event:
                 case Evaluate() as order if order.evaluation.trial.bracket != COMPARISON_BRACKET:
                     configs.extend(self._ordered(order, entry.time))
+                case WorkersChanged() as news:
+                    self._lost(news.left)
                 case Evaluated() as news:
                     results.extend(self._counted(news, entry.time))
         _append(self._configs, configs)
         _append(self._results, results)
 
+    def _lost(self, workers: Iterable[str]) -> None:
+        for evaluation in [e for e, run in self._running.items() if run[2] in workers]:
+            del self._running[evaluation]
+
     def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
-        self._running[order.evaluation] = order.attempt, time
+        self._running[order.evaluation] = order.attempt, time, order.worker
         trial = order.evaluation.trial
         if trial in self._trials:
             return []
@@ -63,14 +76,14 @@ class LiveLog:
         return [(trial, order.configuration, {"model_based_pick": order.model_based})]
 
     def _counted(self, news: Evaluated, time: float) -> list[Sequence[Any]]:
-        attempt, started = self._running.get(news.evaluation, (0, 0.0))
+        attempt, started, _ = self._running.get(news.evaluation, (0, 0.0, ""))
         if attempt != news.attempt:
             return []
+        del self._running[news.evaluation]
         if news.outcome == "crashed":
             self._crashes[news.evaluation] += 1
             if self._crashes[news.evaluation] < self._max_attempts:
                 return []
-        del self._running[news.evaluation]
         times = {"submitted": started, "started": started, "finished": time}
         finished = news.outcome == "finished"
         result = {"loss": news.loss, "info": news.info} if finished else None

@@ -2,7 +2,7 @@
 
 One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
 appended and fsynced before anything acts on them. A crash can tear only the last line, which is
-dropped with a warning; anything else damaged names file and line. NaN and infinity never occur.
+dropped with a warning; any other line that is no entry names file and line. NaN and infinity never occur.
 """
 
 import dataclasses
@@ -80,7 +80,7 @@ class Journal:
             self._file.truncate(whole)
 
     def append(self, events: Iterable[Event]) -> list[Entry]:
-        """Writes events durably and returns them as entries; all or none after a crash."""
+        """Writes events durably and returns them as entries; a crash may leave the first few."""
         now = time.time()
         entries = [Entry(now, event) for event in events]
         if entries:
@@ -126,6 +126,8 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
     try:
         record = json.loads(line)
         when, kind = float(record.pop("time")), record.pop("kind")
+        if unknown := record.keys() - {f.name for f in dataclasses.fields(_KINDS[kind])}:
+            raise ValueError(f"unknown field {min(unknown)}")
         return Entry(when, _ADAPTERS[kind].validate_python(record))
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         reason = str(error).splitlines()[0]

@@ -61,7 +61,9 @@ def plain(value: object) -> Any:
     NumPy scalars and arrays become numbers and lists, NaN and infinity become None, tuples and
     sets become lists, everything else its text.
     """
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None

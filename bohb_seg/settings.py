@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -33,7 +33,7 @@ SYNTHETIC: Mapping[str, Any] = {
 class DataSettings(BaseModel):
     """Which images are read and how they are cut and split."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = Field(
         "synthetic",
@@ -84,7 +84,9 @@ class SearchSettings(TrainingSettings):
 
     n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
     run_id: str = Field(
-        "", pattern=r"^[A-Za-z0-9_.-]*$", description="name of the run (default: date and time)"
+        "",
+        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$",
+        description="name of the run (default: now)",
     )
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: a preset's name or a file")
@@ -97,7 +99,7 @@ class SearchSettings(TrainingSettings):
         None, pattern=r"^[^:]+:\d+$", description="HOST:PORT of a running nameserver to use"
     )
     insecure: bool = Field(False, description="serve on a network address without encryption")
-    local_workers: Literal["auto"] | int = Field(
+    local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
         "auto", description="workers started on this machine (auto: see README)"
     )
     worker: str = Field("segmentation", description="program of workers/ for the local workers")
@@ -199,11 +201,11 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
         values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise SettingsError(
-            f"--config {file}{line} is not YAML: {getattr(error, 'problem', error)};"
+            f"--config {file}{line} is not YAML: {getattr(error, 'problem', str(error).splitlines()[0])};"
             " write one 'name: value' a line"
         ) from None
     if not isinstance(values, dict):

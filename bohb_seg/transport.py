@@ -374,7 +374,7 @@ def _as_news(order: Evaluate, message: object) -> Evaluated:
         return _crashed(order, str(message.get("exception") or "the worker gave no reason"))
     try:
         loss, info = float(result["loss"]), security.plain(result.get("info", {}))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return _crashed(order, "the worker's result has no numeric 'loss'")
     info = info if isinstance(info, dict) else {"value": info}
     key = order.evaluation, order.attempt, order.worker

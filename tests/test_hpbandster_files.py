@@ -58,18 +58,12 @@ def audit(folder, world):
     ]
 
 
-late_results = pytest.mark.xfail(
-    strict=True, reason="a late result is booked while the next attempt has not begun"
-)
-
-
 # Whatever happens, the newest message that must not count comes right behind it.
 echoed = happenings.map(
     lambda story: [item for happening in story for item in (happening, (World.late, -1, 9.0))]
 )
 
 
-@late_results
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(LADDERS), plans, echoed)
 def test_one_line_per_trial_and_per_counted_evaluation(folder, ladder, plan, story):
@@ -200,7 +194,6 @@ def test_work_that_was_lost_is_no_result(tmp_path):
     assert results[0][2] == {"submitted": 2.0, "started": 2.0, "finished": 4.0}
 
 
-@late_results
 def test_a_result_of_a_worker_that_was_given_up_is_dropped(tmp_path):
     """The scheduler dropped it, because nobody runs the evaluation when it comes."""
     first, second = order(), order(attempt=2, worker="v")
@@ -211,7 +204,6 @@ def test_a_result_of_a_worker_that_was_given_up_is_dropped(tmp_path):
     assert [line[3]["loss"] for line in results] == [0.25]
 
 
-@late_results
 def test_a_result_after_the_crash_of_its_attempt_is_dropped(tmp_path):
     first, second = order(), order(attempt=2)
     _, results = logged(

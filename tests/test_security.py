@@ -59,7 +59,6 @@ def test_nothing_but_plain_python_is_left(value):
     assert types(security.plain(value)) <= PLAIN
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="numpy.str_ is left as it is")
 def test_text_of_numpy_survives_the_wire():
     assert serpent.loads(serpent.dumps(security.plain([np.str_("a")]))) == ["a"]
 

@@ -188,13 +188,11 @@ def test_a_file_that_is_no_text(file):
     assert refusal(file=file).startswith(f"--config {file} is not YAML: 'utf-8' codec")
 
 
-@pytest.mark.xfail(strict=True, reason="the YAML reader's sentence has two lines")
 def test_a_file_with_a_control_character(file):
     file.write_bytes(b"seed: \x00")
     assert refusal(file=file).startswith(f"--config {file} is not YAML: ")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="ends with a traceback")
 def test_a_file_with_a_day_that_does_not_exist(file):
     file.write_text("run-id: 2024-02-31")
     assert str(file) in refusal(file=file)
@@ -251,7 +249,6 @@ def test_budgets_may_be_equal():
     assert search({"min_budget": "27"}).min_budget == 27
 
 
-@pytest.mark.xfail(strict=True, reason="infinity is accepted and breaks the journal")
 @pytest.mark.parametrize(
     "name", ["max_budget", "eta", "heartbeat", "max_hours", "target_loss", "final_epochs"]
 )
@@ -259,7 +256,6 @@ def test_numbers_are_finite(name):
     assert f"--{name.replace('_', '-')} inf" in refusal({name: "inf"})
 
 
-@pytest.mark.xfail(strict=True, reason="a negative number of workers is accepted")
 def test_local_workers_are_counted_from_zero():
     assert search({"local_workers": "0"}).local_workers == 0
     assert "--local-workers -1" in refusal({"local_workers": "-1"})
