@@ -2,7 +2,8 @@
 
 One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
 appended and fsynced before anything acts on them. A crash can tear only the last line, which is
-dropped with a warning; any other line that is no entry names file and line. NaN and infinity never occur.
+dropped with a warning; any other line that is no entry is refused by file and line. NaN and
+infinity never occur.
 """
 
 import dataclasses

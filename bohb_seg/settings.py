@@ -203,10 +203,10 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
         raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", str(error).splitlines()[0])
         line = f", line {where.line + 1}" if where else ""
         raise SettingsError(
-            f"--config {file}{line} is not YAML: {getattr(error, 'problem', str(error).splitlines()[0])};"
-            " write one 'name: value' a line"
+            f"--config {file}{line} is not YAML: {problem}; write one 'name: value' a line"
         ) from None
     if not isinstance(values, dict):
         raise SettingsError(f"--config {file} holds no settings; write one 'name: value' a line")
