@@ -13,7 +13,7 @@ from bohb_seg.settings import SearchSettings
 RESTARTS = 10
 """A local worker that dies is started again so many times in a run, then left alone."""
 FAREWELL = 20.0
-"""Seconds that a dismissed worker gets before it is terminated, and again before it is killed."""
+"""Seconds that a worker gets to leave: dismissed, before it is terminated; then, before a kill."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +49,16 @@ class LocalWorkers:
             _log.warning("local worker %d ended with status %d; starting it again", number, status)
             self._start(number)
 
-    def stop(self) -> None:
-        """Waits until they have left; those that do not are ended."""
-        deadline = time.monotonic() + FAREWELL
-        for child in self._children.values():
-            for end in (child.terminate, child.kill):
+    def stop(self, patience: float = FAREWELL) -> None:
+        """Waits ``patience`` seconds until they have left; those that do not are ended."""
+        for wait, end in ((patience, "terminate"), (FAREWELL, "kill")):
+            deadline = time.monotonic() + wait
+            for child in self._children.values():
                 try:
-                    child.wait(max(0.1, deadline - time.monotonic()))
-                    break
+                    child.wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    end()
+                    getattr(child, end)()
+        for child in self._children.values():
             child.wait()
 
     def _start(self, number: int) -> None:

@@ -24,7 +24,7 @@ import click
 from bohb_seg import command_line, hyperband, plugins, run_directory, security, spaces
 from bohb_seg.errors import BohbSegError, JournalError, SettingsError
 from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
-from bohb_seg.local_workers import LocalWorkers
+from bohb_seg.local_workers import FAREWELL, LocalWorkers
 from bohb_seg.progress import Display
 from bohb_seg.report import write_report
 from bohb_seg.run_directory import RunDirectory
@@ -108,7 +108,7 @@ class Master:
                 self._loop(workers)
         finally:
             self._transport.close(dismiss=True)
-            workers.stop()
+            workers.stop(0 if self._interrupted else FAREWELL)
             self._directory.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
