@@ -14,7 +14,15 @@ from rich.table import Table
 
 from bohb_seg.scheduler import Progress
 from bohb_seg.settings import SearchSettings
-from bohb_seg.trials import Evaluated, News, StopRequested, WorkersChanged
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    DEFAULT_ARM,
+    Evaluated,
+    EvaluationId,
+    News,
+    StopRequested,
+    WorkersChanged,
+)
 
 PLAIN_EVERY = 30.0
 """Seconds between two summary lines where there is no terminal."""
@@ -62,11 +70,10 @@ class Display:
         match news:
             case Evaluated():
                 self._epochs += float(news.info.get("epochs_trained") or 0)
-                (bracket, rung, number), budget = news.evaluation
                 outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome
-                _log.info("trial %d-%d-%d at %g: %s", bracket, rung, number, budget, outcome)
+                _log.info("%s: %s", _evaluation(news.evaluation), outcome)
                 if news.outcome == "crashed":
-                    _log.warning("%s", (news.error or "").strip().splitlines()[-1:])
+                    _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
             case WorkersChanged():
                 for name in news.joined:
                     _log.info("worker %s joined", _short(name))
@@ -139,6 +146,14 @@ class Display:
         seconds = time.monotonic() - self._phase_began
         rest = progress.epochs_expected - progress.epochs_done
         return f"about {_clock(seconds * rest / progress.epochs_done)}"
+
+
+def _evaluation(evaluation: EvaluationId) -> str:
+    (bracket, rung, number), budget = evaluation
+    if bracket == COMPARISON_BRACKET:
+        arm = "default" if rung == DEFAULT_ARM else "incumbent"
+        return f"{arm} retrained for {budget:g} epochs, seed {number}"
+    return f"trial {bracket}-{rung}-{number} after {budget:g} epochs"
 
 
 def _clock(seconds: float) -> str:
