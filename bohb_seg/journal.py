@@ -32,7 +32,8 @@ class RunStarted:
     """The first entry of every journal.
 
     Args:
-        settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values.
+        settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values,
+            without the place of the cache, which is a matter of each machine.
         space: The search space in ConfigSpace's own JSON form.
         data: What ``bohb-data check`` found: fingerprint, split hash, classes, number of patches.
         default: The default configuration.

@@ -135,7 +135,7 @@ class Master:
     def _new_start(self) -> RunStarted:
         data = {} if self.settings.worker == "toy" else _check_data(self.settings)
         return RunStarted(
-            settings=self.settings.model_dump(mode="json"),
+            settings=self.settings.model_dump(mode="json", exclude={"cache_dir"}),
             space=spaces.to_json(self._space),
             data=data,
             default=spaces.plain(self._space.get_default_configuration()),
