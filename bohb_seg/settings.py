@@ -24,7 +24,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
-    "space": "seed-hyperband",
+    "space": "quick",
     "final_epochs": 30,
 }
 """What the embedded data set changes, so that everything can be tried in minutes on two cores."""

@@ -13,7 +13,7 @@ PLAIN = (bool, int, float, str, type(None))
 
 
 def test_all_are_there():
-    assert NAMES == ("counting", "default", "seed-bohb", "seed-hyperband")
+    assert NAMES == ("counting", "default", "quick", "seed-bohb", "seed-hyperband")
 
 
 @pytest.mark.filterwarnings("error")
