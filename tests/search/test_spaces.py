@@ -64,7 +64,7 @@ def test_unknown_name_lists_those_that_exist():
     with pytest.raises(UnknownPluginError) as error:
         spaces.load("wide")
     assert str(error.value) == (
-        "unknown space 'wide'; there are: counting, default, seed-bohb, seed-hyperband"
+        "unknown space 'wide'; there are: counting, default, quick, seed-bohb, seed-hyperband"
     )
 
 
