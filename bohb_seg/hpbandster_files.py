@@ -39,7 +39,7 @@ class LiveLog:
         self._configs, self._results = run_dir / "configs.json", run_dir / "results.json"
         self._max_attempts = max_attempts
         self._trials: set[TrialId] = set()
-        self._running: dict[EvaluationId, tuple[int, float, str]] = {}
+        self._running: dict[EvaluationId, tuple[Evaluate, float]] = {}
         self._crashes: Counter[EvaluationId] = Counter()
 
     def rewrite(self, entries: Iterable[Entry]) -> None:
@@ -64,11 +64,14 @@ class LiveLog:
         _append(self._results, results)
 
     def _lost(self, workers: Iterable[str]) -> None:
-        for evaluation in [e for e, run in self._running.items() if run[2] in workers]:
-            del self._running[evaluation]
+        self._running = {
+            evaluation: (order, started)
+            for evaluation, (order, started) in self._running.items()
+            if order.worker not in workers
+        }
 
     def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
-        self._running[order.evaluation] = order.attempt, time, order.worker
+        self._running[order.evaluation] = order, time
         trial = order.evaluation.trial
         if trial in self._trials:
             return []
@@ -76,8 +79,8 @@ class LiveLog:
         return [(trial, order.configuration, {"model_based_pick": order.model_based})]
 
     def _counted(self, news: Evaluated, time: float) -> list[Sequence[Any]]:
-        attempt, started, _ = self._running.get(news.evaluation, (0, 0.0, ""))
-        if attempt != news.attempt:
+        order, started = self._running.get(news.evaluation, (None, 0.0))
+        if order is None or order.attempt != news.attempt:
             return []
         del self._running[news.evaluation]
         if news.outcome == "crashed":
