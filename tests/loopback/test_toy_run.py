@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -149,10 +148,8 @@ def lines(file: Path) -> list[str]:
 
 
 def test_a_stopped_search_ends_in_good_order(tmp_path):
-    started = time.monotonic()
     flags = (*TOY, "--n-iterations", 1000, "--local-workers", 1, "--port", 0, "--run-dir", "run")
     done = run("bohb_seg.master", *flags, "--max-evaluations", 30, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 30 <= len(results(tmp_path / "run")) <= 31
     assert (tmp_path / "run/report/report.html").exists()
-    assert time.monotonic() - started < 120
