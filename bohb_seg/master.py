@@ -85,7 +85,6 @@ class Master:
 
     def __init__(self, settings: SearchSettings, past: Sequence[Entry]) -> None:
         self.settings, self._past = settings, past
-        self._space = spaces.load(settings.space)
         self._start = run_directory.started(past) or self._new_start()
         self._scheduler = self._new_scheduler()
         self._due = self._replay()
@@ -133,12 +132,13 @@ class Master:
     # --- beginning -------------------------------------------------------------------------
 
     def _new_start(self) -> RunStarted:
+        space = spaces.load(self.settings.space)
         data = {} if self.settings.worker == "toy" else _check_data(self.settings)
         return RunStarted(
             settings=self.settings.model_dump(mode="json", exclude={"cache_dir"}),
-            space=spaces.to_json(self._space),
+            space=spaces.to_json(space),
             data=data,
-            default=spaces.plain(self._space.get_default_configuration()),
+            default=spaces.plain(space.get_default_configuration()),
         )
 
     def _new_scheduler(self) -> Scheduler:
@@ -153,7 +153,8 @@ class Master:
             max_evaluations=settings.max_evaluations,
             target_loss=settings.target_loss,
         )
-        optimizer = build(self._space, ladder, settings.seed)
+        # Out of the journal, so that a run goes on in its own space if the file has changed since.
+        optimizer = build(spaces.from_json(self._start.space), ladder, settings.seed)
         return Scheduler(optimizer, plan, self._start.default)
 
     def _new_transport(self) -> Transport:
