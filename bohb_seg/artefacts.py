@@ -47,8 +47,7 @@ def write(
     _save_model(model, target / "model.keras")
     figures: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    for name, part in parts.items():
+    for name, part in data.parts.items():
         if not len(part.images):
             continue
         tally, positive, negative, classes = _score(model, part)

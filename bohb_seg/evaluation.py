@@ -17,7 +17,7 @@ from bohb_seg.checkpoints import EpochRecord
 from bohb_seg.datasets import SegmentationData
 from bohb_seg.errors import SettingsError
 from bohb_seg.job import Job, checkpoint_key
-from bohb_seg.recipe import Recipe, parse
+from bohb_seg.recipe import Recipe
 from bohb_seg.seeds import epoch_seeds
 from bohb_seg.settings import TrainingSettings
 
@@ -63,12 +63,11 @@ def evaluate(
         SettingsError: the configuration cannot be trained.
         OSError: a checkpoint or an artefact cannot be written.
     """
-    recipe = parse(job.configuration)
-    _check_fit(settings, recipe)
+    _check_fit(settings, job.recipe)
     from bohb_seg import training
 
     started = time.perf_counter()
-    assignment = _assignment(settings, data, job, recipe)
+    assignment = _assignment(settings, data, job)
     try:
         trained = training.Training(assignment, epoch_seeds(settings.seed, job.config_id, 0))
         outcome = _train(trained, settings, data, job, on_epoch)
@@ -109,13 +108,11 @@ def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
         )
 
 
-def _assignment(
-    settings: TrainingSettings, data: SegmentationData, job: Job, recipe: Recipe
-) -> "Assignment":
+def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) -> "Assignment":
     from bohb_seg.training import Assignment
 
     return Assignment(
-        recipe=recipe,
+        recipe=job.recipe,
         model=settings.model,
         classes=len(data.classes.names),
         scaling="patch" if settings.preset == "seed" else "unit",
@@ -223,8 +220,7 @@ def _info(
         return info
     info |= metrics.summary(tally, data.classes.names)
     if settings.objective == "seed":
-        batch = parse(job.configuration).own_validation_batch
-        info["loss_at_own_batch"] = objectives.seed(tally, batch)
+        info["loss_at_own_batch"] = objectives.seed(tally, job.recipe.own_validation_batch)
     return info
 
 

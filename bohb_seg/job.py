@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bohb_seg.datasets import SegmentationData
-from bohb_seg.recipe import as_json, parse
+from bohb_seg.recipe import Recipe, as_json, parse
 from bohb_seg.seeds import COMPARISON_BRACKET
 from bohb_seg.settings import TrainingSettings
 
@@ -31,6 +32,11 @@ class Job:
     configuration: Mapping[str, Any]
     budget: float
     directory: Path
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How to train; raises SettingsError where the configuration says what is unknown."""
+        return parse(self.configuration)
 
     @property
     def epochs(self) -> int:
@@ -63,7 +69,7 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     decisive = {
         "settings": {name: getattr(settings, name) for name in shared},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
-        "recipe": as_json(parse(job.configuration)),
+        "recipe": as_json(job.recipe),
         "trial": list(job.config_id),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

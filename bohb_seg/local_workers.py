@@ -15,6 +15,8 @@ RESTARTS = 10
 FAREWELL = 20.0
 """Seconds that a worker gets to leave: dismissed, before it is terminated; then, before a kill."""
 
+_Child = subprocess.Popen[bytes]
+
 _log = logging.getLogger(__name__)
 
 
@@ -25,7 +27,7 @@ class LocalWorkers:
         auto = settings.local_workers == "auto"
         self._count = machine.local_workers() if auto else int(settings.local_workers)
         self._settings, self._nameserver = settings, nameserver
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: dict[int, _Child] = {}
         self._restarts = 0
 
     def start(self) -> None:
@@ -51,13 +53,13 @@ class LocalWorkers:
 
     def stop(self, patience: float = FAREWELL) -> None:
         """Waits ``patience`` seconds until they have left; those that do not are ended."""
-        for wait, end in ((patience, "terminate"), (FAREWELL, "kill")):
+        for wait, end in ((patience, _Child.terminate), (FAREWELL, _Child.kill)):
             deadline = time.monotonic() + wait
             for child in self._children.values():
                 try:
                     child.wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    getattr(child, end)()
+                    end(child)
         for child in self._children.values():
             child.wait()
 

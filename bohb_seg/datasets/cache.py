@@ -93,7 +93,11 @@ def fingerprint(collection: Collection, contents: Digests, downscale: int) -> st
     """Hex digest of everything that decides about the decoded pixels, wherever the files lie."""
     names = [pair.name for pair in collection.pairs]
     files = [content.hex() for content in contents.images + contents.masks]
-    facts = [FORMAT, downscale, asdict(collection.code), names, files]
+    return hex_digest([FORMAT, downscale, asdict(collection.code), names, files])
+
+
+def hex_digest(facts: object) -> str:
+    """Hex digest of plain values."""
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 
 

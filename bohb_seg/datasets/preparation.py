@@ -6,8 +6,6 @@ stays at four bytes a pixel.
 """
 
 import dataclasses
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -129,10 +127,9 @@ def prepare(settings: DataSettings) -> SegmentationData:
     )
     for warning in audit.warnings:
         _log.warning("%s", warning)
-    parts = [train.sources, validation.sources, test.sources]
-    return SegmentationData(
-        classes, train, validation, test, key, _hash([settings.patch_size, parts]), audit
-    )
+    sources = [train.sources, validation.sources, test.sources]
+    split_hash = cache.hex_digest([settings.patch_size, sources])
+    return SegmentationData(classes, train, validation, test, key, split_hash, audit)
 
 
 def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
@@ -225,7 +222,3 @@ def _split_warnings(
         for label, name in enumerate(classes.names):
             if len(part) and label not in present:
                 yield f"the {part_name} part holds no pixel of the class {name}"
-
-
-def _hash(facts: object) -> str:
-    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
