@@ -1,7 +1,13 @@
-"""What may cross the wire."""
+"""What may cross the wire, and who may be at its other end."""
 
 import json
 import math
+import resource
+import shutil
+import ssl
+import subprocess
+import sys
+from datetime import timedelta
 
 import numpy as np
 import Pyro4
@@ -9,13 +15,18 @@ import pytest
 import serpent
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from Pyro4 import socketutil
 
-from bohb_seg import security
+from bohb_seg import certificates, security
+from bohb_seg.daemon import Daemon, serve_in_background
+from bohb_seg.errors import SettingsError
 
 leaves = (
     st.none()
     | st.booleans()
     | st.integers(-(2**80), 2**80)
+    | st.integers(0, 4_000).map(lambda bits: 1 << bits)
+    | st.text(st.characters(codec=None), max_size=3)
     | st.floats()
     | st.text(max_size=5)
     | st.floats(width=32).map(np.float32)
@@ -27,12 +38,13 @@ leaves = (
     | st.just(object())
     | st.binary(max_size=3)
 )
+keys = st.text(st.characters(codec=None), max_size=3) | st.integers() | st.booleans()
 values = st.recursive(
     leaves,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.text(max_size=3) | st.integers() | st.booleans(), inner, max_size=3)
+        | st.dictionaries(keys, inner, max_size=3)
     ),
     max_leaves=8,
 )
@@ -78,12 +90,41 @@ def test_text_of_numpy_survives_the_wire():
         ({3}, [3]),
         ({1: {"a": math.nan}}, {"1": {"a": None}}),
         (2**70, 2**70),
+        ("\ud800x", "?x"),
     ],
 )
 def test_plain(value, plain):
     found = security.plain(value)
     assert found == plain
     assert type(found) is type(plain)
+
+
+def test_integers_that_python_cannot_spell_out_do_no_harm():
+    assert security.plain([2**5000, -(2**20_000), {2**20_000: 1}]) == [None, None, {"...": 1}]
+
+
+def test_nesting_has_an_end():
+    deep = shallow = "core"
+    for _ in range(100_000):
+        deep = [deep]
+    for _ in range(security.MAX_DEPTH):
+        shallow = {"in": [shallow]} if shallow == "core" else [shallow]
+    assert "..." in json.dumps(security.plain(deep))
+    assert json.dumps(security.plain(deep)).count("[") == security.MAX_DEPTH
+    endless = []
+    endless.append(endless)
+    assert json.dumps(security.plain(endless)).count("[") == security.MAX_DEPTH
+
+
+@pytest.mark.parametrize("value", ["", "a", "ä" * 300])
+def test_a_text_is_kept(value):
+    assert security.text(value) == value
+
+
+@pytest.mark.parametrize("value", [None, 1, b"a", ["a"], "a" * 301, "\udfff"])
+def test_what_is_no_text_is_refused(value):
+    with pytest.raises(ValueError, match="at most 300 characters"):
+        security.text(value)
 
 
 @settings(deadline=None)
@@ -123,3 +164,182 @@ def test_every_call_ends():
         assert str(names._pyroUri) == "PYRO:Pyro.NameServer@192.0.2.7:9090"
     with security.proxy("PYRO:x@127.0.0.1:1", timeout=0.5) as remote:
         assert remote._pyroTimeout == 0.5
+
+
+def test_a_proxy_can_be_sent_and_arrives_as_one_of_pyro4s():
+    with security.proxy("PYRO:x@127.0.0.1:1", timeout=0.5, of="worker") as remote:
+        sent = Pyro4.util.SerpentSerializer().dumps(remote)
+    arrived = Pyro4.util.SerpentSerializer().loads(sent)
+    assert (type(arrived), arrived._pyroUri) == (Pyro4.Proxy, remote._pyroUri)
+
+
+def test_many_connections_are_allowed():
+    code = (
+        "import resource as r; from bohb_seg import security;"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, hard)); security.set_up_pyro();"
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert int(done.stdout) == min(hard, security.MAX_OPEN_FILES)
+
+
+# --- certificates ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates") / "ours"
+    certificates.make(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy to be damaged; TLS is off again afterwards."""
+    copy = tmp_path / "certificates"
+    shutil.copytree(made, copy)
+    yield copy
+    security.set_up_pyro()
+
+
+@pytest.fixture
+def other(tmp_path, monkeypatch):
+    """Another authority, which even calls itself like ours."""
+    subject = certificates._subject
+    ours = subject("bohb-seg authority")
+    monkeypatch.setattr(
+        certificates, "_subject", lambda name, *unit: subject(name, *unit) if unit else ours
+    )
+    certificates.make(tmp_path / "other")
+    return tmp_path / "other"
+
+
+class Greeter:
+    @Pyro4.expose
+    def greet(self):
+        return "hello"
+
+
+@pytest.fixture
+def greeter(folder):
+    """Serves with the certificate of a worker."""
+    security.set_up_pyro(folder, "worker")
+    daemon = Daemon("127.0.0.1", admits=("worker",))
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    yield uri
+    daemon.shutdown()
+
+
+def test_both_sides_are_encrypted_and_known(greeter):
+    with security.proxy(greeter, of="worker") as remote:
+        assert remote.greet() == "hello"
+        assert remote._pyroConnection.sock.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_worker_cannot_pose_as_the_master(greeter):
+    with security.proxy(greeter, of="master") as remote:
+        for _ in range(2):
+            with pytest.raises(Pyro4.errors.SecurityError, match="of a worker, not of the master"):
+                remote._pyroInvoke("greet", (), {})
+        assert remote._pyroConnection is None
+
+
+def test_a_server_of_another_authority_is_no_peer(greeter, other):
+    serving = security._tls
+    security.set_up_pyro(other, "worker")
+    ours = vars(socketutil)["__ssl_client_context"]
+    security._tls = serving
+    vars(socketutil)["__ssl_client_context"] = ours
+    remote = security.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError, match="certificate"):
+        remote._pyroBind()
+
+
+def test_a_certificate_of_another_authority_is_no_certificate(greeter, other):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(other / "worker.pem", other / "worker.key")
+    vars(socketutil)["__ssl_client_context"] = context
+    remote = security.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError):
+        remote._pyroBind()
+
+
+def test_what_openssl_believes_is_not_enough(greeter, folder, other, caplog):
+    """Even with another authority among those that are trusted, only ours counts."""
+    security._tls.server.load_verify_locations(other / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(other / "worker.pem", other / "worker.key")
+    vars(socketutil)["__ssl_client_context"] = context
+    remote = security.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError):
+        remote._pyroBind()
+    assert "not one of ours" in caplog.text
+
+
+def test_no_public_authority_is_trusted(folder):
+    security.set_up_pyro(folder, "master")
+    for side in ("client", "server"):
+        context = socketutil.getSSLcontext(**{f"{side}cert": str(folder / "master.pem")})
+        assert len(context.get_ca_certs()) == 1
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_without_certificates_nothing_is_encrypted(folder):
+    security.set_up_pyro(folder, "master")
+    security.set_up_pyro()
+    daemon = Daemon("127.0.0.1", admits=())
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    with security.proxy(uri) as remote:
+        assert remote.greet() == "hello"
+    daemon.shutdown()
+
+
+def swap(folder, one, two):
+    (folder / one).write_bytes((folder / two).read_bytes())
+
+
+damages = {
+    "no authority": (lambda f: (f / "ca.pem").unlink(), "ca.pem cannot be read .No such file"),
+    "no certificate": (lambda f: (f / "master.pem").unlink(), "master.pem cannot be read"),
+    "no key": (lambda f: (f / "master.key").unlink(), "master.key cannot be read"),
+    "a folder": (lambda f: (f / "ca.pem").unlink() or (f / "ca.pem").mkdir(), "Is a directory"),
+    "no PEM": (lambda f: (f / "ca.pem").write_text("hello"), "ca.pem is no certificate"),
+    "another's key": (lambda f: swap(f, "master.key", "worker.key"), "master.key is not the key"),
+    "no key inside": (lambda f: (f / "master.key").write_text(""), "master.key is not the key"),
+    "a worker's": (
+        lambda f: [swap(f, f"master.{end}", f"worker.{end}") for end in ("pem", "key")],
+        "master.pem is the certificate of a worker, not of a master",
+    ),
+    "the authority's": (lambda f: swap(f, "master.pem", "ca.pem"), "neither master nor worker"),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), damages.values(), ids=damages)
+def test_files_that_cannot_be_used(folder, damage, sentence):
+    damage(folder)
+    with pytest.raises(SettingsError, match=sentence) as refusal:
+        security.set_up_pyro(folder, "master")
+    assert "bohb-certs" in str(refusal.value)
+
+
+def test_files_of_two_authorities(folder, other):
+    shutil.copy(other / "ca.pem", folder / "ca.pem")
+    with pytest.raises(SettingsError, match=r"master\.pem was not issued by the ca\.pem beside it"):
+        security.set_up_pyro(folder, "master")
+
+
+def test_files_out_of_their_time(tmp_path, monkeypatch):
+    certificates.make(tmp_path / "old", days=0)
+    with pytest.raises(SettingsError, match=r"ca.pem expired on \d{4}-\d\d-\d\d; make new ones"):
+        security.set_up_pyro(tmp_path / "old", "worker")
+    monkeypatch.setattr(certificates, "CLOCK_SKEW", -timedelta(days=2))
+    certificates.make(tmp_path / "early")
+    with pytest.raises(SettingsError, match=r"valid only from .* clock right"):
+        security.set_up_pyro(tmp_path / "early", "worker")
