@@ -7,43 +7,49 @@ exception, as in HpBandSter. The final comparison is no part of the search and s
 
 import json
 import pickle
-from collections import Counter
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
-from bohb_seg import hyperband
+from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import Entry
-from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    BracketFinished,
     Evaluate,
     Evaluated,
     EvaluationId,
+    Settled,
     TrialId,
-    WorkersChanged,
 )
 
 
 class LiveLog:
-    """HpBandSter's live log of a run, kept up with the journal.
+    """HpBandSter's live log of a run, kept up with the journal; it remembers what is open only.
+
+    A result is what ``Settled`` names, with the times of that attempt.
 
     Args:
         run_dir: Where ``configs.json`` and ``results.json`` lie.
-        max_attempts: A crash is a result only when it happened so many times.
     """
 
-    def __init__(self, run_dir: Path, max_attempts: int) -> None:
+    def __init__(self, run_dir: Path) -> None:
         self._configs, self._results = run_dir / "configs.json", run_dir / "results.json"
-        self._max_attempts = max_attempts
-        self._trials: set[TrialId] = set()
-        self._running: dict[EvaluationId, tuple[Evaluate, float]] = {}
-        self._crashes: Counter[EvaluationId] = Counter()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._trials: dict[int, set[TrialId]] = {}  # of each bracket that is open
+        self._started: dict[EvaluationId, dict[int, float]] = {}  # each attempt of what is open
+        self._reported: tuple[Evaluated, float] | None = None
 
     def rewrite(self, entries: Iterable[Entry]) -> None:
         """Writes both files anew from a whole journal."""
+        self._forget()
         self._configs.write_text("", encoding="utf-8")
         self._results.write_text("", encoding="utf-8")
         self.add(entries)
@@ -54,65 +60,78 @@ class LiveLog:
         results: list[Sequence[Any]] = []
         for entry in entries:
             match entry.event:
-                case Evaluate() as order if order.evaluation.trial.bracket != COMPARISON_BRACKET:
+                case Evaluate() as order if _is_searched(order.evaluation):
                     configs.extend(self._ordered(order, entry.time))
-                case WorkersChanged() as news:
-                    self._lost(news.left)
                 case Evaluated() as news:
-                    results.extend(self._counted(news, entry.time))
+                    self._reported = news, entry.time
+                case Settled() as order if _is_searched(order.evaluation):
+                    results.append(self._counted(order))
+                case BracketFinished() as order:
+                    self._trials.pop(order.bracket, None)
         _append(self._configs, configs)
         _append(self._results, results)
 
-    def _lost(self, workers: Iterable[str]) -> None:
-        self._running = {
-            evaluation: (order, started)
-            for evaluation, (order, started) in self._running.items()
-            if order.worker not in workers
-        }
-
     def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
-        self._running[order.evaluation] = order, time
+        self._started.setdefault(order.evaluation, {})[order.attempt] = time
         trial = order.evaluation.trial
-        if trial in self._trials:
+        known = self._trials.setdefault(trial.bracket, set())
+        if trial in known:
             return []
-        self._trials.add(trial)
+        known.add(trial)
         return [(trial, order.configuration, {"model_based_pick": order.model_based})]
 
-    def _counted(self, news: Evaluated, time: float) -> list[Sequence[Any]]:
-        order, started = self._running.get(news.evaluation, (None, 0.0))
-        if order is None or order.attempt != news.attempt:
-            return []
-        del self._running[news.evaluation]
-        if news.outcome == "crashed":
-            self._crashes[news.evaluation] += 1
-            if self._crashes[news.evaluation] < self._max_attempts:
-                return []
+    def _counted(self, order: Settled) -> Sequence[Any]:
+        assert self._reported is not None
+        news, time = self._reported
+        assert (news.evaluation, news.attempt) == (order.evaluation, order.attempt)
+        started = self._started.pop(order.evaluation)[order.attempt]
         times = {"submitted": started, "started": started, "finished": time}
         finished = news.outcome == "finished"
         result = {"loss": news.loss, "info": news.info} if finished else None
         trial, budget = news.evaluation
-        return [(trial, budget, times, result, news.error)]
+        return trial, budget, times, result, news.error
 
 
-def write_pickle(run_dir: Path, settings: SearchSettings) -> None:
-    """Writes ``results.pkl``, atomically; nothing while no evaluation has ended."""
-    if not (run_dir / "results.json").stat().st_size:
-        return
-    result: Result = logged_results_to_HBS_result(str(run_dir))
-    ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
-    result.HB_config.update(
-        eta=ladder.eta,
-        min_budget=ladder.min_budget,
-        max_budget=ladder.max_budget,
-        budgets=list(ladder.budgets),
-        max_SH_iter=len(ladder.budgets),
-    )
-    partial = run_dir / "results.pkl.partial"
-    partial.write_bytes(pickle.dumps(result))
-    partial.replace(run_dir / "results.pkl")
+def write_pickle(run_dir: Path, ladder: Ladder) -> None:
+    """Writes ``results.pkl``, atomically; nothing while no evaluation has ended.
+
+    Reads whole lines only, so that it may run beside a master that goes on writing them.
+    """
+    with TemporaryDirectory(prefix=".results-", dir=run_dir) as copy:
+        for name in ("results.json", "configs.json"):  # in this order: no result lacks its trial
+            text = (run_dir / name).read_bytes()
+            (Path(copy) / name).write_bytes(text[: text.rfind(b"\n") + 1])
+        if not (Path(copy) / "results.json").stat().st_size:
+            return
+        result: Result = logged_results_to_HBS_result(copy)
+        result.HB_config.update(
+            eta=ladder.eta,
+            min_budget=ladder.min_budget,
+            max_budget=ladder.max_budget,
+            budgets=list(ladder.budgets),
+            max_SH_iter=len(ladder.budgets),
+        )
+        partial = Path(copy) / "results.pkl"
+        partial.write_bytes(pickle.dumps(result))
+        partial.replace(run_dir / "results.pkl")
+
+
+def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":
+    """The same in a process of its own: it takes the longer the longer a run is."""
+    numbers = map(str, (ladder.min_budget, ladder.max_budget, ladder.eta))
+    return subprocess.Popen([sys.executable, "-m", __name__, str(run_dir), *numbers])
 
 
 def _append(file: Path, lines: Sequence[Sequence[Any]]) -> None:
     if lines:
         with file.open("a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _is_searched(evaluation: EvaluationId) -> bool:
+    return evaluation.trial.bracket != COMPARISON_BRACKET
+
+
+if __name__ == "__main__":
+    directory, *numbers = sys.argv[1:]
+    write_pickle(Path(directory), Ladder(*map(float, numbers)))

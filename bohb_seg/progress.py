@@ -12,8 +12,8 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from bohb_seg.scheduler import Progress
 from bohb_seg.settings import SearchSettings
+from bohb_seg.standing import Progress
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     DEFAULT_ARM,
@@ -37,6 +37,7 @@ class Display:
 
     def __init__(self, settings: SearchSettings, console: Console | None = None) -> None:
         self._settings = settings
+        self.join_command = "bohb-worker"
         self._console = console or Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)
         self._started = self._said = self._had_worker = time.monotonic()
@@ -99,13 +100,7 @@ class Display:
             self._had_worker = now
         elif now - self._had_worker > NO_WORKER_EVERY:
             self._had_worker = now
-            settings = self._settings
-            _log.warning(
-                "no worker; start one: bohb-worker --host %s --port %d --run-id %s",
-                settings.host,
-                settings.port,
-                settings.run_id,
-            )
+            _log.warning("no worker; start one: %s", self.join_command)
 
     def _panel(self, progress: Progress) -> Panel:
         table = Table.grid(padding=(0, 2))

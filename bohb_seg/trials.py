@@ -41,6 +41,13 @@ class EvaluationId(NamedTuple):
     budget: float
 
 
+class Attempt(NamedTuple):
+    """One try of an evaluation; numbered from 1."""
+
+    evaluation: EvaluationId
+    number: int
+
+
 @dataclass(frozen=True)
 class Suggestion:
     """A configuration an optimizer proposes, and whether its model (not chance) picked it."""
@@ -54,10 +61,21 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class WorkersChanged:
-    """Workers came or went; what a worker that left was doing must be done again."""
+    """Workers came or went; what a worker that left was doing must be done again.
+
+    A worker leaves by itself, or is taken to have left when its lease ran out: it was killed,
+    frozen or cut off.
+
+    Args:
+        joined: Who is there now.
+        left: Who is not; they go first, so a worker may be in both.
+        doing: Of those that joined, who is still at an attempt it was given earlier (it was frozen
+            or cut off, and went on).
+    """
 
     joined: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    doing: Mapping[str, Attempt] = field(default_factory=dict)
 
 
 Outcome = Literal["finished", "diverged", "crashed"]
@@ -116,6 +134,19 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """This attempt decided the evaluation: whatever other attempts bring is dropped.
+
+    It follows at once on the news of that attempt. The first result wins; a crash settles an
+    evaluation only if it was the last that is allowed.
+    """
+
+    evaluation: EvaluationId
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
 class Discard:
     """The trial is eliminated or done: its checkpoint is not needed any more."""
 
@@ -136,4 +167,4 @@ class Finish:
     reason: str
 
 
-Order = Evaluate | Discard | BracketFinished | Finish
+Order = Evaluate | Settled | Discard | BracketFinished | Finish

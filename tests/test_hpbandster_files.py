@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from search.test_scheduler_properties import LADDERS, World, happenings, plans, play
 
 from bohb_seg.hpbandster_files import LiveLog, write_pickle
+from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import Entry, RunResumed, RunStarted
-from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    BracketFinished,
     Evaluate,
     Evaluated,
     EvaluationId,
     Finish,
+    Settled,
     TrialId,
     WorkersChanged,
 )
@@ -58,9 +60,9 @@ def audit(folder, world):
     ]
 
 
-# Whatever happens, the newest message that must not count comes right behind it.
+# Whatever happens, the newest message comes twice, and the second time says something else.
 echoed = happenings.map(
-    lambda story: [item for happening in story for item in (happening, (World.late, -1, 9.0))]
+    lambda story: [item for happening in story for item in (happening, (World.echo, -1, 9.0))]
 )
 
 
@@ -68,33 +70,32 @@ echoed = happenings.map(
 @given(st.sampled_from(LADDERS), plans, echoed)
 def test_one_line_per_trial_and_per_counted_evaluation(folder, ladder, plan, story):
     world = play(ladder, plan, story)
-    LiveLog(folder, plan.max_attempts).rewrite(entries_of(world))
+    LiveLog(folder).rewrite(entries_of(world))
     audit(folder, world)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(LADDERS), plans, happenings)
-def test_one_line_each_if_nothing_comes_late(folder, ladder, plan, story):
-    """As above without late results: workers leave and crash, evaluations diverge, stops come."""
-    prompt = [happening for happening in story if happening[0].__name__ != "late"]
-    world = play(ladder, plan, prompt)
-    LiveLog(folder, plan.max_attempts).rewrite(entries_of(world))
+def test_one_line_each_with_the_times_of_the_attempt_that_counted(folder, ladder, plan, story):
+    world = play(ladder, plan, story)
+    LiveLog(folder).rewrite(entries_of(world))
     audit(folder, world)
-    if world.counted:
-        assert_times(folder, entries_of(world))
+    assert_times(folder, world)
 
 
-def assert_times(folder, entries):
-    """An evaluation lasts from the order of the attempt that counted to its result."""
+def assert_times(folder, world):
+    """From the order of the attempt that the cluster counted to its first report that counted."""
     began, ended = {}, {}
-    for entry in entries:
-        if isinstance(entry.event, Evaluate):
-            began[entry.event.evaluation] = entry.time
-        elif isinstance(entry.event, Evaluated):
-            ended[entry.event.evaluation] = entry.time
+    for entry in entries_of(world):
+        match entry.event:
+            case Evaluate() as order:
+                began[order.evaluation, order.attempt] = entry.time
+            case Evaluated() as news if news is world.counted.get(news.evaluation):
+                ended[news.evaluation] = entry.time
     for trial, budget, times, _, _ in lines(folder / "results.json"):
         evaluation = EvaluationId(TrialId(*trial), budget)
-        assert times["submitted"] == times["started"] == began[evaluation]
+        attempt = world.counted[evaluation].attempt
+        assert times["submitted"] == times["started"] == began[evaluation, attempt]
         assert times["finished"] == ended[evaluation]
 
 
@@ -102,12 +103,12 @@ def assert_times(folder, entries):
 @given(st.sampled_from(LADDERS), plans, happenings, st.lists(st.floats(0, 1), max_size=4))
 def test_kept_up_in_pieces_is_written_at_once(folder, ladder, plan, story, shares):
     entries = entries_of(play(ladder, plan, story))
-    whole = LiveLog(folder, plan.max_attempts)
+    whole = LiveLog(folder)
     whole.rewrite(entries)
     expected = files(folder)
     places = sorted(round(share * len(entries)) for share in shares)
     pieces = [entries[a:b] for a, b in zip([0, *places], [*places, len(entries)], strict=True)]
-    live = LiveLog(folder, plan.max_attempts)
+    live = LiveLog(folder)
     live.rewrite(pieces[0])
     for piece in pieces[1:]:
         live.add(piece)
@@ -117,9 +118,8 @@ def test_kept_up_in_pieces_is_written_at_once(folder, ladder, plan, story, share
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(LADDERS), plans, happenings)
 def test_hpbandster_reads_what_was_counted(folder, ladder, plan, story):
-    prompt = [happening for happening in story if happening[0].__name__ != "late"]
-    world = play(ladder, plan, prompt)
-    LiveLog(folder, plan.max_attempts).rewrite(entries_of(world))
+    world = play(ladder, plan, story)
+    LiveLog(folder).rewrite(entries_of(world))
     counted = {e: n for e, n in world.counted.items() if e.trial.bracket != COMPARISON_BRACKET}
     if not counted:
         return
@@ -146,15 +146,23 @@ def ends(begun, outcome="finished", loss=0.5, info=None, error=None):
     return Evaluated(*key, outcome, loss, info or {}, error)
 
 
-def logged(folder, *events, max_attempts=3):
-    log = LiveLog(folder, max_attempts)
-    log.rewrite(Entry(float(second), event) for second, event in enumerate(events))
+def settled(begun):
+    return Settled(begun.evaluation, begun.attempt, begun.worker)
+
+
+def counts(begun, *outcome, **told):
+    """A report and the order that says that it counts."""
+    return ends(begun, *outcome, **told), settled(begun)
+
+
+def logged(folder, *events):
+    LiveLog(folder).rewrite(Entry(float(second), event) for second, event in enumerate(events))
     return lines(folder / "configs.json"), lines(folder / "results.json")
 
 
 def test_the_lines_of_a_finished_evaluation(tmp_path):
     begun = order(model_based=True)
-    configs, results = logged(tmp_path, RunResumed(), begun, ends(begun, info={"miou": 0.25}))
+    configs, results = logged(tmp_path, RunResumed(), begun, *counts(begun, info={"miou": 0.25}))
     assert configs == [[[0, 0, 0], {"x": 0}, {"model_based_pick": True}]]
     times = {"submitted": 1.0, "started": 1.0, "finished": 2.0}
     assert results == [
@@ -164,79 +172,88 @@ def test_the_lines_of_a_finished_evaluation(tmp_path):
 
 def test_a_diverged_evaluation_has_no_result_but_an_exception(tmp_path):
     begun = order()
-    _, results = logged(tmp_path, begun, ends(begun, "diverged", error="the loss became nan"))
+    _, results = logged(tmp_path, begun, *counts(begun, "diverged", error="the loss became nan"))
     assert [line[3:] for line in results] == [[None, "the loss became nan"]]
 
 
-@pytest.mark.parametrize(("attempts", "errors"), [(1, ["1"]), (2, []), (2, ["1", "2"])])
-def test_a_crash_is_a_result_only_the_last_time(tmp_path, attempts, errors):
-    begun = [order(attempt=number) for number, _ in enumerate(errors, start=1)]
-    crashes = [ends(o, "crashed", error=e) for o, e in zip(begun, errors, strict=True)]
-    events = [event for pair in zip(begun, crashes, strict=True) for event in pair]
-    _, results = logged(tmp_path, *events, max_attempts=attempts)
-    assert [line[4] for line in results] == errors[attempts - 1 : attempts]
+def test_a_crash_is_a_result_only_the_last_time(tmp_path):
+    begun = [order(attempt=number) for number in (1, 2)]
+    first, second = (ends(o, "crashed", error=f"{o.attempt}") for o in begun)
+    assert logged(tmp_path, begun[0], first, begun[1])[1] == []
+    _, results = logged(tmp_path, begun[0], first, begun[1], second, settled(begun[1]))
+    times = {"submitted": 2.0, "started": 2.0, "finished": 3.0}
+    assert results == [[[0, 0, 0], 3.0, times, None, "2"]]
 
 
-def test_crashes_are_counted_apart_for_every_evaluation(tmp_path):
-    events = []
-    for begun in (order(0), order(1), order(0, budget=9.0)):
-        events += [begun, ends(begun, "crashed")]
-    assert logged(tmp_path, *events, max_attempts=2)[1] == []
-
-
-def test_work_that_was_lost_is_no_result(tmp_path):
+def test_only_what_is_settled_is_a_result(tmp_path):
+    """A report before, of the lost attempt, and one after, of the attempt that counted."""
     first, second = order(), order(attempt=2, worker="v")
+    gone = WorkersChanged(left=("w",))
     configs, results = logged(
-        tmp_path, first, WorkersChanged(left=("w",)), second, ends(first), ends(second, loss=0.25)
+        *(tmp_path, first, gone, second, ends(first, "crashed"), *counts(second, loss=0.25)),
+        *(ends(first, loss=-1.0), ends(second, loss=-2.0)),
     )
     assert len(configs) == 1
     assert [line[3]["loss"] for line in results] == [0.25]
     assert results[0][2] == {"submitted": 2.0, "started": 2.0, "finished": 4.0}
 
 
-def test_a_result_of_a_worker_that_was_given_up_is_dropped(tmp_path):
-    """The scheduler dropped it, because nobody runs the evaluation when it comes."""
+def test_a_lost_attempt_that_counts_has_its_own_times(tmp_path):
     first, second = order(), order(attempt=2, worker="v")
-    _, results = logged(
-        *(tmp_path, first, WorkersChanged(left=("w",)), ends(first, loss=9.0)),
-        *(second, ends(second, loss=0.25)),
-    )
-    assert [line[3]["loss"] for line in results] == [0.25]
-
-
-def test_a_result_after_the_crash_of_its_attempt_is_dropped(tmp_path):
-    first, second = order(), order(attempt=2)
-    _, results = logged(
-        *(tmp_path, first, ends(first, "crashed"), ends(first, loss=9.0)),
-        *(second, ends(second, loss=0.25)),
-    )
-    assert [line[3]["loss"] for line in results] == [0.25]
-
-
-def test_a_doubled_result_is_booked_once(tmp_path):
-    begun = order()
-    _, results = logged(tmp_path, begun, ends(begun), ends(begun, loss=-1.0))
+    gone = WorkersChanged(left=("w",))
+    _, results = logged(tmp_path, first, gone, second, *counts(first), ends(second, loss=-1.0))
     assert [line[3]["loss"] for line in results] == [0.5]
+    assert results[0][2] == {"submitted": 0.0, "started": 0.0, "finished": 3.0}
+
+
+def test_a_settled_attempt_that_did_not_report_is_a_fault_of_ours(tmp_path):
+    first, second = order(), order(1)
+    with pytest.raises(AssertionError):
+        logged(tmp_path, first, second, ends(first), settled(second))
 
 
 def test_the_comparison_stays_out(tmp_path):
     searched, compared = order(), order(bracket=COMPARISON_BRACKET, budget=100.0)
-    configs, results = logged(tmp_path, searched, ends(searched), compared, ends(compared))
+    events = (searched, *counts(searched), compared, *counts(compared))
+    configs, results = logged(tmp_path, *events)
     assert [line[0] for line in configs] == [line[0] for line in results] == [[0, 0, 0]]
+
+
+def test_writing_anew_forgets_what_was_written(tmp_path):
+    begun = order()
+    log = LiveLog(tmp_path)
+    entries = [Entry(float(second), each) for second, each in enumerate((begun, *counts(begun)))]
+    log.rewrite(entries[:2])
+    log.rewrite(entries)
+    assert len(lines(tmp_path / "configs.json")) == len(lines(tmp_path / "results.json")) == 1
+
+
+def test_a_finished_bracket_is_forgotten(tmp_path):
+    sizes = []
+    for brackets in (10, 100):
+        events = []
+        for bracket in range(brackets):
+            for begun in (order(0, bracket=bracket), order(1, bracket=bracket)):
+                events += [begun, *counts(begun)]
+            events.append(BracketFinished(bracket))
+        log = LiveLog(tmp_path)
+        log.rewrite(Entry(0.0, event) for event in events)
+        assert len(lines(tmp_path / "configs.json")) == 2 * brackets
+        sizes.append(len(pickle.dumps(log)))
+    assert sizes[1] - sizes[0] < 10
 
 
 # --- results.pkl ------------------------------------------------------------------------------
 
 
-def chosen(**flags):
-    return SearchSettings(min_budget=1, max_budget=9, eta=3, **flags)
+LADDER = Ladder(1, 9, 3)
 
 
 def test_the_pickle_knows_the_whole_ladder(tmp_path):
     """HpBandSter infers it from the budgets that were reached: here only one of three."""
     low, bad = order(budget=1.0), order(1, budget=1.0)
-    logged(tmp_path, low, bad, ends(low), ends(bad, "diverged", error="nan"))
-    write_pickle(tmp_path, chosen())
+    logged(tmp_path, low, bad, *counts(low), *counts(bad, "diverged", error="nan"))
+    write_pickle(tmp_path, LADDER)
     with (tmp_path / "results.pkl").open("rb") as stream:
         result = pickle.load(stream)
     known = {name: result.HB_config[name] for name in result.HB_config if name != "time_ref"}
@@ -253,13 +270,13 @@ def test_the_pickle_knows_the_whole_ladder(tmp_path):
 
 def test_there_is_no_pickle_before_the_first_result(tmp_path):
     logged(tmp_path, order(), Finish("nothing"))
-    write_pickle(tmp_path, chosen())
+    write_pickle(tmp_path, LADDER)
     assert not (tmp_path / "results.pkl").exists()
 
 
 def test_the_incumbent_is_that_of_the_largest_budget(tmp_path):
     below, top = order(budget=1.0), order(budget=9.0)
-    logged(tmp_path, below, ends(below, loss=-5.0), top, ends(top, loss=0.5))
-    write_pickle(tmp_path, chosen())
+    logged(tmp_path, below, *counts(below, loss=-5.0), top, *counts(top, loss=0.5))
+    write_pickle(tmp_path, LADDER)
     result = pickle.loads((tmp_path / "results.pkl").read_bytes())
     assert result.get_incumbent_id() == (0, 0, 0)

@@ -1,10 +1,12 @@
 """The journal put in order: attempts, evaluations, trials and workers, as the report needs them.
 
 Everything is derived from ``events.jsonl`` alone, so a live or broken run reads as well as a
-finished one. The first result of an evaluation counts; a later one (of a worker that was given up
-and came back) is kept as a *late* attempt, as the scheduler drops it too.
+finished one. An attempt counts if, and only if, ``Settled`` names it. What another attempt reports
+when nobody waits for it any more is dropped, as the scheduler drops it too: it came *late*. A
+*lost* attempt whose worker comes back goes on if nobody else took over.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,14 +18,17 @@ from bohb_seg.journal import Entry, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     Configuration,
+    Discard,
     Evaluate,
     Evaluated,
     EvaluationId,
     Finish,
+    Settled,
     StopRequested,
     TrialId,
     WorkersChanged,
 )
+from bohb_seg.trials import Attempt as AttemptId
 
 Fate = Literal["finished", "diverged", "crashed", "lost", "late", "running"]
 
@@ -34,7 +39,7 @@ class Attempt:
 
     Args:
         start: Unix time in seconds of the order.
-        end: Unix time of the result or of the worker's loss; None while it runs.
+        end: Unix time of its report or of the worker's loss; None while it runs.
     """
 
     evaluation: EvaluationId
@@ -171,7 +176,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> Run:
         started=entries[0].event,
         begin=entries[0].time,
         end=entries[-1].time,
-        attempts=attempts,
+        attempts=tuple(attempts.known.values()),
         evaluations=tuple(e for e in evaluations if e.id.trial.bracket != COMPARISON_BRACKET),
         comparison=tuple(e for e in evaluations if e.id.trial.bracket == COMPARISON_BRACKET),
         presences=_presences(entries),
@@ -189,80 +194,101 @@ def trials(evaluations: Iterable[Evaluation]) -> dict[TrialId, list[Evaluation]]
     return {trial: sorted(its, key=lambda e: e.budget) for trial, its in found.items()}
 
 
-_Key = tuple[EvaluationId, int, str]
-
-
 class _Attempts:
-    """Attempts while the journal is replayed; ``running`` are the keys of those without an end."""
+    """Attempts while the journal is replayed."""
 
     def __init__(self) -> None:
-        self.known: dict[_Key, Attempt] = {}
-        self.running: set[_Key] = set()
-        self.settled: set[EvaluationId] = set()
+        self.known: dict[AttemptId, Attempt] = {}
+        self.running: set[AttemptId] = set()
+        self.latest: dict[EvaluationId, AttemptId] = {}
+        self.settled: dict[EvaluationId, AttemptId] = {}
+        self._eliminated: set[TrialId] = set()
+        self._reported: tuple[Evaluated, float] | None = None
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
             case Evaluate() as order:
-                # Ordered again: where it ran before it was lost with the master that waited for it.
-                self._lose({k for k in self.running if k[0] == order.evaluation}, entry.time)
                 self._begin(order, entry.time)
             case Evaluated() as news:
                 self._end(news, entry.time)
-            case WorkersChanged(left=left):
-                self._lose({key for key in self.running if key[2] in left}, entry.time)
+            case Settled() as order:
+                self._count(order)
+            case Discard(trial):
+                self._eliminated.add(trial)
+            case WorkersChanged() as news:
+                self._lose({a for a in self.running if self.known[a].worker in news.left}, entry)
+                self._go_on(news)
             case Finish():
-                self._lose(self.running, entry.time)
+                self._lose(self.running, entry)
 
     def _begin(self, order: Evaluate, time: float) -> None:
-        key = (order.evaluation, order.attempt, order.worker)
-        self.known[key] = Attempt(*key, order.configuration, order.model_based, start=time)
-        self.running.add(key)
+        identity = AttemptId(order.evaluation, order.attempt)
+        self.latest[order.evaluation] = identity
+        self.known[identity] = Attempt(
+            order.evaluation,
+            order.attempt,
+            order.worker,
+            order.configuration,
+            order.model_based,
+            start=time,
+        )
+        self.running.add(identity)
 
     def _end(self, news: Evaluated, time: float) -> None:
-        key = (news.evaluation, news.attempt, news.worker)
-        if key not in self.known or self.known[key].fate not in ("running", "lost"):
+        """Late, unless it is a crash that counts, or until ``Settled`` says otherwise."""
+        identity = AttemptId(news.evaluation, news.attempt)
+        self._reported = news, time
+        if identity not in self.known or self.known[identity].fate not in ("running", "lost"):
             return
-        self.running.discard(key)
-        if news.evaluation in self.settled:
-            late = "a result for this evaluation was already counted"
-            self.known[key] = replace(self.known[key], end=time, fate="late", error=late)
-            return
-        if news.outcome != "crashed":
-            self.settled.add(news.evaluation)
-        self.known[key] = replace(
-            self.known[key],
-            end=time,
-            fate=news.outcome,
-            loss=news.loss,
-            info=news.info,
-            error=news.error,
-        )
+        counts = identity in self.running and news.evaluation not in self.settled
+        if news.outcome == "crashed" and counts:
+            self._book(identity, news, time)
+        else:
+            why = "nobody waited for its result any more"
+            self._change(identity, end=time, fate="late", error=why)
+        self.running.discard(identity)
 
-    def _lose(self, keys: set[_Key], time: float) -> None:
-        for key in keys:
-            self.known[key] = replace(
-                self.known[key], end=time, fate="lost", error="the worker was lost"
-            )
-        self.running = self.running - keys
+    def _count(self, order: Settled) -> None:
+        identity = AttemptId(order.evaluation, order.attempt)
+        if self._reported is not None and identity in self.known:
+            self.settled[order.evaluation] = identity
+            self._book(identity, *self._reported)
+
+    def _book(self, identity: AttemptId, news: Evaluated, time: float) -> None:
+        told = {"loss": news.loss, "info": news.info, "error": news.error}
+        self._change(identity, end=time, fate=news.outcome, **told)
+
+    def _lose(self, identities: set[AttemptId], entry: Entry) -> None:
+        for identity in identities:
+            self._change(identity, end=entry.time, fate="lost", error="the worker was lost")
+        self.running = self.running - identities
+
+    def _go_on(self, news: WorkersChanged) -> None:
+        """Workers that come back with an attempt that nobody else took over go on with it."""
+        for identity in news.doing.values():
+            evaluation = identity.evaluation
+            open_ = evaluation not in self.settled and evaluation.trial not in self._eliminated
+            latest = self.latest.get(evaluation) == identity
+            if open_ and latest and self.known[identity].fate == "lost":
+                self._change(identity, end=None, fate="running", error=None)
+                self.running.add(identity)
+
+    def _change(self, identity: AttemptId, **fields: Any) -> None:
+        self.known[identity] = replace(self.known[identity], **fields)
 
 
-def _attempts(entries: Iterable[Entry]) -> tuple[Attempt, ...]:
+def _attempts(entries: Iterable[Entry]) -> _Attempts:
     attempts = _Attempts()
     for entry in entries:
         attempts.apply(entry)
-    return tuple(attempts.known.values())
+    return attempts
 
 
-def _evaluations(attempts: Iterable[Attempt]) -> list[Evaluation]:
-    tries: dict[EvaluationId, list[Attempt]] = {}
-    for attempt in attempts:
-        tries.setdefault(attempt.evaluation, []).append(attempt)
-    return [Evaluation(_that_counts(its), len(its)) for its in tries.values()]
-
-
-def _that_counts(tries: Sequence[Attempt]) -> Attempt:
-    decided = [attempt for attempt in tries if attempt.fate in ("finished", "diverged")]
-    return (decided or tries)[-1]
+def _evaluations(attempts: _Attempts) -> list[Evaluation]:
+    """The attempt that counts, or else the latest."""
+    counts = attempts.latest | attempts.settled
+    tries = Counter(identity.evaluation for identity in attempts.known)
+    return [Evaluation(attempts.known[counts[each]], number) for each, number in tries.items()]
 
 
 def _presences(entries: Iterable[Entry]) -> tuple[Presence, ...]:
@@ -272,7 +298,7 @@ def _presences(entries: Iterable[Entry]) -> tuple[Presence, ...]:
         left: Iterable[str] = ()
         if isinstance(entry.event, WorkersChanged):
             left = entry.event.left
-        elif isinstance(entry.event, RunResumed | Finish):
+        elif isinstance(entry.event, Finish):
             left = tuple(present)
         past += [replace(present.pop(each), end=entry.time) for each in left if each in present]
         if isinstance(entry.event, WorkersChanged):

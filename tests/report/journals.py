@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from report.run_directory import DEFAULT, SPACE
+from report.run_directory import DEFAULT, SPACE, Settling
 
 from bohb_seg.journal import Entry, RunStarted
 from bohb_seg.report.history import replay
@@ -24,10 +24,13 @@ def news(trial, budget, loss, worker="a", attempt=1, outcome="finished", **info)
     return Evaluated(evaluation(trial, budget), attempt, worker, outcome, loss, info, error)
 
 
-def run(*timed, directory=Path("run")):
-    """A run out of (time, event) pairs after its start at time 0."""
-    start = Entry(0.0, RunStarted({"run_id": "r"}, SPACE, {}, DEFAULT))
-    return replay(directory, [start, *(Entry(float(time), event) for time, event in timed)])
+def run(*timed, directory=Path("run"), settles=True):
+    """A run out of (time, event) pairs after its start at time 0; first results settle."""
+    entries, settling = [Entry(0.0, RunStarted({"run_id": "r"}, SPACE, {}, DEFAULT))], Settling()
+    for time, event in timed:
+        events = settling(event) if settles else (event,)
+        entries += [Entry(float(time), each) for each in events]
+    return replay(directory, entries)
 
 
 def search(*losses_by_trial, bracket=0):

@@ -20,6 +20,7 @@ from bohb_seg.trials import (
     Evaluated,
     EvaluationId,
     Finish,
+    Settled,
     TrialId,
     WorkersChanged,
 )
@@ -64,12 +65,28 @@ class Clock:
         return self.now
 
 
+class Settling:
+    """Orders what a scheduler orders first: the first result settles its evaluation."""
+
+    def __init__(self):
+        self.settled = set()
+
+    def __call__(self, *events):
+        for event in events:
+            yield event
+            decides = isinstance(event, Evaluated) and event.outcome != "crashed"
+            if decides and event.evaluation not in self.settled:
+                self.settled.add(event.evaluation)
+                yield Settled(event.evaluation, event.attempt, event.worker)
+
+
 @dataclass
 class Recorder:
     """A journal with a clock of its own."""
 
     path: Path
     clock: Clock = field(default_factory=Clock)
+    settling: Settling = field(default_factory=Settling)
 
     def __post_init__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +95,7 @@ class Recorder:
     def __call__(self, *events, at=None):
         self.clock.now = self.clock.now if at is None else START + at
         with mock.patch("bohb_seg.journal.time.time", self.clock):
-            self.journal.append(events)
+            self.journal.append(self.settling(*events))
 
 
 def started(**settings):

@@ -1,20 +1,25 @@
 """One decision each: news in, the whole list of orders out."""
 
+import gc
 import logging
+import sys
 
 import pytest
 from search.conftest import Counting
 
-from bohb_seg.brackets import InvalidTransitionError
+from bohb_seg.attempts import Evaluation, InvalidTransitionError
 from bohb_seg.hyperband import Ladder
-from bohb_seg.scheduler import Incumbent, Plan, Progress, Scheduler
+from bohb_seg.scheduler import Plan, Scheduler
+from bohb_seg.standing import Incumbent, Progress
 from bohb_seg.trials import (
+    Attempt,
     BracketFinished,
     Discard,
     Evaluate,
     Evaluated,
     EvaluationId,
     Finish,
+    Settled,
     StopRequested,
     TrialId,
     WorkersChanged,
@@ -24,7 +29,10 @@ SMALL = Ladder(1, 3, 3)  # brackets of 3 + 1 and of 2 trials
 
 
 def scheduler(ladder=SMALL, **plan):
-    return Scheduler(Counting(ladder), Plan(**{"n_iterations": 1, **plan}), {"x": 0})
+    optimizer = Counting(ladder)
+    machine = Scheduler(optimizer, Plan(**{"n_iterations": 1, **plan}), {"x": 0})
+    machine._optimizer_saw = optimizer.observed
+    return machine
 
 
 def evaluate(number, worker="a", budget=1.0, attempt=1, bracket=0, rung=0, x=None):
@@ -42,6 +50,20 @@ def bad(order, outcome):
     return Evaluated(order.evaluation, order.attempt, order.worker, outcome)
 
 
+def settled(order):
+    return Settled(order.evaluation, order.attempt, order.worker)
+
+
+def attempt_of(order):
+    return Attempt(order.evaluation, order.attempt)
+
+
+def back(*orders):
+    """Workers that come back with what they were given."""
+    doing = {order.worker: attempt_of(order) for order in orders}
+    return WorkersChanged(joined=tuple(doing), doing=doing)
+
+
 def play(machine, *news):
     return [machine.handle(item) for item in news]
 
@@ -52,10 +74,15 @@ def test_one_bracket_from_first_worker_to_the_end():
     news = [WorkersChanged(joined=("a",)), done(a[0], 0.5), done(a[1], 0.1), done(a[2], 0.9)]
     assert play(scheduler(), *news, done(top, 0.2)) == [
         [a[0]],
-        [a[1]],
-        [a[2]],
-        [Discard(TrialId(0, 0, 0)), Discard(TrialId(0, 0, 2)), top],
-        [Discard(TrialId(0, 0, 1)), BracketFinished(0), Finish("all 1 brackets are finished")],
+        [settled(a[0]), a[1]],
+        [settled(a[1]), a[2]],
+        [settled(a[2]), Discard(TrialId(0, 0, 0)), Discard(TrialId(0, 0, 2)), top],
+        [
+            settled(top),
+            Discard(TrialId(0, 0, 1)),
+            BracketFinished(0),
+            Finish("all 1 brackets are finished"),
+        ],
     ]
 
 
@@ -81,8 +108,20 @@ def test_work_of_a_worker_that_left_is_handed_on():
     assert orders == [
         [evaluate(0, "a"), evaluate(1, "b")],
         [],
-        [evaluate(0, "b", attempt=2)],
+        [settled(evaluate(1, "b")), evaluate(0, "b", attempt=2)],
     ]
+
+
+def test_what_was_begun_goes_before_what_was_not():
+    """Three trials are promoted; that whose worker left goes before that which waits longer."""
+    machine = scheduler(Ladder(1, 9, 3))
+    machine.handle(WorkersChanged(joined=("a",)))
+    for number in range(9):
+        machine.handle(done(evaluate(number), number))
+    top = [evaluate(0, "a", 3.0), evaluate(1, "b", 3.0)]
+    assert machine.handle(WorkersChanged(joined=("b",))) == top[1:]
+    machine.handle(WorkersChanged(left=("a",)))
+    assert machine.handle(done(top[1])) == [settled(top[1]), evaluate(0, "b", 3.0, attempt=2)]
 
 
 def test_a_crash_is_retried_on_another_worker():
@@ -94,7 +133,21 @@ def test_a_crash_is_retried_on_another_worker():
         done(evaluate(1, "b")),
         done(evaluate(2, "a")),
     )
-    assert orders[1:] == [[evaluate(2, "a")], [evaluate(0, "b", attempt=2)], []]
+    assert orders[1:] == [
+        [evaluate(2, "a")],
+        [settled(evaluate(1, "b")), evaluate(0, "b", attempt=2)],
+        [settled(evaluate(2, "a"))],
+    ]
+
+
+def test_work_that_one_worker_should_not_take_goes_to_the_next():
+    machine = scheduler(Ladder(3, 3, 3), comparison_epochs=9, comparison_seeds=2)
+    play(machine, WorkersChanged(joined=("a", "b")), done(evaluate(0, budget=3.0)))
+    raised = evaluate(0, "a", 9, bracket=-1)
+    assert play(machine, bad(raised, "crashed"), WorkersChanged(joined=("c",))) == [
+        [],
+        [evaluate(0, "c", 9, attempt=2, bracket=-1)],
+    ]
 
 
 def test_a_crash_is_retried_in_place_where_there_is_nobody_else():
@@ -107,7 +160,7 @@ def test_a_crash_is_retried_in_place_where_there_is_nobody_else():
     )
     assert orders[1:] == [
         [evaluate(0, attempt=2)],
-        [Discard(TrialId(0, 0, 0)), evaluate(1)],
+        [settled(evaluate(0, attempt=2)), Discard(TrialId(0, 0, 0)), evaluate(1)],
     ]
     assert machine.progress.evaluations_failed == 1
 
@@ -119,35 +172,198 @@ def test_diverged_is_not_retried_and_its_place_goes_to_a_new_configuration():
         machine.handle(bad(evaluate(number), "diverged"))
     orders = machine.handle(bad(evaluate(2), "diverged"))
     assert orders == [
+        settled(evaluate(2)),
         Discard(TrialId(0, 0, 2)),
         evaluate(0, budget=3.0, rung=1, x=3),
     ]
 
 
+# --- attempts that were lost ------------------------------------------------------------------
+
+
+def handed_on(**plan):
+    """Trial 0 was given to ``a``, which left, and then to ``b``."""
+    machine = scheduler(**plan)
+    play(machine, WorkersChanged(joined=("a",)), WorkersChanged(left=("a",)))
+    assert machine.handle(WorkersChanged(joined=("b",))) == [evaluate(0, "b", attempt=2)]
+    return machine
+
+
+LOST, TAKEN = evaluate(0, "a"), evaluate(0, "b", attempt=2)
+
+
+def test_the_first_result_wins_also_that_of_a_lost_attempt():
+    machine = handed_on()
+    assert machine.handle(done(LOST, 0.5)) == [settled(LOST)]
+    assert machine._optimizer_saw == [(0, 1.0, 0.5)]
+    assert machine.workers == {"b": attempt_of(TAKEN)}
+    progress = machine.progress
+    assert (progress.evaluations_running, progress.workers_busy) == (0, 1)
+    assert machine.handle(done(TAKEN, 0.1)) == [evaluate(1, "b")]
+    assert machine._optimizer_saw == [(0, 1.0, 0.5)]
+
+
+def test_the_first_result_wins_while_nobody_runs_it():
+    machine = scheduler()
+    play(machine, WorkersChanged(joined=("a",)), WorkersChanged(left=("a",)))
+    assert machine.handle(bad(LOST, "diverged")) == [settled(LOST), Discard(TrialId(0, 0, 0))]
+    assert machine.handle(WorkersChanged(joined=("b",))) == [evaluate(1, "b")]
+
+
+def test_a_crash_of_a_lost_attempt_does_not_count():
+    machine = handed_on(max_attempts=1)
+    assert play(machine, bad(LOST, "crashed"), bad(LOST, "crashed")) == [[], []]
+    assert machine.handle(done(TAKEN)) == [settled(TAKEN), evaluate(1, "b")]
+
+
+def test_a_rung_does_not_wait_for_a_stray():
+    machine = scheduler()
+    play(machine, WorkersChanged(joined=("a", "b", "c")), WorkersChanged(left=("a",)))
+    play(machine, done(evaluate(1, "b"), 0.5), done(evaluate(2, "c"), 0.5))
+    assert machine.handle(done(LOST, 0.1))[:3] == [
+        settled(LOST),
+        *(Discard(TrialId(0, 0, number)) for number in (1, 2)),
+    ]
+    top = evaluate(0, "c", budget=3.0)
+    assert machine.workers == {"b": Attempt(LOST.evaluation, 2), "c": attempt_of(top)}
+    assert machine.handle(done(top))[-1] == Finish("all 1 brackets are finished")
+
+
+def test_a_trial_is_discarded_again_when_its_stray_reports():
+    machine = handed_on()
+    assert machine.handle(bad(LOST, "diverged")) == [settled(LOST), Discard(TrialId(0, 0, 0))]
+    assert machine.handle(done(TAKEN)) == [Discard(TrialId(0, 0, 0)), evaluate(1, "b")]
+
+
+def test_a_trial_that_lives_is_not_discarded_when_a_stray_reports():
+    machine = handed_on()
+    play(machine, done(TAKEN, 0.5), done(evaluate(1, "b"), 0.6), done(evaluate(2, "b"), 0.7))
+    assert machine.workers == {"b": Attempt(EvaluationId(TrialId(0, 0, 0), 3.0), 1)}
+    assert machine.handle(done(LOST)) == []
+
+
+def test_a_trial_is_discarded_again_after_the_end():
+    machine = handed_on()
+    assert machine.handle(StopRequested("enough")) == []
+    assert machine.handle(done(TAKEN))[-1] == Finish("enough")
+    assert machine.handle(done(LOST)) == [Discard(TrialId(0, 0, 0))]
+
+
+def test_what_the_search_left_open_is_dropped_in_the_comparison():
+    machine = scheduler(comparison_epochs=9, comparison_seeds=1)
+    play(machine, WorkersChanged(joined=("a", "b")), WorkersChanged(left=("a",)))
+    play(machine, StopRequested("enough"), done(evaluate(1, "b"), 0.5))
+    best = machine.progress.incumbent
+    assert best.trial == (0, 0, 1)
+    assert machine.handle(done(LOST, 0.1)) == [Discard(TrialId(0, 0, 0))]
+    assert machine.progress.incumbent == best
+
+
+# --- workers that come back -------------------------------------------------------------------
+
+
+def test_a_worker_goes_on_with_what_nobody_took_over():
+    machine = scheduler(max_attempts=1)
+    play(machine, WorkersChanged(joined=("a",)), WorkersChanged(left=("a",)))
+    assert machine.handle(back(LOST)) == []
+    assert (machine.progress.evaluations_running, machine.progress.evaluations_waiting) == (1, 0)
+    assert machine.handle(WorkersChanged(joined=("b",))) == [evaluate(1, "b")]
+    assert machine.handle(bad(LOST, "crashed"))[0] == settled(LOST)
+
+
+def test_a_blink_changes_nothing():
+    machine = scheduler()
+    play(machine, WorkersChanged(joined=("a", "b")))
+    gone = WorkersChanged(left=("a",), joined=("a",), doing={"a": attempt_of(LOST)})
+    assert machine.handle(gone) == []
+    assert machine.handle(done(LOST)) == [settled(LOST), evaluate(2, "a")]
+
+
+def test_a_worker_is_a_stray_if_another_took_over():
+    machine = handed_on()
+    assert machine.handle(back(LOST)) == []
+    assert machine.workers == {"b": attempt_of(TAKEN), "a": attempt_of(LOST)}
+    assert machine.progress.evaluations_running == 1
+    assert machine.handle(WorkersChanged(left=("a",))) == []
+    assert machine.progress.evaluations_running == 1
+
+
+def test_an_older_attempt_is_not_gone_on_with():
+    machine = handed_on()
+    machine.handle(WorkersChanged(left=("b",)))
+    assert machine.handle(back(LOST)) == []
+    assert machine.progress.evaluations_waiting == 1
+    assert machine.handle(WorkersChanged(joined=("c",))) == [evaluate(0, "c", attempt=3)]
+
+
+def test_a_stray_works_again_after_its_report():
+    machine = handed_on()
+    play(machine, done(TAKEN), back(LOST))
+    assert machine.handle(done(LOST)) == [evaluate(2, "a")]
+
+
+def test_an_attempt_that_raised_is_not_gone_on_with():
+    """The worker did not hear that its report was booked: the crash must not count twice."""
+    machine = scheduler(max_attempts=2)
+    play(machine, WorkersChanged(joined=("a", "b")), bad(LOST, "crashed"))
+    play(machine, WorkersChanged(left=("a",)))
+    assert machine.handle(back(LOST)) == []
+    assert machine.progress.evaluations_waiting == 2
+    assert machine.handle(bad(LOST, "crashed")) == [evaluate(2, "a", attempt=2)]
+    again = done(evaluate(1, "b"))
+    assert machine.handle(again)[1:] == [evaluate(0, "b", attempt=2)]
+
+
+def test_what_nobody_knows_makes_a_stray():
+    machine = scheduler()
+    assert machine.handle(back(evaluate(5, "a", bracket=7))) == []
+    assert machine.progress.workers_busy == 1
+    assert machine.handle(WorkersChanged(left=("a",))) == []
+
+
+# --- results that do not count ----------------------------------------------------------------
+
+
+def first_bracket_done(machine):
+    play(machine, WorkersChanged(joined=("a",)))
+    for number in range(3):
+        machine.handle(done(evaluate(number), float(number)))
+    assert BracketFinished(0) in machine.handle(done(evaluate(0, budget=3.0)))
+
+
+@pytest.mark.parametrize(
+    "news",
+    [done(evaluate(0)), done(evaluate(0, "b", budget=3.0)), done(evaluate(7, attempt=9))],
+    ids=["lower rung", "other worker", "unknown trial"],
+)
+def test_what_comes_for_a_finished_bracket_is_dropped_with_a_note(news, caplog):
+    machine = scheduler(n_iterations=2)
+    first_bracket_done(machine)
+    before = machine.progress
+    with caplog.at_level(logging.WARNING):
+        assert machine.handle(news) == [Discard(news.evaluation.trial)]
+    assert machine.progress == before
+    assert "dropped a result" in caplog.text
+
+
 @pytest.mark.parametrize(
     "news",
     [
-        done(evaluate(0, "a")),
-        done(evaluate(0, "b", attempt=2)),
-        done(evaluate(0, "a", budget=3.0)),
-        done(evaluate(7, "a")),
-        done(evaluate(0, "stranger")),
+        done(evaluate(0, attempt=2)),
+        done(evaluate(0, budget=3.0)),
+        done(evaluate(7)),
+        done(evaluate(0, bracket=1)),
+        done(evaluate(0, bracket=-1, budget=9.0)),
     ],
-    ids=["late", "other worker", "other budget", "unknown trial", "stranger"],
+    ids=["attempt", "rung", "trial", "bracket", "comparison"],
 )
-def test_results_that_do_not_count_are_dropped_with_a_note(news, caplog):
-    machine = scheduler()
-    play(
-        machine,
-        WorkersChanged(joined=("a", "b")),
-        WorkersChanged(left=("a",)),
-        WorkersChanged(joined=("c",)),
-    )
+def test_what_never_began_cannot_end(news):
+    machine = scheduler(n_iterations=2, comparison_epochs=9)
+    play(machine, WorkersChanged(joined=("a",)))
     before = machine.progress
-    with caplog.at_level(logging.WARNING):
-        assert machine.handle(news) == []
+    with pytest.raises(InvalidTransitionError, match="it never began"):
+        machine.handle(news)
     assert machine.progress == before
-    assert "dropped a result" in caplog.text
 
 
 def test_impossible_news_raise_with_the_history():
@@ -164,6 +380,58 @@ def test_impossible_news_raise_with_the_history():
         machine.handle(WorkersChanged(left=("b",)))
     with pytest.raises(InvalidTransitionError, match="a joined, but it is already here"):
         machine.handle(WorkersChanged(joined=("a",)))
+
+
+# --- memory and time --------------------------------------------------------------------------
+
+
+def driven(machine, evaluations):
+    """One worker, without faults, for so many evaluations."""
+    orders = machine.handle(WorkersChanged(joined=("a",)))
+    for number in range(evaluations):
+        orders = machine.handle(done(orders[-1], float(number % 7)))
+    return machine
+
+
+def test_finished_brackets_are_forgotten():
+    machine = driven(scheduler(n_iterations=1000), 100)
+    gc.collect()
+    alive = [each for each in gc.get_objects() if isinstance(each, Evaluation)]
+    assert len(alive) <= 4
+    assert machine.progress.evaluations_finished == 100
+
+
+def test_news_cost_the_same_however_long_the_run_is():
+    """Counted in steps of the interpreter, which no clock can disturb."""
+    costs = []
+    for before in (12, 1200):
+        machine = scheduler(n_iterations=1000)
+        driven(machine, before)
+        (attempt,) = machine.workers.values()
+        news = Evaluated(*attempt, "a", "finished", 0.0)
+        costs.append(steps(lambda machine=machine, news=news: machine.handle(news)))
+    assert costs[0] == costs[1]
+
+
+def steps(act):
+    """Lines of Python that run."""
+    count = 0
+
+    def trace(frame, event, arg):
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+# --- phases and limits ------------------------------------------------------------------------
 
 
 def test_comparison_runs_both_arms_seed_by_seed():
@@ -187,14 +455,18 @@ def test_comparison_runs_both_arms_seed_by_seed():
     )
     assert orders == [
         [first, second],
-        [Discard(TrialId(0, 0, 0)), BracketFinished(0)],
-        [Discard(TrialId(1, 0, 0)), BracketFinished(1), *arms],
-        [Discard(TrialId(-1, 0, 0)), again[0]],
-        [Discard(TrialId(-1, 1, 0)), again[1]],
-        [Discard(TrialId(-1, 0, 1))],
-        [Discard(TrialId(-1, 1, 1)), Finish("search and comparison are done")],
+        [settled(first), Discard(TrialId(0, 0, 0)), BracketFinished(0)],
+        [settled(second), Discard(TrialId(1, 0, 0)), BracketFinished(1), *arms],
+        [settled(arms[0]), Discard(TrialId(-1, 0, 0)), again[0]],
+        [settled(arms[1]), Discard(TrialId(-1, 1, 0)), again[1]],
+        [settled(again[0]), Discard(TrialId(-1, 0, 1))],
+        [
+            settled(again[1]),
+            Discard(TrialId(-1, 1, 1)),
+            Finish("search and comparison are done"),
+        ],
     ]
-    assert len(machine._optimizer.observed) == 2
+    assert len(machine._optimizer_saw) == 2
 
 
 def test_only_the_default_arm_if_the_default_won():
@@ -222,7 +494,7 @@ def test_a_stop_lets_running_work_end():
         done(evaluate(1, "b")),
         done(evaluate(2)),
     )
-    assert orders[2:4] == [[], []]
+    assert orders[2:4] == [[], [settled(evaluate(1, "b"))]]
     assert orders[4][-1:] == [evaluate(0, bracket=-1, budget=9)]
     discards = [order.trial for order in orders[4] if isinstance(order, Discard)]
     assert sorted(discards) == [TrialId(0, 0, number) for number in range(3)]
@@ -248,7 +520,7 @@ def test_progress():
     machine = scheduler()
     assert machine.progress.bracket == machine.progress.rung == 0
     play(machine, WorkersChanged(joined=("a", "b")), done(evaluate(0), 0.7))
-    assert machine.workers == ("a", "b")
+    assert machine.workers == {"a": attempt_of(evaluate(2)), "b": attempt_of(evaluate(1))}
     assert machine.progress == Progress(
         phase="search",
         bracket=0,

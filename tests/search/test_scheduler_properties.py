@@ -5,6 +5,7 @@ every order against what a cluster can do. Afterwards whatever is left is driven
 faults, and the books are audited by an independent account.
 """
 
+import math
 from collections import Counter
 
 from hypothesis import given, settings
@@ -16,11 +17,13 @@ from bohb_seg.hyperband import Ladder
 from bohb_seg.scheduler import Plan, Scheduler
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    Attempt,
     BracketFinished,
     Discard,
     Evaluate,
     Evaluated,
     Finish,
+    Settled,
     StopRequested,
     WorkersChanged,
 )
@@ -29,18 +32,24 @@ LADDERS = [Ladder(1, 9, 3), Ladder(1, 4, 2), Ladder(3, 3, 3), Ladder(1, 27, 3)]
 
 
 class World:
+    """A cluster that keeps books of its own: who is at what, what counts, what was thrown away."""
+
     def __init__(self, ladder, plan):
         self.plan = plan
         self.optimizer = Counting(ladder)
         self.scheduler = Scheduler(self.optimizer, plan, {"x": 0})
         self.told = []  # (news, orders)
-        self.here = {}  # worker -> the Evaluate it works on, or None
-        self.stale = []  # results that must not count (any more)
+        self.here = {}  # worker -> the Evaluate it is at, or None
+        self.away = []  # Evaluates whose worker was given up but may still be at them
+        self.ended = []  # Evaluates that were reported once
+        self.running = {}  # evaluation -> the Evaluate that runs
+        self.lost = {}  # evaluation -> the latest Evaluate, while nobody runs what it left
         self.attempts = Counter()
         self.crashes = Counter()
         self.counted = {}  # evaluation -> Evaluated, in the order of the news
         self.configurations = {}
         self.discarded = []
+        self.again = None  # the trial whose checkpoint a dropped result may have written again
         self.brackets = []
         self.finish = None
         self.stopped = None
@@ -49,26 +58,46 @@ class World:
     # what can happen
 
     def join(self, number, loss):
-        names = tuple(f"w{self.workers + i}" for i in range(1 + number % 3))
-        self.workers += len(names)
+        names = self.new_names(1 + number % 3)
         self.here |= dict.fromkeys(names)
         self.tell(WorkersChanged(joined=names))
 
     def leave(self, number, loss):
+        """Killed, frozen or cut off: nobody can tell, and it may come back."""
         if self.here:
-            name = list(self.here)[number % len(self.here)]
-            if (order := self.here.pop(name)) is not None:
-                self.stale.append(result(order, "finished", loss))
+            name = pick(list(self.here), number)
+            self.give_up(name)
             self.tell(WorkersChanged(left=(name,)))
 
     def restart(self, number, loss):
-        """A worker that is back before anybody saw it leave: both at once."""
+        """A worker that is back, with nothing to do, before anybody saw it leave: both at once."""
         if self.here:
-            name = list(self.here)[number % len(self.here)]
-            if (order := self.here.pop(name)) is not None:
-                self.stale.append(result(order, "finished", loss))
+            name = pick(list(self.here), number)
+            self.give_up(name)
             self.here[name] = None
             self.tell(WorkersChanged(left=(name,), joined=(name,)))
+
+    def blink(self, number, loss):
+        """A worker that was cut off and is back at its work: both at once."""
+        if at_work := self.at_work():
+            order = pick(at_work, number)
+            self.give_up(order.worker)
+            self.take_back(order)
+            name, doing = order.worker, attempt_of(order)
+            self.tell(WorkersChanged(left=(name,), joined=(name,), doing={name: doing}))
+
+    def come_back(self, number, loss):
+        """Still at what it was given, whatever became of that; somebody new comes with it."""
+        self.rejoin([order for order in self.away if order.worker not in self.here], number)
+
+    def redeliver(self, number, loss):
+        """Left right after its report, and does not know that it was heard."""
+        if lately := self.ended[-3:]:
+            order = pick(lately, number)
+            if order.worker in self.here:
+                self.give_up(order.worker)
+                self.tell(WorkersChanged(left=(order.worker,)))
+            self.rejoin([order], number)
 
     def succeed(self, number, loss):
         self.end(number, "finished", loss)
@@ -80,65 +109,151 @@ class World:
         self.end(number, "crashed", None)
 
     def late(self, number, loss):
-        if self.stale:
-            before = self.scheduler.progress, list(self.optimizer.observed)
-            orders = self.tell(self.stale[number % len(self.stale)])
-            assert orders == []
-            assert before == (self.scheduler.progress, self.optimizer.observed)
+        """A worker that was given up reports nevertheless, without having come back."""
+        if self.away:
+            order = pick(self.away, number)
+            self.away.remove(order)
+            self.report(order, pick(("finished", "finished", "diverged", "crashed"), number), loss)
+
+    def echo(self, number, loss):
+        """A report comes twice; the second time it may say something else."""
+        if self.ended:
+            outcome = pick(("finished", "diverged", "crashed"), number)
+            self.report(pick(self.ended, number), outcome, -1e9)
 
     def stop(self, number, loss):
         if number % 7 == 0:
             self.stopped = StopRequested("stop")
             self.tell(self.stopped)
 
-    # what follows
+    # what that means
+
+    def new_names(self, count):
+        self.workers += count
+        return tuple(f"w{self.workers - i}" for i in range(count))
+
+    def at_work(self):
+        return [order for order in self.here.values() if order is not None]
+
+    def give_up(self, name):
+        order = self.here.pop(name)
+        if order is None:
+            return
+        self.away.append(order)
+        if self.running.get(order.evaluation) == order:
+            self.lost[order.evaluation] = self.running.pop(order.evaluation)
+
+    def take_back(self, order):
+        self.here[order.worker] = order
+        if order in self.away:
+            self.away.remove(order)
+        open_ = order.evaluation.trial not in self.discarded
+        if open_ and self.lost.get(order.evaluation) == order:
+            self.running[order.evaluation] = self.lost.pop(order.evaluation)
+
+    def rejoin(self, orders, number):
+        if orders:
+            order = pick(orders, number)
+            names = (*self.new_names(number % 2), order.worker)
+            self.here |= dict.fromkeys(names)
+            self.take_back(order)
+            self.tell(WorkersChanged(joined=names, doing={order.worker: attempt_of(order)}))
 
     def end(self, number, outcome, loss):
-        busy = [order for order in self.here.values() if order is not None]
-        if not busy:
+        if at_work := self.at_work():
+            self.report(pick(at_work, number), outcome, loss)
+
+    def report(self, order, outcome, loss):
+        """The first result counts; a crash only where it runs."""
+        evaluation, news = order.evaluation, result(order, outcome, loss)
+        runs = self.running.get(evaluation) == order
+        over = evaluation in self.counted or evaluation.trial in self.discarded
+        counts = not over and (runs or outcome != "crashed")
+        frees = self.here.get(order.worker) == order
+        if frees:
+            self.here[order.worker] = None
+        if order not in self.ended:
+            self.ended.append(order)
+        if not counts:
+            self.drop(news, frees)
             return
-        order = busy[number % len(busy)]
-        self.here[order.worker] = None
-        news = result(order, outcome, loss)
-        self.stale.append(result(order, "finished", -1e9))  # a duplicate that lies
-        self.crashes[order.evaluation] += outcome == "crashed"
-        if outcome != "crashed" or self.crashes[order.evaluation] == self.plan.max_attempts:
-            assert order.evaluation not in self.counted
-            self.counted[order.evaluation] = news
-        self.tell(news)
+        self.crashes[evaluation] += outcome == "crashed"
+        self.running.pop(evaluation, None)
+        settles = outcome != "crashed" or self.crashes[evaluation] == self.plan.max_attempts
+        if settles:
+            self.lost.pop(evaluation, None)
+            self.counted[evaluation] = news
+        orders = self.tell(news)
+        settled = [place for place, each in enumerate(orders) if isinstance(each, Settled)]
+        assert settled == ([0] if settles else [])
+        if settles:
+            assert orders[0] == Settled(evaluation, order.attempt, order.worker)
+
+    def drop(self, news, frees):
+        trial = news.evaluation.trial
+        self.again = trial if trial in self.discarded else None
+        before = self.scheduler.progress.incumbent, list(self.optimizer.observed)
+        orders = self.tell(news)
+        assert self.again is None, "the checkpoint of a stray is left"
+        assert before == (self.scheduler.progress.incumbent, self.optimizer.observed)
+        assert frees or all(isinstance(order, Discard) for order in orders)
+        assert not any(isinstance(order, Settled) for order in orders)
+
+    # what follows
 
     def tell(self, news):
         orders = self.scheduler.handle(news)
         self.told.append((news, orders))
         for order in orders:
             self.obey(order)
-        progress = self.scheduler.progress
-        busy = sum(order is not None for order in self.here.values())
-        assert progress.evaluations_running == progress.workers_busy == busy
-        assert progress.workers_idle == len(self.here) - busy
+        assert {
+            name: order and attempt_of(order) for name, order in self.here.items()
+        } == self.scheduler.workers
+        self.audit_progress()
         return orders
 
+    def audit_progress(self):
+        progress = self.scheduler.progress
+        busy = len(self.at_work())
+        assert (progress.workers_busy, progress.workers_idle) == (busy, len(self.here) - busy)
+        assert progress.evaluations_running == len(self.running)
+        compared = progress.phase == "comparison" or any(map(is_compared, self.attempts))
+        mine = {e: n for e, n in self.counted.items() if is_compared(e) == compared}
+        assert progress.evaluations_finished == len(mine)
+        assert progress.evaluations_failed == sum(n.loss is None for n in mine.values())
+        assert math.isclose(progress.epochs_done, sum(map(self.epochs, mine)))
+
+    def epochs(self, evaluation):
+        """Those after the rung below."""
+        (bracket, rung, _), budget = evaluation
+        below = [0.0]
+        if not is_compared(evaluation):
+            rungs = self.optimizer.rungs(bracket)[rung:]
+            below += [each.budget for each in rungs if each.budget < budget]
+        return budget - max(below)
+
     def obey(self, order):
-        assert self.finish is None, "an order after the end"
+        trial = order.trial if isinstance(order, Discard) else None
+        assert self.finish is None or trial == self.again, "an order after the end"
         match order:
             case Evaluate():
                 self.start(order)
             case Discard():
-                running = [o.evaluation.trial for o in self.here.values() if o is not None]
-                assert order.trial not in running
-                assert order.trial not in self.discarded
-                self.discarded.append(order.trial)
+                assert trial not in [evaluation.trial for evaluation in self.running]
+                assert trial == self.again or trial not in self.discarded
+                self.discarded += [] if trial == self.again else [trial]
+                self.again = None
             case BracketFinished():
                 self.brackets.append(order.bracket)
             case Finish():
-                assert not any(self.here.values())
+                assert not self.running
                 self.finish = order
 
     def start(self, order):
         trial = order.evaluation.trial
         assert self.here[order.worker] is None, "the worker is busy"
-        running = [o.evaluation for o in self.here.values() if o is not None]
-        assert trial not in [evaluation.trial for evaluation in running], "two attempts at once"
+        running = [evaluation.trial for evaluation in self.running]
+        assert trial not in running, "two attempts at once"
         assert order.evaluation not in self.counted, "already counted"
         assert trial not in self.discarded, "its checkpoint is gone"
         self.attempts[order.evaluation] += 1
@@ -146,7 +261,20 @@ class World:
         assert self.configurations.setdefault(trial, order.configuration) == order.configuration
         if trial.bracket != COMPARISON_BRACKET:
             assert self.stopped is None, "new work after the stop"
-        self.here[order.worker] = order
+        self.lost.pop(order.evaluation, None)
+        self.running[order.evaluation] = self.here[order.worker] = order
+
+
+def pick(things, number):
+    return things[number % len(things)]
+
+
+def attempt_of(order):
+    return Attempt(order.evaluation, order.attempt)
+
+
+def is_compared(evaluation):
+    return evaluation.trial.bracket == COMPARISON_BRACKET
 
 
 def result(order, outcome, loss):
@@ -158,23 +286,29 @@ def result(order, outcome, loss):
 ACTIONS = [
     World.join,
     World.leave,
+    World.leave,
     World.restart,
+    World.blink,
+    World.come_back,
+    World.come_back,
+    World.redeliver,
     World.succeed,
     World.succeed,
     World.succeed,
     World.diverge,
     World.crash,
     World.late,
+    World.echo,
     World.stop,
 ]
-happenings = st.lists(
-    st.tuples(
-        st.sampled_from(ACTIONS),
-        st.integers(0, 20),
-        st.floats(-5, 5, allow_nan=False).map(lambda loss: round(loss, 1)),  # with ties
-    ),
-    max_size=80,
+happening = st.tuples(
+    st.sampled_from(ACTIONS),
+    st.integers(0, 20),
+    st.floats(-5, 5, allow_nan=False).map(lambda loss: round(loss, 1)),  # with ties
 )
+# Long ones on purpose: of its own accord hypothesis makes lists of about five.
+long = st.lists(happening, min_size=25, max_size=60)
+happenings = st.lists(happening, max_size=9) | long.map(lambda its: [(World.join, 2, 0.0), *its])
 plans = st.builds(
     Plan,
     n_iterations=st.integers(1, 4),
@@ -194,7 +328,7 @@ def play(ladder, plan, story):
         world.join(0, 0.0)
     steps = 0
     while world.finish is None:
-        assert any(world.here.values()), "nobody works, and nothing is finished"
+        assert world.at_work(), "nobody works, and nothing is finished"
         world.succeed(steps, float(steps % 5))
         steps += 1
         assert steps < 2000, "the run does not end"

@@ -1,0 +1,202 @@
+"""The life of an evaluation, who waits for a worker, and how many there are of each kind; no IO.
+
+An evaluation *waits* until a worker takes it, *runs*, and waits again when its worker leaves or
+raises. It is settled once it is *finished* (it has a loss), *diverged* (NaN or infinity: bad, not
+retried) or *failed* (it raised too often). A new attempt is numbered one higher; only attempts that
+raised count towards ``max_attempts``, a worker that leaves is nobody's fault.
+
+A worker that comes back may go on with the attempt it left, as long as nobody began another. An
+attempt that was handed on may still be the first with a result, even while the evaluation waits.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+from bohb_seg.trials import Configuration, EvaluationId, Suggestion, TrialId
+
+State = Literal["waiting", "running", "finished", "diverged", "failed"]
+
+LEGAL_MOVES: Mapping[State, tuple[State, ...]] = {
+    "waiting": ("running", "finished", "diverged"),
+    "running": ("waiting", "finished", "diverged", "failed"),
+    "finished": (),
+    "diverged": (),
+    "failed": (),
+}
+
+
+class InvalidTransitionError(Exception):
+    """News that cannot be, or a fault of ours: stop and read the history.
+
+    Args:
+        problem: What happened.
+        history: What happened to the evaluation before, oldest first.
+    """
+
+    def __init__(self, problem: str, history: Iterable[str] = ()) -> None:
+        self.problem, self.history = problem, tuple(history)
+        super().__init__("\n  ".join([problem, *self.history]))
+
+
+@dataclass(eq=False)
+class Evaluation:
+    """One trial at one budget, alive.
+
+    Args:
+        id: Trial and budget.
+        suggestion: What is trained, and who proposed it.
+        epochs: What it trains itself, after the trial's evaluation on the rung below.
+        queue: Is told of every move.
+        attempt: Number of the latest attempt; 0 before the first.
+        lost: Whether the worker of the latest attempt left before its end.
+        crashed_on: Workers on which an attempt raised, one entry per attempt.
+    """
+
+    id: EvaluationId
+    suggestion: Suggestion
+    epochs: float
+    queue: "Queue" = field(repr=False)
+    state: State = "waiting"
+    attempt: int = 0
+    worker: str | None = None
+    lost: bool = False
+    crashed_on: list[str] = field(default_factory=list)
+    loss: float | None = None
+    history: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.queue.moved(self, None)
+
+    @property
+    def trial(self) -> TrialId:
+        """Who is evaluated."""
+        return self.id.trial
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is trained."""
+        return self.suggestion.configuration
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return not LEGAL_MOVES[self.state]
+
+    def runs(self, attempt: int, worker: str) -> bool:
+        """Whether this attempt is the one that runs now, on this worker."""
+        return (self.attempt, self.worker) == (attempt, worker)
+
+    def may_go_to(self, worker: str, workers: Iterable[str]) -> bool:
+        """Whether this worker should try: not where it raised, unless it raised everywhere."""
+        return worker not in self.crashed_on or set(workers) <= set(self.crashed_on)
+
+    def may_resume(self, attempt: int) -> bool:
+        """Whether a worker that came back goes on with this attempt: nobody else took over."""
+        return self.state == "waiting" and self.lost and self.attempt == attempt
+
+    def start(self, worker: str) -> None:
+        """A worker begins the next attempt."""
+        self.attempt += 1
+        self._move("running", worker)
+
+    def resume(self, worker: str) -> None:
+        """A worker that was taken to have left goes on with the latest attempt."""
+        self._move("running", worker)
+
+    def release(self) -> None:
+        """The worker left; the attempt does not count as a failure."""
+        self._move("waiting")
+        self.lost = True
+
+    def crash(self, max_attempts: int) -> None:
+        """The attempt raised; it is tried again unless that was the last time."""
+        assert self.worker is not None
+        self.crashed_on.append(self.worker)
+        self._move("failed" if len(self.crashed_on) >= max_attempts else "waiting")
+
+    def diverge(self) -> None:
+        """The loss became NaN or infinite."""
+        self._move("diverged")
+
+    def finish(self, loss: float) -> None:
+        """A worker returned a loss."""
+        self._move("finished")
+        self.loss = loss
+
+    def _move(self, state: State, worker: str | None = None) -> None:
+        name = f"{tuple(self.trial)} at budget {self.id.budget:g}"
+        if state not in LEGAL_MOVES[self.state]:
+            problem = f"{name} cannot go from {self.state} to {state}"
+            raise InvalidTransitionError(problem, self.history)
+        self.history.append(
+            f"attempt {self.attempt}: {state}" + (f" on {worker}" if worker else "")
+        )
+        before, self.state, self.worker, self.lost = self.state, state, worker, False
+        self.queue.moved(self, before)
+
+
+class Tally:
+    """How many evaluations are in which state: kept as they move, so that asking costs nothing.
+
+    ``begun`` are those that had an attempt; ``epochs_done`` is the work of the settled ones.
+    """
+
+    def __init__(self) -> None:
+        self.states: Counter[State] = Counter()
+        self.begun = 0
+        self.epochs_done = 0.0
+
+    @property
+    def bad(self) -> int:
+        """Settled without a loss."""
+        return self.states["diverged"] + self.states["failed"]
+
+    @property
+    def settled(self) -> int:
+        """Those to which nothing more will happen."""
+        return self.states["finished"] + self.bad
+
+    def moved(self, evaluation: Evaluation, before: State | None) -> None:
+        """Counts a move; ``before`` is None where an evaluation is new."""
+        if before is not None:
+            self.states[before] -= 1
+        self.states[evaluation.state] += 1
+        if evaluation.settled:
+            self.epochs_done += evaluation.epochs
+
+
+class Queue:
+    """The evaluations of one bracket, or of the comparison, that wait for a worker.
+
+    Those that were begun come first, so that what was lost with a worker is soon made good; apart
+    from that who waits longest is served first. ``unsettled`` counts those that run, too.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._begun: dict[EvaluationId, Evaluation] = {}
+        self._new: dict[EvaluationId, Evaluation] = {}
+        self.unsettled = 0
+
+    def next_for(
+        self, worker: str, workers: Iterable[str], *, begin: bool = True
+    ) -> Evaluation | None:
+        """What this of all workers should do; without ``begin`` only what was begun before."""
+        if not (self._begun or (begin and self._new)):
+            return None
+        waiting = chain(self._begun.values(), self._new.values() if begin else ())
+        return next((each for each in waiting if each.may_go_to(worker, workers)), None)
+
+    def moved(self, evaluation: Evaluation, before: State | None) -> None:
+        """Takes note of a move; ``before`` is None where an evaluation is new."""
+        if before == "waiting":
+            self._begun.pop(evaluation.id, None)
+            self._tally.begun += self._new.pop(evaluation.id, None) is not None
+        if evaluation.state == "waiting":
+            waiting = self._begun if evaluation.attempt else self._new
+            waiting[evaluation.id] = evaluation
+        self.unsettled += (before is None) - evaluation.settled
+        self._tally.moved(evaluation, before)
