@@ -5,6 +5,8 @@ very model, so that whoever loads the file finds these figures again.
 """
 
 import logging
+import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,9 +83,14 @@ def _score(
 
 
 def _save_model(model: Any, path: Path) -> None:
-    temporary = path.with_name(f".writing-{path.name}")
-    model.save(temporary)
-    temporary.replace(path)
+    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
+    try:
+        model.save(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _save_validation(data: SegmentationData, path: Path) -> None:

@@ -1,22 +1,33 @@
-"""A trial's state between rungs: one ``.npz`` file per trial and number of epochs.
+"""A trial's state on disk, so that another worker can go on: ``epoch-<epochs>.npz`` per trial.
 
-Written to a temporary file, fsynced and renamed, so that a file is whole or not there. Each file
-carries the key of what was trained (configuration, settings, data); a file with another key is
-another run's and is never continued. Only numbers and text are read back, no pickle.
+Written at the end of an evaluation, when it is interrupted, and in between often enough that a
+worker that is killed loses little: to a temporary file, fsynced and renamed, so that a file is
+whole or not there. Each file carries the key of what was trained (configuration, settings, data); a
+file with another key is another run's and is never continued. Only numbers and text are read back,
+no pickle.
 """
 
+import errno
 import json
 import logging
 import os
 import re
+import secrets
+import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+LONGEST_LOSS = 30.0
+"""Seconds of training that may be lost with a worker, besides the epoch that it is in."""
+SHARE = 0.05
+"""Part of the time that writing checkpoints may take; where it is slow, more may be lost."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _FORMAT = "epoch-{:05d}.npz"
 _PATTERN = re.compile(r"epoch-(\d+)\.npz")
@@ -65,6 +76,65 @@ class Checkpoint:
         return len(self.history)
 
 
+@final
+class Keeper:
+    """Holds a training's latest state, and writes it when it is worth the time.
+
+    Args:
+        folder: The trial's own.
+        key: Hash of what is trained.
+
+    Attributes:
+        complaint: Why the latest state is not on disk, in a sentence; "" if it is.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.complaint = ""
+        self._folder, self._key = folder, key
+        self._held: Checkpoint | None = None
+        self._cost, self._written = 0.0, time.monotonic()
+
+    def hold(self, checkpoint: Checkpoint) -> None:
+        """Takes the state after an epoch; writes it if that is due."""
+        self._held = checkpoint
+        if is_due(time.monotonic() - self._written, self._cost):
+            self.write()
+
+    def write(self) -> None:
+        """Writes the state that is held, unless it is on disk; a full disk is only complained of.
+
+        Raises:
+            OSError: it cannot be written for another reason.
+        """
+        if self._held is None:
+            return
+        started = time.monotonic()
+        try:
+            save(self._folder, self._key, self._held)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self.complaint = (
+                f"after epoch {self._held.epoch} the disk of {self._folder} was full, so a worker"
+                " that goes on may have to train again"
+            )
+            _log.warning("no checkpoint: %s", self.complaint)
+        else:
+            self.complaint, self._held = "", None
+        self._written = time.monotonic()
+        self._cost = self._written - started
+
+
+def is_due(since: float, cost: float) -> bool:
+    """Whether to write a checkpoint ``since`` s after the last one, which took ``cost`` s."""
+    return since >= max(LONGEST_LOSS, cost / SHARE)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it is only room that is missing; HDF5 gives the number in its text alone."""
+    return error.errno in FULL or any(os.strerror(number) in str(error) for number in FULL)
+
+
 def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and removes those of fewer epochs.
 
@@ -95,15 +165,21 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
 def load(folder: Path, key: str, at_most: int) -> Checkpoint | None:
     """The checkpoint with the most epochs, but not more than ``at_most``; None without one."""
     for epoch, path in reversed(_files(folder)):
-        if epoch <= at_most and (checkpoint := _read(path, key)):
-            return checkpoint
+        if epoch <= at_most:
+            try:
+                checkpoint = _read(path, key)
+            except FileNotFoundError:  # a lost attempt has written a newer one just now
+                return load(folder, key, at_most)
+            if checkpoint:
+                return checkpoint
     return None
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Lets ``write`` fill a file that appears under ``path`` only when it is whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Not by process id alone: in containers all are 1, and a lost attempt may write the same file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
             write(file)
@@ -128,6 +204,8 @@ def _read(path: Path, key: str) -> Checkpoint | None:
                 return None
             weights = [file[name] for name in file.files if name.startswith("weight-")]
             optimizer = [file[name] for name in file.files if name.startswith("optimizer-")]
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s cannot be read (%s); training starts again", path, error)
         return None

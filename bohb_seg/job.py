@@ -66,10 +66,12 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     Device and number of threads are not in it: any worker may go on.
     """
     shared = ("preset", "model", "objective", "precision", "seed", "max_budget")
-    decisive = {
+    decisive: dict[str, Any] = {
         "settings": {name: getattr(settings, name) for name in shared},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
         "recipe": as_json(job.recipe),
         "trial": list(job.config_id),
     }
+    if job.is_comparison:
+        decisive["horizon"] = job.epochs  # its schedule ends there, see evaluation
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -4,62 +4,41 @@
 HpBandSter's own ``Worker.run`` is not used, because it leaves for good when nameserver or master
 are not there yet, loses a result that cannot be delivered at once, and hangs the run when
 ``compute`` returns what serpent cannot carry; :class:`_Service` stands before the worker with the
-same three remote methods instead.
+same remote methods instead.
 """
 
 import logging
-import math
-import os
 import queue
 import socket
 import threading
-import time
-import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, final
 
 import Pyro4
 from hpbandster.core.worker import Worker
 
-from bohb_seg import security
+from bohb_seg.daemon import Daemon, serve_in_background
 from bohb_seg.errors import ServiceError
+from bohb_seg.interruption import Departure, Interrupted
+from bohb_seg.membership import Membership
+from bohb_seg.post import Post
 from bohb_seg.settings import WorkerSettings
-
-LOOK_INTERVAL = 2.0
-"""Seconds between two looks at whether nameserver and master still know us."""
-LONGEST_WAIT = 10.0
-"""Seconds between two tries after many have failed."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell what is being waited for."""
-DELIVERY_PATIENCE = 600.0
-"""Seconds for which a result is offered again and again before it is given up."""
+from bohb_seg.shift import Order, Shift
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Post:
-    """The run to be served: its name and its master's dispatcher."""
-
-    run_id: str
-    dispatcher: str
-
-
-@dataclass(frozen=True)
-class _Job:
-    callback: Any
-    config_id: tuple[int, int, int]
-    arguments: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-
-
+@final
 class _Service:
     """HpBandSter's remote contract of a worker, answering at once whatever the worker does."""
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
-        self._busy = threading.Event()
+        self.ended = ""
+        self.error: ServiceError | None = None
+        self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._jobs: dict[tuple[object, ...], Order] = {}
+        self._lock = threading.Lock()
 
     @Pyro4.expose
     def start_computation(
@@ -69,140 +48,97 @@ class _Service:
         *arguments: Any,
         **keywords: Any,
     ) -> bool:
-        """Takes a job; its result goes to ``callback.register_result``."""
+        """Takes a job, once; its result goes to ``callback.register_result``."""
         bracket, rung, number = map(int, id)
-        self._busy.set()
-        self._jobs.put(_Job(callback, (bracket, rung, number), arguments, keywords))
+        reply = str(callback._pyroUri.object)
+        job = Order(callback, reply, (bracket, rung, number), arguments, keywords)
+        with self._lock:
+            if job.key not in self._jobs:
+                self._jobs[job.key] = job
+                self._queue.put(job)
         return True
 
     @Pyro4.expose
     def is_busy(self) -> bool:
-        """Whether a job is waiting or running."""
-        return self._busy.is_set()
+        """Whether a job is waiting or running, or its result is not delivered yet."""
+        return bool(self._jobs)
+
+    @Pyro4.expose
+    def doing(self) -> str:
+        """Object id of the reply of the oldest job that is not delivered yet; "" when idle."""
+        with self._lock:
+            return next((job.reply for job in self._jobs.values()), "")
 
     @Pyro4.expose
     @Pyro4.oneway
     def shutdown(self) -> None:
-        """Ends the worker after the job it is doing."""
-        self._jobs.put(None)
+        """Ends the worker: the run is over."""
+        self.end("the master says that there is nothing more to do")
 
-    def jobs(self, idle_timeout: float | None) -> Iterator[_Job]:
-        """Jobs as they come, until shutdown or ``idle_timeout`` idle seconds."""
-        while True:
+    def end(self, reason: str, error: ServiceError | None = None) -> None:
+        """Ends the worker as soon as the evaluation that runs obeys."""
+        self.ended, self.error = reason, error
+        with self._lock:
+            for job in self._jobs.values():
+                job.interruption.request(reason)
+        self._queue.put(None)
+
+    def give_up(self, reply: str, reason: str) -> None:
+        """Nobody waits for the result of this attempt any more."""
+        with self._lock:
+            for job in self._jobs.values():
+                if job.reply == reply:
+                    job.interruption.request(reason)
+
+    def jobs(self, idle_timeout: float | None) -> Iterator[Order]:
+        """Jobs as they come, until the worker is ended, or after ``idle_timeout`` idle seconds."""
+        while not self.ended:
             try:
-                job = self._jobs.get(timeout=idle_timeout)
+                job = self._queue.get(timeout=idle_timeout)
             except queue.Empty:
-                _log.info("left: idle for %g s", idle_timeout)
+                self.ended = f"idle for {idle_timeout:g} s"
                 return
-            if job is None:
-                _log.info("left: the master says that there is nothing more to do")
-                return
-            yield job
-            if self._jobs.empty():
-                self._busy.clear()
+            if job is not None:
+                yield job
+                with self._lock:
+                    del self._jobs[job.key]
 
 
-def serve(worker: Worker, settings: WorkerSettings, post: Post) -> None:
-    """Serves jobs to ``worker`` until the master ends it, it is idle too long or told to leave."""
+def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Departure) -> None:
+    """Serves jobs to ``worker`` until the master ends it, it is idle too long or told to leave.
+
+    Raises:
+        ServiceError: the master refuses this worker.
+    """
     service = _Service()
-    daemon = Pyro4.Daemon(host=settings.bind or _address_towards(settings.host, settings.port))
+    host = settings.bind or _address_towards(settings.host, settings.port)
+    daemon = Daemon(host=host, port=0, admits={"master"})
     uri = str(daemon.register(service, worker.worker_id))
-    threading.Thread(target=daemon.requestLoop, name="pyro", daemon=True).start()
-    _say_hello(worker, post)
-    registrar = threading.Thread(
-        target=_stay_known, args=(worker.worker_id, uri, settings, post.run_id), daemon=True
-    )
-    registrar.start()
+    serve_in_background(daemon, "pyro")
+    membership = Membership(worker.worker_id, uri, settings, post, _facts(worker), service)
+    shift = Shift(worker, settings, membership, lambda: departure.reason or service.ended)
     try:
+        membership.begin()
         for job in service.jobs(settings.idle_timeout):
-            result = _answer(worker, job)
-            _deliver(job, result)
+            departure.at_work = worker.interruption = job.interruption
+            shift.do(job)
+            departure.at_work = None
+            if departure.reason:
+                break
+    except Interrupted:  # it was idle, or its notice is over
+        pass
     finally:
-        _say_goodbye(worker.worker_id, settings, post)
+        departure.say_goodbye()
+        membership.leave()
+    if service.error:
+        raise service.error
+    _log.info("left: %s", departure.reason or service.ended)
 
 
-def _answer(worker: Worker, job: _Job) -> dict[str, Any]:
-    """Computes and always answers, in HpBandSter's form: ``{"result": ..., "exception": ...}``."""
-    try:
-        result = worker.compute(*job.arguments, config_id=job.config_id, **job.keywords)
-        loss = float(result["loss"])
-        info = security.plain(result.get("info", {}))
-    except (Exception, SystemExit):
-        _log.warning("evaluation %s raised", job.config_id, exc_info=True)
-        return {"result": None, "exception": traceback.format_exc()}
-    if not math.isfinite(loss):
-        _log.info("evaluation %s diverged", job.config_id)
-    return {"result": {"loss": loss, "info": info}, "exception": None}
-
-
-def _deliver(job: _Job, result: dict[str, Any]) -> None:
-    """Hands the result over, again and again while the master cannot be reached."""
-    job.callback._pyroTimeout = security.CALL_TIMEOUT
-    for _ in tries(f"the master does not take the result of {job.config_id}", DELIVERY_PATIENCE):
-        try:
-            job.callback.register_result(job.config_id, result)
-            return
-        except Pyro4.errors.DaemonError:
-            _log.warning("the master no longer wants the result of %s", job.config_id)
-            return
-        except Pyro4.errors.CommunicationError:
-            job.callback._pyroRelease()
-    _log.error("gave up the result of %s: its master cannot be reached", job.config_id)
-
-
-def _say_hello(worker: Worker, post: Post) -> None:
-    facts = worker.facts() if hasattr(worker, "facts") else {}
-    with security.proxy(post.dispatcher) as dispatcher:
-        refusal = dispatcher.hello(worker.worker_id, facts) if hasattr(dispatcher, "hello") else ""
-    if refusal:
-        raise ServiceError(f"the master of run {post.run_id} refuses this worker: {refusal}")
-    _log.info("serving run %s as %s", post.run_id, worker.worker_id)
-
-
-def _stay_known(name: str, uri: str, settings: WorkerSettings, run_id: str) -> None:
-    """Registers with the nameserver, and again whenever it or the master has forgotten us."""
-    parent, known_to = os.getppid(), ""
-    for _ in tries("", forever=True):
-        if settings.leave_with_parent and os.getppid() != parent:
-            _log.info("left: the master that started this worker is gone")
-            os._exit(0)
-        try:
-            with security.nameserver(settings.host, settings.port) as names:
-                entries = names.list(prefix=f"hpbandster.run_{run_id}.")
-                dispatcher = entries.get(f"hpbandster.run_{run_id}.dispatcher", "")
-                if entries.get(name) == uri and dispatcher == known_to:
-                    continue
-                names.register(name, uri)
-            if dispatcher:
-                with security.proxy(dispatcher) as master:
-                    master.trigger_discover_worker()
-            known_to = dispatcher
-        except (Pyro4.errors.PyroError, OSError) as error:
-            _log.debug("not registered yet: %s", error)
-
-
-def _say_goodbye(name: str, settings: WorkerSettings, post: Post) -> None:
-    try:
-        with security.nameserver(settings.host, settings.port) as names:
-            names.remove(name)
-        with security.proxy(post.dispatcher) as dispatcher:
-            dispatcher.trigger_discover_worker()
-    except (Pyro4.errors.PyroError, OSError) as error:
-        _log.debug("could not say goodbye: %s", error)
-
-
-def tries(why: str, patience: float = math.inf, forever: bool = False) -> Iterator[None]:
-    """Yields with growing pauses (constant ones if ``forever``); says once a minute why."""
-    start = said = time.monotonic()
-    pause = LOOK_INTERVAL if forever else 0.2
-    while time.monotonic() - start < patience:
-        yield
-        time.sleep(pause)
-        if not forever:
-            pause = min(2 * pause, LONGEST_WAIT)
-            if time.monotonic() - said > SAY_EVERY or said == start:
-                _log.info("%s; trying again", why)
-                said = time.monotonic()
+def _facts(worker: Worker) -> dict[str, str]:
+    """What the master compares: all its workers must train the same in the same way."""
+    own = worker.facts() if hasattr(worker, "facts") else {}
+    return {"version": version("bohb-seg"), **own}
 
 
 def _address_towards(host: str, port: int) -> str:

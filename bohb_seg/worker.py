@@ -1,30 +1,37 @@
 """``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
 
+import ctypes
 import importlib.util
 import inspect
 import logging
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
-import Pyro4
 from hpbandster.core.worker import Worker
 
-from bohb_seg import command_line, devices, machine, plugins, security
+from bohb_seg import command_line, devices, machine, plugins, post, security
 from bohb_seg.errors import SettingsError
-from bohb_seg.serving import Post, serve, tries
+from bohb_seg.interruption import FORWARDED, Departure, Interrupted
+from bohb_seg.post import Post
+from bohb_seg.serving import serve
 from bohb_seg.settings import TrainingSettings, WorkerSettings, merge
+from bohb_seg.waiting import tries
 
+LOOK_AT_PARENT = 1.0
+"""Seconds between two looks whether the parent is there, where the kernel does not tell."""
+_PR_SET_PDEATHSIG = 1
+"""Of Linux' prctl: the signal that a process gets when its parent dies."""
+
+_departure = Departure()
 _log = logging.getLogger(__name__)
-
-
-class _LeaveError(BaseException):
-    """Raised in the main thread by SIGTERM or SIGINT; not an Exception, so no worker catches it."""
 
 
 @click.command("bohb-worker")
@@ -35,29 +42,29 @@ def command(config: Path | None, **flags: object) -> None:
     Example: bohb-worker --host 10.0.0.1 --data /data/aerial
     """
     settings = merge(WorkerSettings, flags, config)
+    _departure.notice = settings.notice
     command_line.start_logging(settings.log_level)
+    if settings.leave_with_parent:
+        _leave_with_parent()
     worker_class = load_worker_class(settings.worker)
     if settings.device == "all-gpus":
         _one_process_per_gpu()
         return
-    security.set_up_pyro()
-    post = _find_post(settings)
-    training = _training_settings(settings, post)
+    security.set_up_pyro(settings.tls, "worker")
+    found = _find_post(settings)
+    training = found.training_settings(settings)
     devices.prepare(settings.device, settings.threads)
-    worker = _build(worker_class, settings, training, post)
-    try:
-        serve(worker, settings, post)
-    except _LeaveError:
-        _log.info("left: told to by a signal")
+    worker = _build(worker_class, settings, training, found.run_id)
+    serve(worker, settings, found, _departure)
 
 
 def main() -> NoReturn:
     """Entry point of ``bohb-worker``."""
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
+    _departure.listen()
     try:
         command_line.run(command)
-    except _LeaveError:
+    except Interrupted as reason:
+        _log.info("left: %s", reason)
         sys.exit(0)
 
 
@@ -90,49 +97,33 @@ def load_worker_class(spec: str) -> type[Worker]:
 
 
 def _find_post(settings: WorkerSettings) -> Post:
-    """Waits until the nameserver knows the run's dispatcher."""
+    """Waits until the nameserver knows a run to serve, and its master answers."""
     where = f"nameserver {settings.host}:{settings.port}"
-    for _ in tries(f"{where} knows no run to serve yet"):
+    wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
+    for waiting in tries(f"{where} does not know {wanted} yet"):
         try:
-            posts = _posts(settings)
-        except (Pyro4.errors.PyroError, OSError):
-            continue
-        if len(posts) > 1:
-            names = " or ".join(post.run_id for post in posts)
-            raise SettingsError(f"{where} knows several runs; choose --run-id {names}")
-        if posts:
-            return posts[0]
+            known = post.runs(settings)
+            found = {settings.run_id: known.get(settings.run_id)} if settings.run_id else known
+            if len(found) > 1:
+                names = " or ".join(found)
+                raise SettingsError(f"{where} knows several runs; choose --run-id {names}")
+            for run_id, dispatcher in found.items():
+                if dispatcher is None:
+                    waiting.because(f"it knows {', '.join(known) or 'none'}")
+                    continue
+                with security.proxy(dispatcher, of="master") as master:
+                    return post.ask(run_id, master)
+        except security.TRANSIENT as error:
+            waiting.because(error)
     raise AssertionError("waiting for a run ended without one")
 
 
-def _posts(settings: WorkerSettings) -> list[Post]:
-    with security.nameserver(settings.host, settings.port) as names:
-        found = names.list(prefix=f"hpbandster.run_{settings.run_id}")
-    posts = [
-        Post(name.removeprefix("hpbandster.run_").removesuffix(".dispatcher"), uri)
-        for name, uri in sorted(found.items())
-        if name.endswith(".dispatcher")
-    ]
-    return [post for post in posts if settings.run_id in ("", post.run_id)]
-
-
-def _training_settings(settings: WorkerSettings, post: Post) -> TrainingSettings:
-    """The run's own settings if its master tells them (a stock HpBandSter master does not)."""
-    own = {name: getattr(settings, name) for name in TrainingSettings.model_fields}
-    with security.proxy(post.dispatcher) as dispatcher:
-        told = dispatcher.settings() if hasattr(dispatcher, "settings") else {}
-    chosen_here = settings.model_fields_set & {"data", "cache_dir", "log_level"}
-    return TrainingSettings.model_validate(
-        {**own, **told, **{name: own[name] for name in chosen_here}}
-    )
-
-
 def _build(
-    worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, post: Post
+    worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, run_id: str
 ) -> Worker:
     # The id is made unique because in containers host name and process id coincide.
     keywords: dict[str, Any] = {
-        "run_id": post.run_id,
+        "run_id": run_id,
         "nameserver": settings.host,
         "nameserver_port": settings.port,
         "logger": logging.getLogger("bohb_seg.worker.hpbandster"),
@@ -147,9 +138,12 @@ def _one_process_per_gpu() -> None:
     count = machine.nvidia_gpus()
     if not count:
         raise SettingsError("--device all-gpus: this machine shows no GPU; choose --device auto")
-    rest = sys.argv[1:]
+    rest = [*sys.argv[1:], "--leave-with-parent"]
     children = [
-        subprocess.Popen([sys.executable, "-m", "bohb_seg.worker", *rest, "--device", f"gpu:{gpu}"])
+        subprocess.Popen(
+            [sys.executable, "-m", "bohb_seg.worker", *rest, "--device", f"gpu:{gpu}"],
+            start_new_session=True,  # Ctrl-C reaches this process alone, which tells them
+        )
         for gpu in range(count)
     ]
     try:
@@ -157,12 +151,23 @@ def _one_process_per_gpu() -> None:
             child.wait()
     finally:
         for child in children:
-            child.terminate()
+            child.send_signal(FORWARDED)
+        for child in children:
+            child.wait()
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
-    raise _LeaveError(number)
+def _leave_with_parent() -> None:
+    """Ends this process when the one that started it is gone, killed for example."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_AT_PARENT)
+        os._exit(0)
+
+    threading.Thread(target=look, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

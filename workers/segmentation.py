@@ -1,4 +1,16 @@
-"""Trains a segmentation model per configuration; copy and change it for your own machines."""
+"""Trains a segmentation model per configuration; copy and change it for your own machines.
+
+A worker of your own is a subclass of HpBandSter's ``Worker`` with a method ``compute``; nothing
+else is needed. Two things make it lose less when a machine goes away:
+
+* It keeps its state below ``working_directory/checkpoints/<bracket>-<rung>-<number>/`` and goes on
+  from there, because ``budget`` is a total and another worker may have begun.
+* It calls ``self.interruption.check()`` between epochs, when its state is safe. That raises
+  :class:`~bohb_seg.interruption.Interrupted` if this worker should leave or nobody waits for the
+  result any more. ``bohb-worker`` sets the attribute before each job; the one in the class is for
+  a worker that is run without it. Without such calls a worker that is told to leave has
+  ``--notice`` seconds to finish; then ``Interrupted`` is raised wherever ``compute`` is.
+"""
 
 import logging
 from functools import cached_property
@@ -9,6 +21,7 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg import datasets
 from bohb_seg.evaluation import Job, evaluate
+from bohb_seg.interruption import Interruption
 from bohb_seg.settings import TrainingSettings
 
 
@@ -20,6 +33,8 @@ class Segmentation(Worker):
         settings: What all evaluations of the run share.
         kwargs: HpBandSter's own: run_id, nameserver, nameserver_port, host, id, timeout, logger.
     """
+
+    interruption = Interruption()
 
     def __init__(self, *, settings: TrainingSettings, **kwargs: Any) -> None:
         # Without a logger, HpBandSter would reconfigure the logging of the whole program.
@@ -46,4 +61,4 @@ class Segmentation(Worker):
         """Trains one configuration until it has seen ``budget`` epochs in total."""
         bracket, rung, number = map(int, config_id)
         job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
-        return evaluate(self._settings, self.data, job)
+        return evaluate(self._settings, self.data, job, self.interruption)

@@ -1,5 +1,10 @@
+import os
+import subprocess
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bohb_seg import checkpoints
 from bohb_seg.checkpoints import Checkpoint, EpochRecord
@@ -56,6 +61,113 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         checkpoints.write_whole(tmp_path / "file", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    """As in containers, where every process has the id 1."""
+
+    def write(file):
+        file.write(b"outer")
+        checkpoints.write_whole(tmp_path / "file", lambda other: other.write(b"inner"))
+        assert (tmp_path / "file").read_bytes() == b"inner"
+
+    checkpoints.write_whole(tmp_path / "file", write)
+    assert (tmp_path / "file").read_bytes() == b"outer"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_no_loss(tmp_path, monkeypatch):
+    checkpoints.save(tmp_path, "key", checkpoint(3))
+    read = checkpoints._read
+
+    def another_is_faster(path, key):
+        checkpoints.save(tmp_path, "key", checkpoint(5))
+        return read(path, key)
+
+    monkeypatch.setattr(checkpoints, "_read", another_is_faster)
+    assert checkpoints.load(tmp_path, "key", at_most=9).epoch == 5
+
+
+# --- when -------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.01, 100), st.floats(0.001, 60))
+def test_little_is_lost_and_little_time_is_spent(epoch, cost):
+    """300 epochs of ``epoch`` seconds, where writing takes ``cost``."""
+    now = written = spent = longest = 0.0
+    for _ in range(300):
+        now += epoch
+        longest = max(longest, now - written)
+        if checkpoints.is_due(now - written, cost if spent else 0.0):
+            now, spent = now + cost, spent + cost
+            written = now
+    # The first time nobody knows what it costs.
+    assert spent - cost <= 0.05 * now + 1e-6
+    assert longest <= max(30.0, 20 * cost) + epoch + 1e-6
+
+
+def test_a_keeper_writes_what_is_due_and_the_rest_when_asked(tmp_path, monkeypatch):
+    def on_disk():
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    keeper = checkpoints.Keeper(tmp_path, "key")
+    keeper.write()
+    keeper.hold(checkpoint(1))
+    assert on_disk() == []
+    monkeypatch.setattr(checkpoints, "LONGEST_LOSS", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    keeper.hold(checkpoint(2))
+    assert on_disk() == ["epoch-00002.npz"]
+    monkeypatch.undo()
+    keeper.hold(checkpoint(3))
+    assert on_disk() == ["epoch-00002.npz"]
+    keeper.write()
+    assert on_disk() == ["epoch-00003.npz"]
+    (tmp_path / "epoch-00003.npz").unlink()
+    keeper.write()
+    assert on_disk() == []  # what was written once is not written again
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_only_complained_of(disk, caplog):
+    keeper = checkpoints.Keeper(disk / "trial", "key")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(56 * 1024))
+    large = Checkpoint([np.zeros(4096)], [], checkpoint(4).history)
+    keeper.hold(large)
+    keeper.write()
+    assert keeper.complaint == (
+        f"after epoch 4 the disk of {disk / 'trial'} was full, so a worker that goes on may have"
+        " to train again"
+    )
+    assert "no checkpoint: after epoch 4" in caplog.text
+    assert list((disk / "trial").iterdir()) == []
+    ballast.unlink()
+    keeper.write()
+    assert keeper.complaint == ""
+    assert checkpoints.load(disk / "trial", "key", 9).epoch == 4
+
+
+def test_a_checkpoint_that_cannot_be_written_for_another_reason_is_an_error(tmp_path):
+    (tmp_path / "trial").write_text("not a folder")
+    keeper = checkpoints.Keeper(tmp_path / "trial", "key")
+    keeper.hold(checkpoint(1))
+    with pytest.raises(OSError, match="trial"):
+        keeper.write()
+
+
+# --- seeds ------------------------------------------------------------------------------------
 
 
 def test_seeds_depend_on_run_trial_and_epoch_and_arms_share_theirs():
