@@ -7,6 +7,7 @@ infinity never occur.
 """
 
 import dataclasses
+import fcntl
 import io
 import json
 import logging
@@ -19,7 +20,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from bohb_seg.errors import JournalError
+from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.trials import News, Order
 
 FILE_NAME = "events.jsonl"
@@ -73,23 +74,44 @@ class Journal:
         """Opens ``path``; cuts off a torn last line first.
 
         Raises:
+            SettingsError: another master has it open.
             OSError: the file cannot be written.
         """
         self.path = path
-        self._file = path.open("ab")
-        whole = _whole_length(path)
-        if self._file.tell() != whole:
-            self._file.truncate(whole)
+        self._file = path.open("ab", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"--run-dir {path.parent} is in use by another master; end it, or wait until it"
+                " has ended"
+            ) from None
+        self._whole = _whole_length(path)
+        if self._file.tell() != self._whole:
+            self._file.truncate(self._whole)
 
     def append(self, events: Iterable[Event]) -> list[Entry]:
-        """Writes events durably and returns them as entries; a crash may leave the first few."""
+        """Writes events durably and returns them as entries; a crash may leave the first few.
+
+        Raises:
+            OSError: they could not be written, e.g. because the disk is full; none is there then.
+        """
         now = time.time()
         entries = [Entry(now, event) for event in events]
         if entries:
-            self._file.write(b"".join(_encode(entry) for entry in entries))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._write(b"".join(_encode(entry) for entry in entries))
         return entries
+
+    def _write(self, lines: bytes) -> None:
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._whole)
+            raise
+        self._whole += len(lines)
 
     def close(self) -> None:
         """Closes the file; nothing is pending, for every append is durable."""

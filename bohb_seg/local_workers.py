@@ -1,9 +1,11 @@
 """Workers that the master starts on its own machine, as child processes."""
 
 import logging
+import math
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 from bohb_seg import machine
@@ -11,7 +13,9 @@ from bohb_seg.errors import ServiceError
 from bohb_seg.settings import SearchSettings
 
 RESTARTS = 10
-"""A local worker that dies is started again so many times in a run, then left alone."""
+"""Local workers that die are started again, but not more often than this in ten minutes."""
+RESTARTS_WITHIN = 600.0
+"""Seconds for which a restart is remembered."""
 FAREWELL = 20.0
 """Seconds that a worker gets to leave: dismissed, before it is terminated; then, before a kill."""
 
@@ -28,7 +32,7 @@ class LocalWorkers:
         self._count = machine.local_workers() if auto else int(settings.local_workers)
         self._settings, self._nameserver = settings, nameserver
         self._children: dict[int, _Child] = {}
-        self._restarts = 0
+        self._restarts: deque[float] = deque(maxlen=RESTARTS)
 
     def start(self) -> None:
         """Starts them all; does not wait for them to be ready."""
@@ -45,11 +49,15 @@ class LocalWorkers:
             status = child.poll()
             if status in (None, 0):
                 continue
-            if status == 2 or self._restarts >= RESTARTS:
+            if status == 2 or self._restarts_too_often():
                 raise ServiceError(f"local worker {number} ended: {self._last_words(number)}")
-            self._restarts += 1
+            self._restarts.append(time.monotonic())
             _log.warning("local worker %d ended with status %d; starting it again", number, status)
             self._start(number)
+
+    def _restarts_too_often(self) -> bool:
+        oldest = self._restarts[0] if len(self._restarts) == RESTARTS else -math.inf
+        return time.monotonic() - oldest < RESTARTS_WITHIN
 
     def stop(self, patience: float = FAREWELL) -> None:
         """Waits ``patience`` seconds until they have left; those that do not are ended."""
@@ -76,7 +84,7 @@ class LocalWorkers:
         settings = self._settings
         host, port = self._nameserver
         gpus = machine.nvidia_gpus()
-        flags = {
+        flags: dict[str, object] = {
             "--host": host,
             "--port": port,
             "--run-id": settings.run_id,
@@ -85,6 +93,8 @@ class LocalWorkers:
             "--device": f"gpu:{number % gpus}" if gpus else "auto",
             "--threads": max(1, machine.processors() // self._count),
         }
+        if settings.tls:
+            flags["--tls"] = settings.tls
         words = [str(word) for pair in flags.items() for word in pair]
         return [sys.executable, "-m", "bohb_seg.worker", *words, "--leave-with-parent"]
 

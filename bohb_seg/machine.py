@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from pathlib import Path
 
 
@@ -19,3 +20,10 @@ def nvidia_gpus() -> int:
 def local_workers() -> int:
     """How many workers fit on this machine: one per GPU, else one per two processors."""
     return nvidia_gpus() or max(1, processors() // 2)
+
+
+def is_dead(worker: str) -> bool:
+    """Whether a worker (``...worker.<host>.<process id>.<...>``) ran here and runs no more."""
+    place = worker.partition(f".worker.{socket.gethostname()}.")[2]
+    process = place.partition(".")[0]
+    return process.isdigit() and Path("/proc/1").exists() and not Path("/proc", process).exists()

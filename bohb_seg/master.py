@@ -1,8 +1,10 @@
 """``bohb-master``: settings, and the one loop in which a search happens.
 
 News come in through the transport, are given to the scheduler, are written to the journal together
-with the orders that follow from them, and only then the orders are carried out. A master that was
-killed therefore finds everything it did in its journal: ``--resume`` replays it.
+with the orders that follow from them, and only then the orders are carried out and the workers told
+that their results are safe. A master that was killed therefore finds everything it did in its
+journal: ``--resume`` replays it, and whatever it had not written down yet its workers still hold.
+While the disk is full it waits, and nothing new is handed out.
 """
 
 import dataclasses
@@ -14,14 +16,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from bohb_seg import command_line, hyperband, plugins, run_directory, security, spaces
+from bohb_seg import command_line, hyperband, machine, plugins, run_directory, security, spaces
 from bohb_seg.errors import BohbSegError, JournalError, SettingsError
 from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.local_workers import FAREWELL, LocalWorkers
@@ -30,8 +33,9 @@ from bohb_seg.report import write_report
 from bohb_seg.run_directory import RunDirectory
 from bohb_seg.scheduler import Plan, Scheduler
 from bohb_seg.settings import DataSettings, SearchSettings, TrainingSettings, merge
-from bohb_seg.transport import Transport
+from bohb_seg.transport import Terms, Transport
 from bohb_seg.trials import (
+    Attempt,
     BracketFinished,
     Discard,
     Evaluate,
@@ -39,12 +43,17 @@ from bohb_seg.trials import (
     Finish,
     News,
     Order,
+    Settled,
     StopRequested,
     WorkersChanged,
 )
 
 TURN = 0.5
 """Seconds between two looks at clock and children while no news come."""
+SAY_EVERY = 30.0
+"""Seconds between two lines that tell what the master waits for."""
+FACTS_OF_DATA = ("fingerprint", "split_hash")
+"""What a worker's data must agree in."""
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
 _log = logging.getLogger(__name__)
@@ -60,6 +69,7 @@ def command(config: Path | None, **flags: object) -> int:
     settings = merge(SearchSettings, flags, config)
     command_line.start_logging(settings.log_level)
     _refuse_strangers(settings)
+    security.set_up_pyro(settings.tls, "master")
     plugins.check("models", settings.model)
     plugins.worker_file(settings.worker)
     if settings.resume:
@@ -90,23 +100,24 @@ class Master:
         self._due = self._replay()
         self._transport = self._new_transport()
         self._display = Display(settings)
-        self._interrupted = False
+        self._interrupted = self._paused = False
         self._enough, self._here = bool(past), 0
 
     def run(self) -> int:
         """Searches, compares and reports; returns the exit status."""
-        self._transport.open()
-        self._say_where()
-        workers = LocalWorkers(self.settings, self._transport.nameserver)
+        self._transport.bind()
         self._directory = RunDirectory(self.settings, self._start, self._past)
+        workers = LocalWorkers(self.settings, self._transport.nameserver)
         previous = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
         try:
-            workers.start()
             with self._display:
                 self._begin()
+                self._say_where()
+                workers.start()
                 self._loop(workers)
         finally:
-            self._transport.close(dismiss=True)
+            # Workers whose results found no room on the disk keep them for the next master.
+            self._transport.close(dismiss=not self._paused)
             workers.stop(0 if self._interrupted else FAREWELL)
             self._directory.close()
             for number, handler in previous.items():
@@ -116,14 +127,25 @@ class Master:
     def _say_where(self) -> None:
         (host, port), run_id = self._transport.nameserver, self.settings.run_id
         join = f"bohb-worker --host {host} --port {port} --run-id {run_id}"
+        if self.settings.tls:
+            join += f" --tls {self.settings.tls}"
+        self._display.join_command = join
         _log.info("run %s in %s; more workers join with '%s'", run_id, self.settings.run_dir, join)
 
     def _conclude(self) -> int:
-        self._write_results()
-        self._directory.keep_model()
-        report = write_report(self.settings.run_dir)
+        again = f"bohb-master --resume --run-dir {self.settings.run_dir}"
+        try:
+            self._directory.write_results(self._incumbent())
+            self._directory.keep_only(self._scheduler.live)
+            self._directory.keep_model()
+            report = write_report(self.settings.run_dir)
+        except OSError as error:
+            _log.error(
+                "%s cannot be written (%s); make room, then write results and report with '%s'",
+                *(self.settings.run_dir, error.strerror, again),
+            )
+            return command_line.EXIT_STOPPED_EARLY
         if self._interrupted:
-            again = f"bohb-master --resume --run-dir {self.settings.run_dir}"
             _log.warning("stopped early; go on with '%s'", again)
             return command_line.EXIT_STOPPED_EARLY
         _log.info("done; the report is %s", report)
@@ -159,10 +181,6 @@ class Master:
 
     def _new_transport(self) -> Transport:
         settings = self.settings
-        told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
-        if settings.data not in plugins.names("datasets"):
-            told["data"] = str(Path(settings.data).resolve())
-        del told["log_level"], told["cache_dir"]
         return Transport(
             run_id=settings.run_id,
             host=settings.host,
@@ -170,9 +188,18 @@ class Master:
             external=_address(settings.nameserver),
             working_directory=str(settings.run_dir.resolve()),
             heartbeat=settings.heartbeat,
-            settings=told,
-            fingerprint=str(self._start.data.get("fingerprint", "")),
         )
+
+    def _terms(self, token: str) -> Terms:
+        settings = self.settings
+        told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
+        if settings.data not in plugins.names("datasets"):
+            told["data"] = str(Path(settings.data).resolve())
+        del told["log_level"], told["cache_dir"]
+        facts = {
+            name: str(self._start.data.get(name, "")) for name in ("fingerprint", "split_hash")
+        }
+        return Terms(told, token, {"version": version("bohb-seg"), **facts})
 
     def _replay(self) -> list[Order]:
         """Feeds the past news to the scheduler; returns the orders a crash kept from the journal.
@@ -196,13 +223,31 @@ class Master:
     # --- the loop --------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Starts the journal, or goes on with it: the workers of the past are nobody's now."""
+        """Starts the journal, or goes on with it; then begins to serve.
+
+        The workers of the past may live and be at work: each has a lease to make itself known.
+        """
+        storage = self._directory.storage
         if not self._past:
-            self._directory.record([self._start])
+            self._transport.serve(self._terms(storage.token), storage)
             return
-        self._directory.record([*self._due, RunResumed()])
+        self._record([*self._due, RunResumed()])
+        self._directory.keep_only(self._scheduler.live)
+        running = {Attempt(o.evaluation, o.attempt): o for o in self._ordered()}
+        past = {
+            name: running[attempt] if attempt else None
+            for name, attempt in self._scheduler.workers.items()
+        }
+        dead = tuple(name for name in past if machine.is_dead(name))
+        living = {name: order for name, order in past.items() if name not in dead}
+        self._transport.serve(self._terms(storage.token), storage, living)
         self._carry_out(order for order in self._due if not isinstance(order, Evaluate))
-        self._handle([WorkersChanged(left=self._scheduler.workers)])
+        if dead:
+            self._handle([WorkersChanged(left=dead)])
+
+    def _ordered(self) -> Iterator[Evaluate]:
+        events = [entry.event for entry in self._past]
+        return (event for event in [*events, *self._due] if isinstance(event, Evaluate))
 
     def _loop(self, workers: LocalWorkers) -> None:
         deadline = time.monotonic() + 3600 * (self.settings.max_hours or math.inf)
@@ -210,6 +255,7 @@ class Master:
         while not (self._scheduler.finished or self._interrupted):
             waiting = self._until_enough(waiting + self._transport.receive(TURN))
             workers.look_after()
+            self._keep_cap()
             if time.monotonic() > deadline:
                 self._handle([StopRequested("--max-hours is over")])
                 deadline = math.inf
@@ -238,24 +284,72 @@ class Master:
             events += [item, *follow]
             orders += follow
             self._display.tell(item)
-        self._directory.record(events)
-        self._carry_out(orders)
+        if self._record(events):
+            self._carry_out(orders)
+            for item in news:
+                if isinstance(item, Evaluated):
+                    self._transport.recorded(item)
+
+    def _record(self, events: Sequence[Event]) -> bool:
+        """Makes events durable; waits as long as there is no room, for nothing may be lost.
+
+        Returns:
+            False if the master was told to leave while it waited: its workers keep their results.
+        """
+        said = -math.inf
+        while True:
+            try:
+                self._directory.record(events)
+            except OSError as error:
+                self._paused = True
+                if time.monotonic() - said > SAY_EVERY:
+                    said = time.monotonic()
+                    _log.warning(
+                        "paused: %s cannot be written (%s); make room and the run goes on",
+                        *(self.settings.run_dir, error.strerror),
+                    )
+            else:
+                if self._paused:
+                    _log.info("going on: there is room again")
+                self._paused = False
+                return True
+            if self._interrupted:
+                return False
+            time.sleep(TURN)
+
+    def _keep_cap(self) -> None:
+        """Removes checkpoints that ``--checkpoint-gb`` has no room for."""
+        attempts = self._scheduler.workers.values()
+        for trial in self._directory.keep_cap({a.evaluation.trial for a in attempts if a}):
+            _log.warning(
+                "removed the checkpoint of trial %s: --checkpoint-gb %g is used up; if it is"
+                " promoted it starts again",
+                *("-".join(map(str, trial)), self.settings.checkpoint_gb),
+            )
 
     def _carry_out(self, orders: Iterable[Order]) -> None:
         for order in orders:
             match order:
                 case Evaluate():
                     self._transport.send(order)
+                case Settled():
+                    self._transport.settled(order.evaluation)
                 case Discard():
                     self._directory.discard(order.trial)
                 case BracketFinished():
-                    self._write_results()
+                    self._write_results_aside()
                 case Finish():
                     _log.info("finished: %s", order.reason)
 
-    def _write_results(self) -> None:
+    def _write_results_aside(self) -> None:
+        try:
+            self._directory.write_results_aside(self._incumbent())
+        except OSError as error:
+            _log.warning("the results could not be written (%s); they follow", error.strerror)
+
+    def _incumbent(self) -> dict[str, Any] | None:
         best = self._scheduler.progress.incumbent
-        self._directory.write_results(dataclasses.asdict(best) if best else None)
+        return dataclasses.asdict(best) if best else None
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         """A first signal ends the loop in good order; a second one ends the process at once."""
@@ -265,12 +359,21 @@ class Master:
 
 
 def _refuse_strangers(settings: SearchSettings) -> None:
-    if settings.nameserver is None and security.is_loopback(settings.host):
+    if settings.host in ("0.0.0.0", "::"):
+        raise SettingsError(
+            f"--host {settings.host} is no address that workers could call; give the one by which"
+            " they reach this machine, e.g. its name"
+        )
+    here = settings.nameserver is None or security.is_loopback(
+        settings.nameserver.partition(":")[0]
+    )
+    if settings.tls or (here and security.is_loopback(settings.host)):
         return
     if not settings.insecure:
         raise SettingsError(
             f"--host {settings.host} can be reached from other machines and nothing is encrypted;"
-            " add --insecure if everybody on that network may stop and feed this run"
+            " make certificates with 'bohb-certs DIR' and add --tls DIR, or add --insecure if"
+            " everybody on that network may stop and feed this run"
         )
     _log.warning("--insecure: everybody who reaches %s can stop and feed this run", settings.host)
 

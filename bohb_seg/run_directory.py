@@ -1,9 +1,12 @@
 """One run's directory: what is in it, how it is opened, gone on with and kept up to date."""
 
 import json
+import logging
+import math
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,21 +14,39 @@ from typing import Any
 import yaml
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.hpbandster_files import LiveLog, write_pickle
+from bohb_seg.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
+from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
 from bohb_seg.settings import SearchSettings
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, Evaluated, TrialId
+from bohb_seg.storage import Storage, cap, leftovers
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    INCUMBENT_ARM,
+    Discard,
+    Evaluated,
+    Settled,
+    TrialId,
+)
 
 OF_THIS_START = (
-    *("host", "port", "nameserver", "insecure", "local_workers", "min_workers", "heartbeat"),
+    *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
+    *("heartbeat", "checkpoint_gb"),
     *("resume", "log_level", "cache_dir", "run_dir", "max_hours"),
 )
 """Settings that may differ from those of the run that is resumed."""
+
+CAP_EVERY = 10.0
+"""Seconds between two looks at how much the checkpoints take."""
+RESULTS_EVERY = 30.0
+"""Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
 
 RECORDED_VERSIONS = (
     *("bohb-seg", "hpbandster", "ConfigSpace", "Pyro4", "keras", "tensorflow", "numpy"),
 )
 """Packages whose version is kept with the settings."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -42,45 +63,119 @@ class RunDirectory:
 
     def __init__(self, settings: SearchSettings, start: RunStarted, past: Sequence[Entry]) -> None:
         self.path, self._settings = settings.run_dir, settings
+        self._ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
+        self._writing: subprocess.Popen[bytes] | None = None
+        self._behind = False
+        self._losses: dict[TrialId, float] = {}
+        self._note_losses(entry.event for entry in past)
+        self._cap_due = self._results_due = -math.inf
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._journal = Journal(self.path / FILE_NAME)
+            self.storage = Storage(self.path)
+            self._live_log = LiveLog(self.path)
+            self._live_log.rewrite(past)
+            if not past:
+                self._begin(start)
         except OSError as error:
             raise SettingsError(
                 f"--run-dir {self.path} cannot be written: {error.strerror}; choose another"
             ) from None
-        self._live_log = LiveLog(self.path, settings.max_attempts)
-        self._live_log.rewrite(past)
-        if not past:
-            _write_json(self.path / "configspace.json", start.space)
-            text = yaml.safe_dump(_settings_record(start), sort_keys=False)
-            (self.path / "settings.yaml").write_text(text, encoding="utf-8")
 
-    def record(self, events: Iterable[Event]) -> None:
-        """Makes events durable, in the journal first."""
-        self._live_log.add(self._journal.append(events))
+    def _begin(self, start: RunStarted) -> None:
+        _write_json(self.path / "configspace.json", start.space)
+        text = yaml.safe_dump(_settings_record(start), sort_keys=False)
+        (self.path / "settings.yaml").write_text(text, encoding="utf-8")
+        self._journal.append([start])
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Makes events durable: in the journal, then in HpBandSter's files that follow from it.
+
+        Raises:
+            OSError: the journal could not be written; nothing is recorded.
+        """
+        entries = self._journal.append(events)
+        self._note_losses(events)
+        try:
+            if self._behind:
+                self._live_log.rewrite(read(self.path / FILE_NAME))
+            else:
+                self._live_log.add(entries)
+            self._behind = False
+        except OSError as error:
+            self._behind = True
+            _log.warning("HpBandSter's live log is behind (%s); it follows later", error.strerror)
+
+    def _note_losses(self, events: Iterable[Event]) -> None:
+        """The latest loss of each trial that has a checkpoint."""
+        for event in events:
+            match event:
+                case Evaluated(evaluation=evaluation, loss=float() as loss):
+                    self._losses[evaluation.trial] = loss
+                case Discard(trial=trial):
+                    self._losses.pop(trial, None)
+
+    def keep_cap(self, running: Collection[TrialId]) -> Sequence[TrialId]:
+        """Removes the checkpoints of the worst trials if ``--checkpoint-gb`` is used up.
+
+        Args:
+            running: Trials whose checkpoint is being written or read.
+
+        Returns:
+            The trials whose checkpoint was removed.
+        """
+        if self._settings.checkpoint_gb is None or time.monotonic() < self._cap_due:
+            return ()
+        self._cap_due = time.monotonic() + CAP_EVERY
+        return cap(self.path, self._settings.checkpoint_gb, self._losses, running)
+
+    def keep_only(self, live: Collection[TrialId]) -> None:
+        """Removes what is left of the checkpoints of all other trials."""
+        for trial in leftovers(self.path, live):
+            _log.debug("removed what was left of trial %s", trial)
 
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
         name = "-".join(map(str, trial))
         shutil.rmtree(self.path / "checkpoints" / name, ignore_errors=True)
 
+    def write_results_aside(self, incumbent: Mapping[str, Any] | None) -> None:
+        """Writes ``incumbent.json``, and now and then ``results.pkl`` in a process of its own."""
+        self._write_incumbent(incumbent)
+        if time.monotonic() >= self._results_due and not self._is_writing():
+            self._results_due = time.monotonic() + RESULTS_EVERY
+            self._writing = write_pickle_aside(self.path, self._ladder)
+
     def write_results(self, incumbent: Mapping[str, Any] | None) -> None:
-        """Writes ``results.pkl`` and ``incumbent.json``."""
-        write_pickle(self.path, self._settings)
+        """Writes ``results.pkl`` and ``incumbent.json``.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        if self._writing is not None:
+            self._writing.wait()
+        write_pickle(self.path, self._ladder)
+        self._write_incumbent(incumbent)
+
+    def _is_writing(self) -> bool:
+        return self._writing is not None and self._writing.poll() is None
+
+    def _write_incumbent(self, incumbent: Mapping[str, Any] | None) -> None:
         if incumbent is not None:
             record = {"run_id": self._settings.run_id, **incumbent}
             _write_json(self.path / "incumbent.json", record)
 
     def keep_model(self) -> None:
         """Copies the retrained incumbent of the best seed to ``model.keras``."""
-        results = {
-            entry.event.evaluation.trial: entry.event
-            for entry in read(self.path / FILE_NAME)
-            if isinstance(entry.event, Evaluated)
-            and entry.event.evaluation.trial.bracket == COMPARISON_BRACKET
-            and entry.event.loss is not None
-        }
+        results: dict[TrialId, Evaluated] = {}
+        reported: Evaluated | None = None
+        for entry in read(self.path / FILE_NAME):
+            match entry.event:
+                case Evaluated() as reported:
+                    pass
+                case Settled(evaluation=(trial, _)) if trial.bracket == COMPARISON_BRACKET:
+                    if reported is not None and reported.loss is not None:
+                        results[trial] = reported
         incumbents = [news for trial, news in results.items() if trial.rung == INCUMBENT_ARM]
         candidates = incumbents or list(results.values())
         best = min(candidates, key=lambda news: news.loss or 0.0, default=None)
@@ -165,4 +260,6 @@ def _git_commit() -> str | None:
 
 
 def _write_json(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    partial.replace(file)

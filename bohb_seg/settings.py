@@ -98,7 +98,11 @@ class SearchSettings(TrainingSettings):
     nameserver: str | None = Field(
         None, pattern=r"^[^:]+:\d+$", description="HOST:PORT of a running nameserver to use"
     )
+    tls: Path | None = Field(None, description="folder made by bohb-certs: encrypt, admit no other")
     insecure: bool = Field(False, description="serve on a network address without encryption")
+    checkpoint_gb: float | None = Field(
+        None, gt=0, description="disk space for checkpoints; those of the worst trials go first"
+    )
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
         "auto", description="workers started on this machine (auto: see README)"
     )
@@ -145,6 +149,10 @@ class WorkerSettings(TrainingSettings):
     )
     threads: int | None = Field(None, ge=1, description="processor threads (default: all)")
     bind: str | None = Field(None, description="own address (default: the way to the master)")
+    tls: Path | None = Field(None, description="folder made by bohb-certs")
+    notice: float = Field(
+        8, ge=0, description="seconds to finish an epoch after SIGTERM (docker stop grants 10)"
+    )
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
     leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
 

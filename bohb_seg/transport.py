@@ -4,34 +4,67 @@ Rules of this file:
 
 * Callbacks do nothing but put news into one queue; nothing is decided here.
 * Every remote call has a timeout and none is made under a lock. Each worker has a thread of its
-  own (:class:`_Courier`), so that a frozen worker delays nobody else.
+  own (:mod:`bohb_seg.courier`), so that a frozen worker delays nobody else.
+* A worker is there as long as its *lease*: three heartbeats from its last sign of life. Ours renew
+  it themselves, also while they train; stock HpBandSter workers are asked.
 * Each attempt has a remote object of its own (:class:`_Reply`) that the worker calls back. A late
   or doubled message therefore can never be booked under another attempt or budget, also from
-  stock HpBandSter workers, whose results name only the trial.
+  stock workers, whose results name only the trial. It answers once the result is on disk; until
+  then the worker keeps it and offers it again, also to the next master.
+* Nameserver, dispatcher, replies and storage are objects of one daemon: one port to open, and
+  addresses that are the same after a restart.
 """
 
+import contextlib
 import logging
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import Pyro4
-import Pyro4.naming
 
-from bohb_seg import security
+from bohb_seg import messages, security
+from bohb_seg.courier import LEASE, Courier, Round
+from bohb_seg.daemon import Daemon, NameServer, serve_in_background
 from bohb_seg.errors import ServiceError
-from bohb_seg.trials import Evaluate, Evaluated, News, WorkersChanged
+from bohb_seg.trials import Attempt, Evaluate, Evaluated, EvaluationId, News, WorkersChanged
 
-MISSES_UNTIL_LOST = 3
-"""Looks in a row that a worker may leave unanswered before its evaluation is handed on."""
-IDLE_LOOKS_UNTIL_LOST = 3
-"""Looks in a row at which a worker may say it is idle while we wait for its result."""
-
-Post = Callable[[News], None]
+RECORDED_WITHIN = 0.8 * security.CALL_TIMEOUT
+"""Seconds for which a worker waits until its result is on disk, before it offers it again."""
+SIGN_OFF = 3.0
+"""Seconds that dismissed workers get to take their names out of the nameserver."""
+COMPLAIN_EVERY = 60.0
+"""Seconds between two complaints about the same worker."""
+NAMESERVER = "Pyro.NameServer"
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What workers are told and what is wanted of them.
+
+    Args:
+        settings: What all evaluations of the run have in common.
+        token: Lies in the run directory; who can read it there shares our storage.
+        facts: What a worker must agree in, as far as both tell it: version, fingerprint, split.
+    """
+
+    settings: Mapping[str, Any]
+    token: str
+    facts: Mapping[str, str]
+
+
+@dataclass
+class _Expected:
+    """A worker of the past that has until then to come back, and what it should be doing."""
+
+    order: Evaluate | None
+    until: float
 
 
 class Transport:
@@ -40,12 +73,10 @@ class Transport:
     Args:
         run_id: Names the dispatcher and its workers in the nameserver.
         host: Address to serve on.
-        port: Port of the nameserver; 0 takes any free one.
+        port: Port to serve on; 0 takes any free one.
         external: ``(host, port)`` of a nameserver that already runs, instead of an own one.
         working_directory: What every evaluation gets as its ``working_directory``.
-        heartbeat: Seconds between two looks at each worker.
-        settings: What workers of ours are told when they ask for the run's settings.
-        fingerprint: Workers that tell another data fingerprint are refused; "" accepts all.
+        heartbeat: Seconds between two signs of life of a worker.
     """
 
     def __init__(
@@ -57,50 +88,70 @@ class Transport:
         external: tuple[str, int] | None,
         working_directory: str,
         heartbeat: float,
-        settings: Mapping[str, Any],
-        fingerprint: str,
     ) -> None:
         self._prefix = f"hpbandster.run_{run_id}."
         self._host, self._port, self._external = host, port, external
-        self._working_directory = working_directory
-        self._heartbeat = heartbeat
-        self._news: queue.Queue[News] = queue.Queue()
-        self._couriers: dict[str, _Courier] = {}
+        self._round = Round(working_directory, heartbeat)
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._couriers: dict[str, Courier] = {}
+        self._replies: dict[str, _Reply] = {}
+        self._attempts: dict[EvaluationId, list[_Reply]] = {}
+        self._expected: dict[str, _Expected] = {}
+        self._roll = threading.Lock()  # for moving from the expected ones to those with a courier
+        self._complained: dict[str, float] = {}
         self._look = threading.Event()
         self._closing = threading.Event()
-        self._dispatcher = _Dispatcher(settings, fingerprint, self._look.set)
         self.nameserver = external or (host, port)
 
-    def open(self) -> None:
-        """Starts nameserver and dispatcher.
+    def bind(self) -> None:
+        """Takes the port; nobody is served yet.
 
         Raises:
-            ServiceError: the port is in use, or the nameserver does not answer.
+            ServiceError: the port is in use, the nameserver does not answer, or another master
+                serves this run.
         """
-        security.set_up_pyro()
-        if self._external is None:
-            self._start_nameserver()
+        port = 0 if self._external else self._port
         try:
-            self._daemon = Pyro4.Daemon(host=self._host)
-            uri = self._daemon.register(self._dispatcher, f"{self._prefix}dispatcher")
-            with security.nameserver(*self.nameserver) as names:
-                names.register(f"{self._prefix}dispatcher", uri)
-        except (Pyro4.errors.PyroError, OSError) as error:
-            host, port = self.nameserver
+            self._daemon = Daemon(self._host, port, admits=("master", "worker"), lost=self._lost)
+        except OSError as error:
             raise ServiceError(
-                f"the nameserver {host}:{port} does not answer ({error}); check --nameserver"
+                f"cannot serve on {self._host}:{port} ({error.strerror or error}); choose another"
+                " --port or --host, or end what uses it"
             ) from None
-        self._in_background(self._daemon.requestLoop, "dispatcher")
-        self._in_background(self._discover, "discovery")
+        if self._external is None:
+            self._daemon.register(NameServer(), NAMESERVER)
+            self.nameserver = (self._host, int(self._daemon.locationStr.rpartition(":")[2]))
+        else:
+            self._refuse_second_master()
+
+    def serve(
+        self, terms: Terms, storage: object, past: Mapping[str, Evaluate | None] | None = None
+    ) -> None:
+        """Begins to serve.
+
+        Args:
+            terms: What workers are told.
+            storage: The remote object for workers that do not share our storage.
+            past: On resuming, the workers that the run had and what they were doing; each has a
+                lease to make itself known, else it is reported as having left.
+        """
+        self._daemon.register(storage, f"{self._prefix}storage")
+        dispatcher = _Dispatcher(self, terms, self._round.heartbeat)
+        self._uri = str(self._daemon.register(dispatcher, f"{self._prefix}dispatcher"))
+        until = time.monotonic() + LEASE * self._round.heartbeat
+        self._expected = {name: _Expected(order, until) for name, order in (past or {}).items()}
+        for order in filter(None, (past or {}).values()):
+            self._open_reply(order)
+        serve_in_background(self._daemon, "dispatcher")
+        threading.Thread(target=self._discover, name="discovery", daemon=True).start()
 
     def receive(self, timeout: float) -> list[News]:
         """All news there are; waits up to ``timeout`` seconds for the first."""
-        try:
-            news = [self._news.get(timeout=timeout)]
-        except queue.Empty:
-            return []
-        while not self._news.empty():
-            news.append(self._news.get())
+        news: list[News] = []
+        with contextlib.suppress(queue.Empty):
+            news.append(self._news.get(timeout=timeout))
+            while True:
+                news.append(self._news.get_nowait())
         return news
 
     def post(self, news: News) -> None:
@@ -112,10 +163,26 @@ class Transport:
 
         If the worker is gone, the news that say so are under way already: its courier posted them.
         """
-        courier = self._couriers[order.worker]
-        reply = _Reply(order, self._result_of(courier))
-        uri = self._daemon.register(reply, f"{self._prefix}reply.{_name(order)}")
-        courier.take(order, uri)
+        self._open_reply(order)
+        with self._roll:
+            if expected := self._expected.get(order.worker):
+                expected.order = order
+            elif courier := self._couriers.get(order.worker):
+                courier.take(order)
+
+    def recorded(self, news: Evaluated) -> None:
+        """The result is on disk: its worker may forget it."""
+        if reply := self._replies.get(_reply_name(self._prefix, news)):
+            self._close_reply(reply)
+            reply.recorded.set()
+
+    def settled(self, evaluation: EvaluationId) -> None:
+        """Nobody waits for further attempts: those who still try are told when they renew."""
+        for reply in self._attempts.pop(evaluation, []):
+            reply.wanted = False
+            courier = self._couriers.get(reply.order.worker)
+            if not reply.posted and (courier is None or not courier.is_alive()):
+                self._close_reply(reply)
 
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
@@ -124,84 +191,188 @@ class Transport:
         couriers = list(self._couriers.values())
         for courier in couriers:
             courier.leave(dismiss)
+        deadline = time.monotonic() + security.CALL_TIMEOUT
         for courier in couriers:
-            courier.join(security.CALL_TIMEOUT)
-        self._forget(f"{self._prefix}dispatcher")
+            courier.join(max(0.0, deadline - time.monotonic()))
+        if dismiss:
+            self._let_them_sign_off()
+        self.forget(f"{self._prefix}dispatcher", self._uri)
         self._daemon.shutdown()
-        if self._external is None:
-            self._nameserver.shutdown()
 
-    def _start_nameserver(self) -> None:
+    def _let_them_sign_off(self) -> None:
+        """Waits a moment until all have left the nameserver: stock workers fail without one."""
+        until = time.monotonic() + SIGN_OFF
+        with (
+            contextlib.suppress(*security.TRANSIENT),
+            security.nameserver(*self.nameserver) as names,
+        ):
+            while names.list(prefix=f"{self._prefix}worker.") and time.monotonic() < until:
+                time.sleep(0.05)
+
+    # --- what the dispatcher is asked ------------------------------------------------------
+
+    def look(self) -> None:
+        """Looks for new workers at once."""
+        self._look.set()
+
+    def renew(self, name: str, doing: str) -> Literal["", "unknown", "unwanted"]:
+        """A worker's sign of life; see :meth:`_Dispatcher.renew`."""
+        courier = self._couriers.get(name)
+        if courier is None or not courier.is_alive():
+            return "unknown"
+        courier.renew(doing, Pyro4.current_context.client)
+        reply = self._replies.get(doing)
+        return "" if not doing or (reply and reply.wanted) else "unwanted"
+
+    def goodbye(self, name: str) -> None:
+        """A worker leaves."""
+        if courier := self._couriers.get(name):
+            courier.part()
+
+    # --- what couriers ask -----------------------------------------------------------------
+
+    def awaited(self, reply: str) -> Attempt | None:
+        """The attempt that this reply is for, if it has not come to its end yet."""
+        found = self._replies.get(reply)
+        if found is None or found.posted:
+            return None
+        return Attempt(found.order.evaluation, found.order.attempt)
+
+    def reply_to(self, order: Evaluate) -> str:
+        """The object id of the reply of an order."""
+        return _reply_name(self._prefix, order)
+
+    def address(self, reply: str) -> str:
+        """The address of a reply."""
+        return f"PYRO:{reply}@{self._daemon.locationStr}"
+
+    def complain(self, name: str, uri: str) -> None:
+        """Says now and then that a worker is known but cannot be reached."""
+        address = uri.rpartition("@")[2]
+        self._complain_about(
+            name,
+            f"worker {name} does not answer at {address}; if it should, check its firewall or its"
+            " --bind",
+        )
+
+    def _complain_about(self, name: str, sentence: str) -> None:
+        now = time.monotonic()
+        if now - self._complained.get(name, -math.inf) > COMPLAIN_EVERY:
+            self._complained[name] = now
+            _log.warning("%s", sentence)
+
+    def forget(self, name: str, uri: str) -> None:
+        """Removes a dead name from the nameserver, unless it is somebody else's by now."""
         try:
-            _, self._nameserver, _ = Pyro4.naming.startNS(
-                host=self._host, port=self._port, enableBroadcast=False
-            )
-        except OSError as error:
+            with security.nameserver(*self.nameserver) as names:
+                if names.list(prefix=name).get(name) == uri:
+                    names.remove(name)
+        except security.TRANSIENT as error:
+            _log.debug("could not remove %s: %s", name, error)
+
+    # --- who is there ----------------------------------------------------------------------
+
+    def _refuse_second_master(self) -> None:
+        name, (host, port) = f"{self._prefix}dispatcher", self.nameserver
+        try:
+            with security.nameserver(host, port) as names:
+                other = names.list(prefix=name).get(name)
+        except security.TRANSIENT as error:
+            self._daemon.shutdown()
             raise ServiceError(
-                f"cannot serve on {self._host}:{self._port} ({error.strerror}); choose another"
-                " --port or --host, or end what uses it"
+                f"the nameserver {host}:{port} does not answer ({error}); check --nameserver"
             ) from None
-        port = int(self._nameserver.locationStr.rpartition(":")[2])
-        self.nameserver = (self._host, port)
-        self._in_background(self._nameserver.requestLoop, "nameserver")
+        if other is not None and _answers(other):
+            self._daemon.shutdown()
+            raise ServiceError(
+                f"a master already serves this run at {other.partition('@')[2]}; end it, or choose"
+                " another --run-id"
+            )
 
     def _discover(self) -> None:
         while not self._closing.is_set():
             self._look.clear()
             try:
                 with security.nameserver(*self.nameserver) as names:
-                    found = names.list(prefix=f"{self._prefix}worker.")
+                    found = names.list(prefix=self._prefix)
+                    if found.get(f"{self._prefix}dispatcher") != self._uri:  # or restarted since
+                        names.register(f"{self._prefix}dispatcher", self._uri)
                 self._welcome(found)
-            except (Pyro4.errors.PyroError, OSError) as error:
-                _log.warning("nameserver %s:%d does not answer: %s", *self.nameserver, error)
-            self._look.wait(self._heartbeat)
+            except security.TRANSIENT as error:
+                address = "{}:{}".format(*self.nameserver)
+                self._complain_about(address, f"nameserver {address} does not answer: {error}")
+            self._miss()
+            self._look.wait(self._round.heartbeat)
 
     def _welcome(self, found: Mapping[str, str]) -> None:
         for name, uri in found.items():
+            if not name.startswith(f"{self._prefix}worker."):
+                continue
             courier = self._couriers.get(name)
             if courier is not None and courier.is_alive():
-                if courier.uri != uri:
-                    _log.warning("a second worker calls itself %s; it is not used", name)
-                continue
-            self._couriers[name] = _Courier(
-                name, uri, self._working_directory, self._heartbeat, self._news.put, self._forget
-            )
-            self._couriers[name].start()
+                courier.mind_namesake(uri)
+            else:
+                self._start_courier(name, uri)
 
-    def _forget(self, name: str) -> None:
-        """Removes a dead name from the nameserver, so that nobody tries it again."""
-        try:
-            with security.nameserver(*self.nameserver) as names:
-                names.remove(name)
-        except (Pyro4.errors.PyroError, OSError) as error:
-            _log.debug("could not remove %s: %s", name, error)
+    def _start_courier(self, name: str, uri: str) -> None:
+        courier = Courier(name, uri, self._round, self)
+        with self._roll:
+            if expected := self._expected.pop(name, None):
+                courier.assume(expected.order)
+            self._couriers[name] = courier
+        courier.start()
 
-    def _result_of(self, courier: "_Courier") -> Callable[["_Reply", Evaluated], None]:
-        def result(reply: _Reply, news: Evaluated) -> None:
-            self._daemon.unregister(reply)
-            courier.done(reply.order)
-            self._news.put(news)
+    def _miss(self) -> None:
+        """Reports those workers of the past that have not come back within their lease."""
+        now = time.monotonic()
+        with self._roll:
+            missing = [name for name, past in self._expected.items() if past.until < now]
+            for name in missing:
+                del self._expected[name]
+        for name in missing:
+            _log.warning("worker %s has not come back", name)
+            self._news.put(WorkersChanged(left=(name,)))
 
-        return result
+    def _lost(self, connection: object) -> None:
+        for courier in list(self._couriers.values()):
+            if courier.came_over is connection:
+                courier.look()
 
-    @staticmethod
-    def _in_background(function: Callable[[], object], name: str) -> None:
-        threading.Thread(target=function, name=name, daemon=True).start()
+    # --- attempts --------------------------------------------------------------------------
+
+    def _open_reply(self, order: Evaluate) -> None:
+        reply = _Reply(order, self._result)
+        name = _reply_name(self._prefix, order)
+        self._daemon.register(reply, name)
+        self._replies[name] = reply
+        self._attempts.setdefault(order.evaluation, []).append(reply)
+
+    def _close_reply(self, reply: "_Reply") -> None:
+        self._daemon.unregister(reply)
+        del self._replies[self.reply_to(reply.order)]
+        if reply.wanted:
+            self._attempts[reply.order.evaluation].remove(reply)
+
+    def _result(self, news: Evaluated) -> None:
+        with self._roll:
+            if expected := self._expected.get(news.worker):
+                expected.order = None
+            elif courier := self._couriers.get(news.worker):
+                courier.done(Attempt(news.evaluation, news.attempt))
+        self._news.put(news)
 
 
 class _Dispatcher:
     """What workers find in the nameserver as ``hpbandster.run_<run-id>.dispatcher``."""
 
-    def __init__(
-        self, settings: Mapping[str, Any], fingerprint: str, look: Callable[[], None]
-    ) -> None:
-        self._settings, self._fingerprint, self._look = dict(settings), fingerprint, look
+    def __init__(self, transport: Transport, terms: Terms, heartbeat: float) -> None:
+        self._transport, self._terms, self._heartbeat = transport, terms, heartbeat
 
     @Pyro4.expose
     @Pyro4.oneway
     def trigger_discover_worker(self) -> None:
         """HpBandSter's contract: looks for new workers at once."""
-        self._look()
+        self._transport.look()
 
     @Pyro4.expose
     def register_result(
@@ -210,29 +381,47 @@ class _Dispatcher:
         result: object = None,
     ) -> None:
         """HpBandSter's contract; unused, because every attempt has a :class:`_Reply` to call."""
-        _log.warning("dropped a result for %s that belongs to no attempt of this run", id)
+        _log.warning("dropped a result for %.99r that belongs to no attempt of this run", id)
 
     @Pyro4.expose
-    def settings(self) -> dict[str, Any]:
-        """What all evaluations of the run have in common."""
-        return self._settings
+    def terms(self) -> dict[str, Any]:
+        """What all evaluations have in common, seconds between renewals, the storage's token."""
+        told = {"settings": dict(self._terms.settings), "heartbeat": self._heartbeat}
+        return {**told, "token": self._terms.token}
 
     @Pyro4.expose
-    def hello(self, name: str, facts: Mapping[str, Any]) -> str:
+    def hello(self, name: object, facts: object) -> str:
         """Why this worker cannot take part, in one sentence; "" if it can."""
-        theirs = facts.get("fingerprint", "")
-        if not (self._fingerprint and theirs) or theirs == self._fingerprint:
-            return ""
-        refusal = f"its data ({theirs[:12]}) is not the run's ({self._fingerprint[:12]})"
-        _log.warning("refused worker %s: %s; give both the same --data", name, refusal)
+        refusal = messages.disagreement(self._terms.facts, facts)
+        if refusal:
+            _log.warning("refused worker %.300s: %s", name, refusal)
         return refusal
+
+    @Pyro4.expose
+    def renew(self, name: object, doing: object) -> str:
+        """A worker's sign of life, and which reply it works for ("": it is idle).
+
+        Returns:
+            ``"unknown"``: register (again) with the nameserver and trigger a discovery;
+            ``"unwanted"``: nobody waits for that reply any more; else ``""``.
+        """
+        return self._transport.renew(str(name), str(doing))
+
+    @Pyro4.expose
+    def goodbye(self, name: object) -> None:
+        """The worker leaves; what it was doing is handed on at once."""
+        self._transport.goodbye(str(name))
 
 
 class _Reply:
-    """Takes the result of one attempt, once."""
+    """Takes the result of one attempt; answers once it is on disk."""
 
-    def __init__(self, order: Evaluate, put: Callable[["_Reply", Evaluated], None]) -> None:
+    def __init__(self, order: Evaluate, put: Callable[[Evaluated], None]) -> None:
         self.order, self._put = order, put
+        self.wanted = True
+        self.posted = False
+        self.recorded = threading.Event()
+        self._once = threading.Lock()
 
     @Pyro4.expose
     @Pyro4.callback
@@ -241,143 +430,29 @@ class _Reply:
         id: object = None,
         result: object = None,
     ) -> None:
-        """HpBandSter's contract: ``{"result": {"loss", "info"} or None, "exception": ...}``."""
-        self._put(self, _as_news(self.order, result))
+        """HpBandSter's contract: ``{"result": {"loss", "info"} or None, "exception": ...}``.
+
+        Raises:
+            TimeoutError: it is not on disk yet; offer it again.
+        """
+        with self._once:
+            first, self.posted = not self.posted, True
+        if first:
+            self._put(messages.as_news(self.order, result))
+        if not self.recorded.wait(RECORDED_WITHIN):
+            raise TimeoutError("the result is not on the master's disk yet; offer it again")
 
 
-class _Courier(threading.Thread):
-    """Looks after one worker: brings it orders, asks how it is, reports when it is gone."""
-
-    def __init__(
-        self,
-        name: str,
-        uri: str,
-        working_directory: str,
-        heartbeat: float,
-        put: Post,
-        forget: Callable[[str], None],
-    ) -> None:
-        super().__init__(name=f"courier {name}", daemon=True)
-        self.worker, self.uri = name, uri
-        self._working_directory, self._heartbeat = working_directory, heartbeat
-        self._put, self._forget = put, forget
-        self._orders: queue.Queue[tuple[Evaluate, str] | bool] = queue.Queue()
-        self._waiting_for: Evaluate | None = None
-        self._idle_looks = 0
-
-    def take(self, order: Evaluate, reply_uri: str) -> None:
-        """Queues an order for delivery."""
-        self._orders.put((order, reply_uri))
-
-    def done(self, order: Evaluate) -> None:
-        """The result of ``order`` has come."""
-        if self._waiting_for == order:
-            self._waiting_for = None
-
-    def leave(self, dismiss: bool) -> None:
-        """Ends this thread; with ``dismiss`` also the worker."""
-        self._orders.put(dismiss)
-
-    def run(self) -> None:
-        """The thread's life: from the first answer of the worker to its last."""
-        with security.proxy(self.uri, timeout=max(self._heartbeat, 1.0)) as worker:
-            try:
-                worker.is_busy()
-            except (Pyro4.errors.PyroError, OSError) as error:
-                _log.debug("%s does not answer: %s", self.worker, error)
-                self._forget(self.worker)
-                return
-            self._put(WorkersChanged(joined=(self.worker,)))
-            if self._serve(worker):
-                return
-        _log.warning("worker %s is gone", self.worker)
-        self._forget(self.worker)
-        self._put(WorkersChanged(left=(self.worker,)))
-
-    def _serve(self, worker: Any) -> bool:
-        """Delivers and looks; True if we end, False if the worker does."""
-        misses = 0
-        while misses < MISSES_UNTIL_LOST:
-            try:
-                order = self._next()
-                if isinstance(order, bool):
-                    self._dismiss(worker, order)
-                    return True
-                if order is not None:
-                    self._bring(worker, *order)
-                else:
-                    self._ask(worker)
-                misses = 0
-            except Pyro4.errors.TimeoutError:
-                misses += 1
-            except (Pyro4.errors.PyroError, OSError):
-                if not _reconnects(worker):
-                    return False
-                misses += 1
-        return False
-
-    def _next(self) -> tuple[Evaluate, str] | bool | None:
-        try:
-            return self._orders.get(timeout=self._heartbeat)
-        except queue.Empty:
-            return None
-
-    def _bring(self, worker: Any, order: Evaluate, reply_uri: str) -> None:
-        self._waiting_for, self._idle_looks = order, 0
-        worker.start_computation(
-            Pyro4.Proxy(reply_uri),
-            tuple(order.evaluation.trial),
-            config=security.plain(order.configuration),
-            budget=float(order.evaluation.budget),
-            working_directory=self._working_directory,
-        )
-
-    def _ask(self, worker: Any) -> None:
-        busy = worker.is_busy()
-        order = self._waiting_for
-        self._idle_looks = 0 if busy or order is None else self._idle_looks + 1
-        if order is not None and self._idle_looks >= IDLE_LOOKS_UNTIL_LOST:
-            self._waiting_for = None
-            self._put(_crashed(order, "the worker is idle but never sent a result"))
-
-    @staticmethod
-    def _dismiss(worker: Any, dismiss: bool) -> None:
-        if dismiss:
-            worker.shutdown()
+def _reply_name(prefix: str, of: Evaluate | Evaluated) -> str:
+    trial, budget = of.evaluation
+    place = f"{trial.bracket}-{trial.rung}-{trial.number}"
+    return f"{prefix}reply.{place}.{budget:g}.{of.attempt}"
 
 
-def _reconnects(worker: Any) -> bool:
+def _answers(uri: str) -> bool:
     try:
-        worker._pyroReconnect(tries=1)
-    except Pyro4.errors.TimeoutError:
-        return True  # silent, not gone: counts as a miss
-    except (Pyro4.errors.PyroError, OSError):
+        with security.proxy(uri) as other:
+            other._pyroBind()
+    except security.TRANSIENT:
         return False
     return True
-
-
-def _name(order: Evaluate) -> str:
-    trial, budget = order.evaluation
-    return f"{trial.bracket}-{trial.rung}-{trial.number}.{budget:g}.{order.attempt}"
-
-
-def _crashed(order: Evaluate, error: str) -> Evaluated:
-    return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
-
-
-def _as_news(order: Evaluate, message: object) -> Evaluated:
-    """Checks what a worker sent; whatever it is, it becomes news of exactly this attempt."""
-    if not isinstance(message, Mapping):
-        return _crashed(order, f"the worker sent no result but {type(message).__name__}")
-    result = message.get("result")
-    if result is None:
-        return _crashed(order, str(message.get("exception") or "the worker gave no reason"))
-    try:
-        loss, info = float(result["loss"]), security.plain(result.get("info", {}))
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        return _crashed(order, "the worker's result has no numeric 'loss'")
-    info = info if isinstance(info, dict) else {"value": info}
-    key = order.evaluation, order.attempt, order.worker
-    if math.isfinite(loss):
-        return Evaluated(*key, "finished", loss, info)
-    return Evaluated(*key, "diverged", info=info, error=f"the loss became {loss}")

@@ -17,6 +17,7 @@ from bohb_seg.master import Master
 from bohb_seg.scheduler import Scheduler
 from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import (
+    Attempt,
     BracketFinished,
     Discard,
     Evaluate,
@@ -24,6 +25,7 @@ from bohb_seg.trials import (
     EvaluationId,
     Finish,
     Order,
+    Settled,
     StopRequested,
     TrialId,
     WorkersChanged,
@@ -60,10 +62,16 @@ results = st.builds(
 events = st.one_of(
     st.builds(RunStarted, tables, tables, tables, configurations),
     st.builds(RunResumed),
-    st.builds(WorkersChanged, workers, workers),
+    st.builds(
+        WorkersChanged,
+        workers,
+        workers,
+        st.dictionaries(names, st.builds(Attempt, evaluations, attempts), max_size=2),
+    ),
     results,
     st.builds(StopRequested, names),
     st.builds(Evaluate, evaluations, attempts, names, configurations, st.booleans()),
+    st.builds(Settled, evaluations, attempts, names),
     st.builds(Discard, trials),
     st.builds(BracketFinished, st.integers(0, 99)),
     st.builds(Finish, names),
@@ -116,7 +124,7 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 
 def test_every_kind_of_event_is_tried_here():
     kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
-    kinds |= {Evaluate, Discard, BracketFinished, Finish}
+    kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish}
     from bohb_seg import journal
 
     assert set(journal._KINDS.values()) == kinds

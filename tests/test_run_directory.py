@@ -1,5 +1,6 @@
 """What a run leaves on the disk, and when it may be gone on with."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 
 from bohb_seg import run_directory
 from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.hpbandster_files import LiveLog
 from bohb_seg.journal import FILE_NAME, Journal, RunStarted, read
 from bohb_seg.run_directory import RunDirectory
 from bohb_seg.settings import SearchSettings
@@ -19,6 +21,7 @@ from bohb_seg.trials import (
     Evaluated,
     EvaluationId,
     Finish,
+    Settled,
     TrialId,
     WorkersChanged,
 )
@@ -35,10 +38,7 @@ def beginning(settings):
 
 def new_run(folder):
     settings = chosen(folder)
-    start = beginning(settings)
-    run = RunDirectory(settings, start, [])
-    run.record([start])
-    return run
+    return RunDirectory(settings, beginning(settings), [])
 
 
 def evaluation(number=0, bracket=0, rung=0, budget=9.0):
@@ -52,7 +52,8 @@ def evaluated(identity, loss, **info):
 
 def searched(loss=0.5):
     begun = Evaluate(evaluation(), 1, "w", {"x": 1})
-    return [WorkersChanged(joined=("w",)), begun, evaluated(evaluation(), loss)]
+    ended = evaluated(evaluation(), loss)
+    return [WorkersChanged(joined=("w",)), begun, ended, Settled(evaluation(), 1, "w")]
 
 
 # --- a new run --------------------------------------------------------------------------------
@@ -75,6 +76,27 @@ def test_what_is_recorded_is_in_the_journal_and_in_the_live_log(tmp_path):
     assert len((tmp_path / "run/configs.json").read_text().splitlines()) == 1
     assert len((tmp_path / "run/results.json").read_text().splitlines()) == 1
     run.close()
+
+
+def test_a_live_log_that_found_no_room_is_made_up_later(tmp_path, monkeypatch):
+    run = new_run(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(LiveLog, "add", no_room)
+        run.record(searched()[:3])
+    assert not (run.path / "configs.json").read_text()
+    run.record(searched()[3:])
+    found = (run.path / "configs.json").read_text(), (run.path / "results.json").read_text()
+    run.close()
+    assert all(found)
+    RunDirectory(chosen(tmp_path), beginning(chosen(tmp_path)), read(run.path / FILE_NAME)).close()
+    assert found == (
+        (run.path / "configs.json").read_text(),
+        (run.path / "results.json").read_text(),
+    )
+
+
+def no_room(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_results_are_written_when_there_are_any(tmp_path):
@@ -141,14 +163,18 @@ def test_a_moved_run_is_resumed_where_it_lies_now(tmp_path):
     assert run_directory.resumed(now, {})[0].run_dir == tmp_path / "moved"
 
 
+def contents(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 def test_resuming_changes_nothing_that_is_there(tmp_path):
     run = new_run(tmp_path)
     run.record(searched())
     run.close()
-    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    before = contents(run.path)
     settings, past = run_directory.resumed(chosen(tmp_path, resume=True), {})
     RunDirectory(settings, beginning(chosen(tmp_path, seed=9)), past).close()
-    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+    assert contents(run.path) == before
 
 
 def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
@@ -215,7 +241,7 @@ def test_a_damaged_journal_is_not_resumed(tmp_path):
 # --- the model that is kept -------------------------------------------------------------------
 
 
-def compared(run, arm, seed, loss, model=True, attempt=1):
+def compared(run, arm, seed, loss, model=True):
     """One retraining of the comparison, whose model holds its own name."""
     name = f"comparison/{arm}-{seed}"
     folder = Path(run.path) / name
@@ -223,7 +249,7 @@ def compared(run, arm, seed, loss, model=True, attempt=1):
     if model:
         (folder / "model.keras").write_text(f"{arm}-{seed}")
     identity = evaluation(seed, COMPARISON_BRACKET, arm, 100.0)
-    run.record([evaluated(identity, loss, artefacts=name)])
+    run.record([evaluated(identity, loss, artefacts=name), Settled(identity, 1, "w")])
 
 
 def kept(run):
@@ -258,3 +284,11 @@ def test_a_run_whose_worker_leaves_no_model_keeps_none(tmp_path):
     run = new_run(tmp_path)
     compared(run, INCUMBENT_ARM, 0, 0.5, model=False)
     assert kept(run) is None
+
+
+def test_a_late_retraining_is_not_the_model_that_is_kept(tmp_path):
+    run = new_run(tmp_path)
+    compared(run, INCUMBENT_ARM, 0, 0.5)
+    identity = evaluation(0, COMPARISON_BRACKET, INCUMBENT_ARM, 100.0)
+    run.record([evaluated(identity, 0.1, artefacts="comparison/elsewhere")])
+    assert kept(run) == "1-0"

@@ -101,6 +101,9 @@ def test_the_process_environment_is_looked_at(monkeypatch):
 # --- one name, three spellings ----------------------------------------------------------------
 
 OTHERS = {
+    "tls": "certs",
+    "checkpoint_gb": 2.5,
+    "notice": 20.0,
     **{"data": "/photos", "preset": "seed", "classes": "classes.yaml", "patch_size": "32"},
     **{"downscale": "4", "split": "image", "cache_dir": "cache", "log_level": "error"},
     **{"model": "other", "objective": "seed", "precision": "bfloat16", "seed": "8"},
@@ -163,7 +166,10 @@ def test_variables_that_are_nobodys_are_left_alone():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("colour: red", ": unknown setting 'colour'; there are: cache_dir, classes, "),
+        (
+            "colour: red",
+            ": unknown setting 'colour'; there are: cache_dir, checkpoint_gb, classes, ",
+        ),
         ("7: red", ": unknown setting '7'; there are: "),
         ("seed: 1\n  eta: 2", ", line 2 is not YAML: mapping values are not allowed here;"),
         ("seed: 1\n\neta: [1", ", line 3 is not YAML: "),

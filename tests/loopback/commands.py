@@ -107,6 +107,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_until(condition: object, timeout: float = 60) -> None:
     """Polls until ``condition()`` holds; fails after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout

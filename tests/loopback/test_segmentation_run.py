@@ -45,7 +45,7 @@ def test_search_comparison_and_report(tmp_path, data):
     assert [event.evaluation.trial.bracket for event in ended].count(-1) in (2, 4)
     (promoted,) = (event for event in ended if event.evaluation.budget == 3)
     assert (promoted.info["continued_from"], promoted.info["epochs_trained"]) == (1, 2)
-    assert not list((run_dir / "checkpoints").glob("*"))
+    assert not list((run_dir / "checkpoints").glob("*-*"))
     page = (run_dir / "report/report.html").read_text()
     assert "Verdict" in page
     assert "best-predicted patches" in page

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback.commands import ROOT, TOY, free_port, processes, run, wait_until
+from loopback.commands import ROOT, TOY, answers, free_port, processes, run, wait_until
 
 from bohb_seg import journal
 from bohb_seg.trials import Evaluate, Evaluated
@@ -47,6 +47,7 @@ def test_workers_on_two_addresses_and_a_stock_worker_serve_one_master(tmp_path):
         common = ("--port", port, "--run-id", "shared", "--worker", "toy")
         for address in ("127.0.0.2", "127.0.0.3"):
             started.start("bohb_seg.worker", *common, "--bind", address)
+        wait_until(lambda: answers(port))  # a stock worker does not wait itself
         started.start("stock", "worker", "shared", "127.0.0.1", port, "127.0.0.4")
         started.finish(master)
         for process in started.running:

@@ -1,0 +1,140 @@
+"""A run under chaos beside the same run undisturbed: they must come to the same.
+
+``python -m benchmarks.chaos --minutes 10 --workers 8 --seed 1`` first lets a run of the seed go its
+way. Then it starts the same run again and, at random moments, kills, freezes and dismisses workers,
+starts new ones, cuts hosts off, kills the master and resumes it, kills the nameserver and starts an
+empty one (``tests/faults/storm.py``). At the end the disturbed run is audited
+(``tests/faults/audit.py``), and its trials, losses and incumbent must be those of the undisturbed
+one; else the exit status is 1.
+
+Real processes throughout: nameserver and master on one host, the workers on two others, which are
+network namespaces joined by a bridge; where those cannot be had, links are not cut, and it says so.
+Draws come from Hyperband, because BOHB's depend on the order in which results happen to come.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from faults import accounts, hosts
+from faults.audit import Audit, audit
+from faults.cluster import HERE, Cluster, Place
+from faults.storm import Storm
+
+from bohb_seg import hyperband
+from bohb_seg.standing import expected
+
+SLEEP = 0.2
+"""Seconds that one unit of budget takes."""
+HEARTBEAT = 1.0
+"""Seconds; so leases last three."""
+TALLYING = Path(hosts.__file__).with_name("tallying.py")
+"""The toy, which writes down what it trains."""
+LADDER = hyperband.Ladder(1, 27)
+USE = 0.6
+"""Share of the workers' time in which they work, under chaos."""
+PATIENCE = 3.0
+"""A run hangs, it seems, if it takes so many times as long as planned, and a minute."""
+
+
+def main() -> None:
+    """Both runs and what they came to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10, help="length of the disturbed run")
+    parser.add_argument("--seconds", type=float, help="the same in seconds, for a short form")
+    parser.add_argument("--workers", type=int, default=8, help="so many are kept alive")
+    parser.add_argument("--seed", type=int, default=0, help="of the search and of the chaos")
+    parser.add_argument("--keep", type=Path, help="folder for run directories and logs")
+    given = parser.parse_args()
+    logging.disable()  # the audit's replay would tell again what the run's logs tell
+    seconds = given.seconds or 60 * given.minutes
+    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+        folder = given.keep or Path(scratch)
+        equal = compare(folder, seconds, given.workers, given.seed)
+    sys.exit(not equal)
+
+
+def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
+    """Lets both runs go their way; returns whether they came to the same."""
+    brackets = brackets_for(seconds * workers * USE / SLEEP)
+    bounds = ("--min-budget", LADDER.min_budget, "--max-budget", LADDER.max_budget)
+    search = ("--n-iterations", brackets, "--seed", seed, *bounds)
+    print(f"{brackets} brackets, {workers} workers, seed {seed}, load {os.getloadavg()[0]:.1f}")
+    calm = undisturbed(Cluster(folder, SLEEP, HEARTBEAT, run_id="calm"), search, workers)
+    print(f"undisturbed: {duration(calm):.0f} s", flush=True)
+    with places() as (master, there, network):
+        cluster = Cluster(folder, SLEEP, HEARTBEAT, master, external=True, run_id="chaos")
+        cluster.program = TALLYING
+        try:
+            storm = Storm(cluster, search, there, network, workers, seed)
+            storm.rage(planned=2 * seconds, longest=PATIENCE * seconds + 60)
+            disturbed = audit(cluster.run_dir)
+        finally:
+            cluster.close()
+        twice = accounts.trained_twice(folder / "tally")
+    tell(storm.faults, twice, disturbed, calm)
+    return disturbed.outcome == calm.outcome
+
+
+def brackets_for(epochs: float) -> int:
+    """How many brackets come to so many epochs."""
+    number = 1
+    while expected(hyperband.bracket(LADDER, index) for index in range(number))[1] < epochs:
+        number += 1
+    return number
+
+
+def undisturbed(cluster: Cluster, search: tuple[object, ...], workers: int) -> Audit:
+    """The run as it should be."""
+    try:
+        master = cluster.master(*search, "--min-workers", workers)
+        for _ in range(workers):
+            cluster.worker()
+        master.finish(timeout=24 * 3600)
+    finally:
+        cluster.close()
+    return audit(cluster.run_dir)
+
+
+@contextmanager
+def places() -> Iterator[tuple[Place, dict[Place, int], hosts.Network | None]]:
+    """The master's host, those of the workers with their numbers, and what joins them."""
+    if why := hosts.missing():
+        print(f"links are not cut: {why}")
+        yield HERE, {HERE: 0}, None
+        return
+    with hosts.hosts(3) as network:
+        master, *there = network.places
+        yield master, {place: number for number, place in enumerate(there, start=1)}, network
+
+
+def tell(faults: list[accounts.Fault], twice: int, disturbed: Audit, calm: Audit) -> None:
+    """What happened, what became of it, and whether the runs are equal."""
+    found = list(accounts.recoveries(faults, disturbed.entries))
+    print("\nfaults, attempts that they hit, and seconds until the evaluation was ordered again:")
+    print(accounts.table(faults, found))
+    torn = sum(recovery.fault.kind == "kill" for recovery in found)
+    print(
+        f"\nwork lost: {SLEEP * twice:.0f} s of units trained twice, and of {torn} units that a"
+        f" kill tore up to {SLEEP} s each; {len(disturbed.outcome.losses)} evaluations"
+    )
+    print(f"wall time {duration(disturbed):.0f} s, undisturbed {duration(calm):.0f} s")
+    for what in ("configurations", "losses", "best"):
+        same = getattr(disturbed.outcome, what) == getattr(calm.outcome, what)
+        print(f"{what}: {'equal' if same else 'NOT EQUAL'}")
+
+
+def duration(run: Audit) -> float:
+    """Seconds from the first entry of the journal to the last."""
+    return run.entries[-1].time - run.entries[0].time
+
+
+if __name__ == "__main__":
+    main()

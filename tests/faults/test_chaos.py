@@ -1,0 +1,23 @@
+"""A short chaos: a minute of faults at random moments, and the run comes to the same."""
+
+import subprocess
+import sys
+
+import pytest
+from loopback.commands import ROOT
+
+pytestmark = pytest.mark.faults
+
+
+def test_a_run_under_chaos_comes_to_the_same_as_an_undisturbed_one(tmp_path):
+    flags = ("--seconds", "60", "--workers", "4", "--seed", "1", "--keep", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.chaos", *flags],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-20000:]
+    assert "NOT EQUAL" not in done.stdout
