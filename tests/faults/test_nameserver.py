@@ -16,7 +16,7 @@ def dispatcher_is_known(cluster):
 
 def test_a_worker_may_come_before_the_master(cluster):
     worker = cluster.worker()
-    cluster.until(lambda: worker.said("knows no run"), "the worker says what it waits for")
+    cluster.until(lambda: worker.said("does not know run"), "the worker says what it waits for")
     master = cluster.master("--n-iterations", 1, "--max-budget", 9)
     master.finish()
     worker.finish()
@@ -26,7 +26,7 @@ def test_a_worker_may_come_before_the_master(cluster):
 def test_the_nameserver_dies_and_comes_back_empty(cluster):
     cluster.external, cluster.sleep, cluster.heartbeat = True, 0.3, 0.5
     worker = cluster.worker()
-    cluster.until(lambda: worker.said("knows no run"), "the worker says what it waits for")
+    cluster.until(lambda: worker.said("does not know run"), "the worker says what it waits for")
     nameserver = cluster.nameserver()
     flags = ("--min-budget", 9, "--max-budget", 9, "--n-iterations", 12)
     master = cluster.master(*flags, "--min-workers", 2)
