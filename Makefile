@@ -17,6 +17,8 @@ check: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.suggestion
+	$(BIN)/python -m benchmarks.dispatch
+	$(BIN)/python -m benchmarks.chaos
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

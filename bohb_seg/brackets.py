@@ -5,11 +5,9 @@ others are eliminated; places of the next rung that no survivor fills are for ne
 whose ``TrialId.rung`` then is not 0. All this is HpBandSter's SuccessiveHalving.
 """
 
-from bohb_seg.attempts import LEGAL_MOVES, Evaluation, InvalidTransitionError, Queue, Tally
+from bohb_seg.attempts import Evaluation, Queue, Tally
 from bohb_seg.hyperband import Rung
 from bohb_seg.trials import EvaluationId, Suggestion, TrialId
-
-__all__ = ["LEGAL_MOVES", "Bracket", "InvalidTransitionError"]
 
 
 class Bracket:

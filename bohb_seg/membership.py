@@ -94,7 +94,7 @@ class Membership:
 
     def _stay(self) -> None:
         pause = self.post.heartbeat
-        waiting = Waiting(f"the master of run {self.post.run_id} does not answer", pause)
+        waiting = Waiting(f"the master of run {self.post.run_id} does not answer")
         while not self._ended.wait(pause):
             try:
                 self._stay_known()

@@ -85,7 +85,7 @@ class SearchSettings(TrainingSettings):
     n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
     run_id: str = Field(
         "",
-        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$",
+        pattern=r"^[A-Za-z0-9_-]*$",
         description="name of the run (default: now)",
     )
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")

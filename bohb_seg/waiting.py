@@ -8,8 +8,8 @@ from typing import final
 
 FIRST_PAUSE = 0.2
 """Seconds until the second try of what failed; the pauses double."""
-LONGEST_PAUSE = 5.0
-"""Seconds between two tries after many have failed; above it, a master that is back would wait."""
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries after many have failed: a master that is back is found soon."""
 SAY_EVERY = 60.0
 """Seconds between two lines that tell what is being waited for."""
 

@@ -1,0 +1,57 @@
+"""Workers that do not share the master's storage: checkpoints travel through the master."""
+
+import subprocess
+import sys
+
+import pytest
+from faults.audit import audit
+from faults.cluster import Place, checkpoints
+
+from bohb_seg.trials import Evaluate, Evaluated
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def certs(tmp_path):
+    command = [sys.executable, "-m", "bohb_seg.certificates", str(tmp_path / "certs")]
+    subprocess.run(command, check=True, capture_output=True)
+    return tmp_path / "certs"
+
+
+@pytest.fixture
+def elsewhere(cluster, disk):
+    """A machine on which the run directory is another, empty disk."""
+    cluster.run_dir.mkdir()
+    hide = ("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(cluster.run_dir))
+    return Place(enter=("unshare", "--mount", *hide))
+
+
+def test_a_trial_goes_on_from_the_checkpoint_of_a_worker_that_shares_no_disk(
+    cluster, elsewhere, certs, tmp_path
+):
+    cluster.heartbeat, cluster.sleep = 5, 0.2
+    search = ("--min-budget", 3, "--max-budget", 9, "--n-iterations", 1, "--tls", certs)
+    master = cluster.master(*search, "--min-workers", 2)
+    flags = ("--tls", certs, "--cache-dir")
+    victim = cluster.worker(*flags, tmp_path / "first", place=elsewhere)
+    other = cluster.worker(*flags, tmp_path / "second", place=elsewhere)
+    order = cluster.until(lambda: climbed(cluster, victim), "the first worker has a promoted trial")
+    assert any(name.startswith("unit-") for name in checkpoints(cluster.run_dir)[trial(order)])
+    victim.terminate()
+    victim.finish()
+    master.finish()
+    other.finish()
+    audit(cluster.run_dir)
+    assert cluster.result(order).info["continued_from"] >= 3
+    trained = [news.info["epochs_trained"] for news in cluster.events(Evaluated)]
+    assert sum(trained) <= 3 * 3 + 6 + 1  # nothing is trained twice, but a unit that TERM tore
+
+
+def climbed(cluster, worker):
+    order = cluster.running().get(cluster.name(worker))
+    return order if order and order.evaluation.budget > 3 else None
+
+
+def trial(order: Evaluate):
+    return order.evaluation.trial
