@@ -17,7 +17,7 @@ RESTARTS = 10
 RESTARTS_WITHIN = 600.0
 """Seconds for which a restart is remembered."""
 FAREWELL = 20.0
-"""Seconds that a worker gets to leave: dismissed, before it is terminated; then, before a kill."""
+"""Seconds that a worker gets to leave before it is killed."""
 
 _Child = subprocess.Popen[bytes]
 
@@ -59,17 +59,17 @@ class LocalWorkers:
         oldest = self._restarts[0] if len(self._restarts) == RESTARTS else -math.inf
         return time.monotonic() - oldest < RESTARTS_WITHIN
 
-    def stop(self, patience: float = FAREWELL) -> None:
-        """Waits ``patience`` seconds until they have left; those that do not are ended."""
-        for wait, end in ((patience, _Child.terminate), (FAREWELL, _Child.kill)):
-            deadline = time.monotonic() + wait
-            for child in self._children.values():
-                try:
-                    child.wait(max(0.0, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    end(child)
+    def stop(self) -> None:
+        """Asks those to leave that have not yet, and ends those that do not."""
         for child in self._children.values():
-            child.wait()
+            child.terminate()
+        deadline = time.monotonic() + FAREWELL
+        for child in self._children.values():
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
     def _start(self, number: int) -> None:
         log = self._log_file(number)

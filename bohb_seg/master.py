@@ -27,7 +27,7 @@ import click
 from bohb_seg import command_line, hyperband, machine, plugins, run_directory, security, spaces
 from bohb_seg.errors import BohbSegError, JournalError, SettingsError
 from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
-from bohb_seg.local_workers import FAREWELL, LocalWorkers
+from bohb_seg.local_workers import LocalWorkers
 from bohb_seg.progress import Display
 from bohb_seg.report import write_report
 from bohb_seg.run_directory import RunDirectory
@@ -105,7 +105,7 @@ class Master:
 
     def run(self) -> int:
         """Searches, compares and reports; returns the exit status."""
-        self._transport.bind()
+        self._transport.bind(resuming=bool(self._past))
         self._directory = RunDirectory(self.settings, self._start, self._past)
         workers = LocalWorkers(self.settings, self._transport.nameserver)
         previous = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
@@ -118,7 +118,7 @@ class Master:
         finally:
             # Workers whose results found no room on the disk keep them for the next master.
             self._transport.close(dismiss=not self._paused)
-            workers.stop(0 if self._interrupted else FAREWELL)
+            workers.stop()
             self._directory.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -283,7 +283,7 @@ class Master:
             follow = self._scheduler.handle(item)
             events += [item, *follow]
             orders += follow
-            self._display.tell(item)
+            self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
         if self._record(events):
             self._carry_out(orders)
             for item in news:

@@ -66,9 +66,16 @@ class Display:
             self._live.stop()
             logging.getLogger().handlers = list(self._handlers)
 
-    def tell(self, news: News) -> None:
-        """One log line per piece of news."""
+    def tell(self, news: News, counts: bool = True) -> None:
+        """One log line per piece of news.
+
+        Args:
+            news: What happened.
+            counts: Whether it settled an evaluation.
+        """
         match news:
+            case Evaluated() if not counts and news.outcome != "crashed":
+                _log.info("%s: dropped, another attempt was first", _evaluation(news.evaluation))
             case Evaluated():
                 self._epochs += float(news.info.get("epochs_trained") or 0)
                 outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome

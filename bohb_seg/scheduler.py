@@ -201,7 +201,7 @@ class Scheduler:
             raise InvalidTransitionError(problem, evaluation.history if evaluation else ())
 
     def _drop(self, news: Evaluated) -> list[Order]:
-        _log.warning(
+        _log.debug(
             "dropped a result of %s, attempt %d, from %s: nobody waits for it (any more)",
             news.evaluation,
             news.attempt,

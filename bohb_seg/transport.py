@@ -103,8 +103,11 @@ class Transport:
         self._closing = threading.Event()
         self.nameserver = external or (host, port)
 
-    def bind(self) -> None:
+    def bind(self, resuming: bool = False) -> None:
         """Takes the port; nobody is served yet.
+
+        Args:
+            resuming: A nameserver that does not answer was right before and will be back.
 
         Raises:
             ServiceError: the port is in use, the nameserver does not answer, or another master
@@ -122,7 +125,7 @@ class Transport:
             self._daemon.register(NameServer(), NAMESERVER)
             self.nameserver = (self._host, int(self._daemon.locationStr.rpartition(":")[2]))
         else:
-            self._refuse_second_master()
+            self._refuse_second_master(resuming)
 
     def serve(
         self, terms: Terms, storage: object, past: Mapping[str, Evaluate | None] | None = None
@@ -272,22 +275,23 @@ class Transport:
 
     # --- who is there ----------------------------------------------------------------------
 
-    def _refuse_second_master(self) -> None:
+    def _refuse_second_master(self, resuming: bool) -> None:
         name, (host, port) = f"{self._prefix}dispatcher", self.nameserver
+        other, refusal = None, ""
         try:
             with security.nameserver(host, port) as names:
                 other = names.list(prefix=name).get(name)
         except security.TRANSIENT as error:
-            self._daemon.shutdown()
-            raise ServiceError(
-                f"the nameserver {host}:{port} does not answer ({error}); check --nameserver"
-            ) from None
+            if not resuming:
+                refusal = f"nameserver {host}:{port} does not answer ({error}); check --nameserver"
         if other is not None and _answers(other):
-            self._daemon.shutdown()
-            raise ServiceError(
+            refusal = (
                 f"a master already serves this run at {other.partition('@')[2]}; end it, or choose"
                 " another --run-id"
             )
+        if refusal:
+            self._daemon.shutdown()
+            raise ServiceError(refusal)
 
     def _discover(self) -> None:
         while not self._closing.is_set():

@@ -417,6 +417,7 @@ def test_a_nameserver_that_is_not_there_is_one_sentence():
         place = probe.getsockname()
         with pytest.raises(ServiceError, match=f"{place[0]}:{place[1]} does not answer .*--names"):
             elsewhere(external=place).bind()
+        elsewhere(external=place).bind(resuming=True)  # it was there before, and will be back
 
 
 def test_a_second_master_of_the_same_run_is_refused(alone):

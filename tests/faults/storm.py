@@ -206,10 +206,7 @@ class Storm:
             repair.mend()
 
     def _resume(self) -> None:
-        if self._nameserver.alive:
-            self._master = self._cluster.resume()
-        else:  # without a nameserver it would be refused
-            self._later(ABSENCE, self._master, self._resume)
+        self._master = self._cluster.resume()
 
     def _restart_nameserver(self) -> None:
         self._nameserver = self._cluster.nameserver()

@@ -340,7 +340,7 @@ def test_what_comes_for_a_finished_bracket_is_dropped_with_a_note(news, caplog):
     machine = scheduler(n_iterations=2)
     first_bracket_done(machine)
     before = machine.progress
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.DEBUG):
         assert machine.handle(news) == [Discard(news.evaluation.trial)]
     assert machine.progress == before
     assert "dropped a result" in caplog.text
