@@ -26,4 +26,10 @@ def is_dead(worker: str) -> bool:
     """Whether a worker (``...worker.<host>.<process id>.<...>``) ran here and runs no more."""
     place = worker.partition(f".worker.{socket.gethostname()}.")[2]
     process = place.partition(".")[0]
-    return process.isdigit() and Path("/proc/1").exists() and not Path("/proc", process).exists()
+    if not process.isdigit() or not Path("/proc/self").exists():
+        return False
+    try:
+        state = Path("/proc", process, "stat").read_text().rpartition(") ")[2]
+    except OSError:
+        return True
+    return state.startswith(("Z", "X"))  # ended, but its parent has not looked yet

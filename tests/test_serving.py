@@ -335,7 +335,7 @@ def test_a_forgotten_worker_introduces_and_registers_itself_again(pair):
 def test_a_worker_outlives_nameserver_and_master(start, tmp_path):
     master = Master()
     process = start(port=master.port)
-    until(lambda: "knows no run to serve yet" in process.log())
+    until(lambda: "does not know a run to serve yet" in process.log())
     for _ in range(2):
         master.start()
         worker = master.worker()
@@ -451,7 +451,7 @@ def test_an_idle_worker_leaves_at_once(start, master, number):
 
 def test_a_worker_that_waits_for_a_master_leaves_at_once(start):
     process = start(port=free_port())
-    until(lambda: "knows no run to serve yet" in process.log())
+    until(lambda: "does not know a run to serve yet" in process.log())
     process.terminate()
     left(process)
 
