@@ -63,10 +63,12 @@ def prefix(run_id: str) -> str:
     return f"hpbandster.run_{run_id}."
 
 
-def runs(settings: WorkerSettings) -> dict[str, str]:
-    """The runs that the nameserver knows, with their dispatchers."""
+def runs(settings: WorkerSettings, run_id: str = "") -> dict[str, str]:
+    """The runs that the nameserver knows, or only this one, with their dispatchers."""
+    # The whole list holds all workers, too: 256 of them should not ask for it.
+    only = f"{prefix(run_id)}dispatcher" if run_id else "hpbandster.run_"
     with security.nameserver(settings.host, settings.port) as names:
-        found = names.list(prefix="hpbandster.run_")
+        found = names.list(prefix=only)
     return {
         name.removeprefix("hpbandster.run_").removesuffix(".dispatcher"): uri
         for name, uri in sorted(found.items())

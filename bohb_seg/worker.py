@@ -102,17 +102,14 @@ def _find_post(settings: WorkerSettings) -> Post:
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
     for waiting in tries(f"{where} does not know {wanted} yet"):
         try:
-            known = post.runs(settings)
-            found = {settings.run_id: known.get(settings.run_id)} if settings.run_id else known
+            found = post.runs(settings, settings.run_id)
             if len(found) > 1:
                 names = " or ".join(found)
                 raise SettingsError(f"{where} knows several runs; choose --run-id {names}")
             for run_id, dispatcher in found.items():
-                if dispatcher is None:
-                    waiting.because(f"it knows {', '.join(known) or 'none'}")
-                    continue
                 with security.proxy(dispatcher, of="master") as master:
                     return post.ask(run_id, master)
+            waiting.because(f"it knows {', '.join(post.runs(settings)) or 'none'}")
         except security.TRANSIENT as error:
             waiting.because(error)
     raise AssertionError("waiting for a run ended without one")

@@ -5,6 +5,7 @@ seconds and share most of their memory; ours run the real ``bohb-worker``, in it
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ def main():
     """Forks, and waits until all have left."""
     side, workers, run_id, port = sys.argv[1:]
     serve = {"ours": ours, "stock": stock}[side](run_id, port)
+    gc.freeze()  # else the first collection in each child copies what all share
     for _ in range(int(workers)):
         if os.fork() == 0:
             die_with_parent()
