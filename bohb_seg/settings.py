@@ -6,13 +6,21 @@ values that the chosen preset and data set bring along, and at the bottom the de
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bohb_seg.errors import SettingsError
 
@@ -83,11 +91,7 @@ class SearchSettings(TrainingSettings):
     """Settings of ``bohb-master``."""
 
     n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
-    run_id: str = Field(
-        "",
-        pattern=r"^[A-Za-z0-9_-]*$",
-        description="name of the run (default: now)",
-    )
+    run_id: str = Field("", description="name of the run (default: now)")
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: a preset's name or a file")
     optimizer: str = Field("bohb", description="bohb, hyperband or random")
@@ -117,6 +121,14 @@ class SearchSettings(TrainingSettings):
     final_seeds: int = Field(3, ge=1, description="seeds of the final comparison")
     comparison: bool = Field(True, description="retrain and compare incumbent and default")
     max_attempts: int = Field(3, ge=1, description="tries of an evaluation that raises")
+
+    @field_validator("run_id")
+    @classmethod
+    def _names_a_run(cls, run_id: str) -> str:
+        # Without dots no run's name in the nameserver begins like that of another's worker.
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", run_id):
+            raise ValueError("use letters, digits, - and _ only")
+        return run_id
 
     @model_validator(mode="after")
     def _budgets_rise(self) -> Self:

@@ -77,7 +77,7 @@ def test_two_runs_on_one_nameserver_do_not_see_each_other(cluster):
     cluster.external = True
     cluster.nameserver()
     # One name begins with the other: a search by prefix alone would mix them up.
-    runs = [cluster, Cluster(cluster.folder, external=True, run_id="run.2", port=cluster.port)]
+    runs = [cluster, Cluster(cluster.folder, external=True, run_id="run2", port=cluster.port)]
     runs[1].commands = cluster.commands
     masters = [run.master(*SHORT) for run in runs]
     workers = [[run.worker() for _ in range(2)] for run in runs]
