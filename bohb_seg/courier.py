@@ -25,6 +25,9 @@ LEASE = 3
 IDLE_LOOKS_UNTIL_LOST = 3
 """Looks in a row at which a worker may say it is idle while we wait for its result."""
 
+PAUSE = 0.2
+"""Seconds after a call that failed, so that a worker that always fails is not asked without end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -160,6 +163,7 @@ class Courier(threading.Thread):
             except Exception as error:  # the wire's, or whatever a worker's method raised
                 _log.debug("%s: %s", self.worker, error)
                 self._gone = not _reconnects(worker)
+                time.sleep(PAUSE)
 
     def _meet(self, worker: Any) -> None:
         """Finds out what the worker does; waits while that is nothing that anybody waits for."""
