@@ -52,8 +52,6 @@ TURN = 0.5
 """Seconds between two looks at clock and children while no news come."""
 SAY_EVERY = 30.0
 """Seconds between two lines that tell what the master waits for."""
-FACTS_OF_DATA = ("fingerprint", "split_hash")
-"""What a worker's data must agree in."""
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
 _log = logging.getLogger(__name__)

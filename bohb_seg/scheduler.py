@@ -209,7 +209,7 @@ class Scheduler:
         )
         attempt = Attempt(news.evaluation, news.attempt)
         trial = news.evaluation.trial
-        return [] if self._home(attempt).keeps(trial) else [Discard(trial)]
+        return [] if trial in self._home(attempt).live else [Discard(trial)]
 
     def _known(self, attempt: Attempt | None) -> Evaluation | None:
         """What is attempted; None if that is nothing, forgotten, or was never planned."""

@@ -72,10 +72,6 @@ class Search:
         """Whether the trial's bracket was open once."""
         return 0 <= trial.bracket < self._begun and trial.bracket not in self._open
 
-    def keeps(self, trial: TrialId) -> bool:
-        """Whether the trial may still need its checkpoint."""
-        return trial in self.live
-
     def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
         """What this of all workers should do; draws a configuration where there is a place.
 
@@ -179,10 +175,6 @@ class Comparison:
     def has_forgotten(self, trial: TrialId) -> bool:
         """Nothing is: they are few."""
         return False
-
-    def keeps(self, trial: TrialId) -> bool:
-        """Whether the retraining may still need its checkpoint."""
-        return trial in self.live
 
     def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
         """What this of all workers should do."""
