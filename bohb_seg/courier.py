@@ -65,6 +65,9 @@ class Office(Protocol):
     def complain(self, name: str, uri: str) -> None:
         """Says that a worker cannot be reached."""
 
+    def micro_batches(self) -> dict[str, int]:
+        """What workers have learnt about memory so far."""
+
 
 @dataclass(frozen=True)
 class _Leave:
@@ -90,7 +93,7 @@ class Courier(threading.Thread):
         self._undelivered: Evaluate | None = None
         self._waiting_for: Evaluate | None = None
         self._idle_looks = 0
-        self._renews = self._announced = self._met = False
+        self._is_ours = self._renews = self._announced = self._met = False
         self._gone = self._parted = self._closing = False
         self._namesake = uri
         self._sign_of_life()
@@ -167,7 +170,8 @@ class Courier(threading.Thread):
 
     def _meet(self, worker: Any) -> None:
         """Finds out what the worker does; waits while that is nothing that anybody waits for."""
-        if hasattr(worker, "doing"):
+        self._is_ours = hasattr(worker, "doing")
+        if self._is_ours:
             self._met = self._meet_ours(str(worker.doing()))
         else:
             self._met = self._meet_stock(bool(worker.is_busy()))
@@ -238,12 +242,14 @@ class Courier(threading.Thread):
     def _bring(self, worker: Any, order: Evaluate) -> None:
         self._waiting_for, self._idle_looks = order, 0
         self._undelivered = order
+        known = self._office.micro_batches() if self._is_ours else {}
         worker.start_computation(
             Pyro4.Proxy(self._office.address(self._office.reply_to(order))),
             tuple(order.evaluation.trial),
             config=security.plain(order.configuration),
             budget=float(order.evaluation.budget),
             working_directory=self._round.working_directory,
+            **({"micro_batches": known} if known else {}),
         )
         self._undelivered = None
 

@@ -230,6 +230,9 @@ class Master:
             self._transport.serve(self._terms(storage.token), storage)
             return
         self._record([*self._due, RunResumed()])
+        for entry in self._past:
+            if isinstance(entry.event, Evaluated):
+                self._transport.learn(entry.event)
         self._directory.keep_only(self._scheduler.live)
         running = {Attempt(o.evaluation, o.attempt): o for o in self._ordered()}
         past = {
@@ -286,6 +289,7 @@ class Master:
             self._carry_out(orders)
             for item in news:
                 if isinstance(item, Evaluated):
+                    self._transport.learn(item)
                     self._transport.recorded(item)
 
     def _record(self, events: Sequence[Event]) -> bool:

@@ -8,6 +8,8 @@ from bohb_seg.trials import Evaluate, Evaluated
 
 LONGEST_ERROR = 100_000
 """Characters of a traceback that are kept: its end says what went wrong."""
+MOST_LIMITS = 1000
+"""Shapes whose micro-batch is believed of one result: more is garbage."""
 
 
 def as_news(order: Evaluate, message: object) -> Evaluated:
@@ -32,6 +34,18 @@ def crashed(order: Evaluate, error: str) -> Evaluated:
     """An attempt that raised, or whose worker told nothing usable."""
     error = error[-LONGEST_ERROR:]
     return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
+
+
+def micro_batches(info: Mapping[str, object]) -> dict[str, int]:
+    """What a worker learnt about memory: patches that fit at once, by device kind and shape."""
+    told = info.get("micro_batches")
+    if not isinstance(told, Mapping) or len(told) > MOST_LIMITS:
+        return {}
+    return {
+        str(key): fits
+        for key, fits in told.items()
+        if isinstance(fits, int) and not isinstance(fits, bool) and fits >= 1
+    }
 
 
 def disagreement(ours: Mapping[str, str], theirs: object) -> str:

@@ -107,6 +107,8 @@ class Shift:
             self._mirror = Mirror(self._storage, self._token, self._copies)
         with self._mirror.trial(job.config_id, where) as directory:
             keywords = {**job.keywords, "working_directory": directory}
+            # For our own workers only: a stock worker's compute has no such argument.
+            self._worker.micro_batches = keywords.pop("micro_batches", {})
             return self._worker.compute(*job.arguments, config_id=job.config_id, **keywords)
 
     def _deliver(self, job: Order, result: _Result) -> None:

@@ -99,6 +99,7 @@ class Transport:
         self._expected: dict[str, _Expected] = {}
         self._roll = threading.Lock()  # for moving from the expected ones to those with a courier
         self._complained: dict[str, float] = {}
+        self._micro_batches: dict[str, int] = {}
         self._look = threading.Event()
         self._closing = threading.Event()
         self.nameserver = external or (host, port)
@@ -172,6 +173,11 @@ class Transport:
                 expected.order = order
             elif courier := self._couriers.get(order.worker):
                 courier.take(order)
+
+    def learn(self, news: Evaluated) -> None:
+        """Keeps what a worker found out about memory, for all others; the smallest counts."""
+        for key, fits in messages.micro_batches(news.info).items():
+            self._micro_batches[key] = min(fits, self._micro_batches.get(key, fits))
 
     def recorded(self, news: Evaluated) -> None:
         """The result is on disk: its worker may forget it."""
@@ -248,6 +254,10 @@ class Transport:
     def address(self, reply: str) -> str:
         """The address of a reply."""
         return f"PYRO:{reply}@{self._daemon.locationStr}"
+
+    def micro_batches(self) -> dict[str, int]:
+        """What workers have learnt about memory so far."""
+        return dict(self._micro_batches)
 
     def complain(self, name: str, uri: str) -> None:
         """Says now and then that a worker is known but cannot be reached."""

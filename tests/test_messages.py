@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.messages import LONGEST_ERROR, as_news, disagreement
+from bohb_seg.messages import LONGEST_ERROR, as_news, disagreement, micro_batches
 from bohb_seg.trials import Evaluate, EvaluationId, TrialId
 
 
@@ -118,6 +118,20 @@ def test_whatever_comes_is_news_of_its_attempt(message):
     outcome, loss, info, _ = meant(message)
     assert (outcome == "finished") == (loss is not None)
     assert isinstance(info, dict)
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ({"gpu | unet": 4}, {"gpu | unet": 4}),
+        ({"a": 0, "b": -1, "c": 1.5, "d": True, "e": "2", "f": 1}, {"f": 1}),
+        ({str(number): 1 for number in range(1001)}, {}),
+        ("4", {}),
+        (None, {}),
+    ],
+)
+def test_only_whole_numbers_of_patches_are_believed(told, believed):
+    assert micro_batches({"micro_batches": told}) == believed
 
 
 def test_a_long_traceback_is_cut_at_its_beginning():

@@ -40,6 +40,8 @@ PROGRAM = """
                 time.sleep(1000)
             if config.get("does") == "exit":
                 sys.exit("enough")
+            if config.get("does") == "recall":
+                return {"loss": 0.5, "info": self.micro_batches}
             if config.get("does") == "shout":
                 return {"loss": 0.5, "info": list(range(10**6))}
             info = {"trial": config_id, "array": np.array([1.0, np.nan])}
@@ -156,7 +158,15 @@ class Master:
         return [(n, u) for n, u in self.known().items() if pid is None or f".{pid}." in n]
 
     def order(
-        self, worker, number=0, attempt=1, budget=1.0, where="/nowhere", refusals=0, **config
+        self,
+        worker,
+        number=0,
+        attempt=1,
+        budget=1.0,
+        where="/nowhere",
+        refusals=0,
+        micro_batches=None,
+        **config,
     ):
         """Brings an order; returns its reply."""
         name = f"{PREFIX}reply.0-0-{number}.{budget:g}.{attempt}"
@@ -165,6 +175,7 @@ class Master:
             self._daemons[-1].register(self.replies[name], name)
         callback = Pyro4.Proxy(self._daemons[-1].uriFor(name))
         job = {"config": {"x": 1.0, **config}, "budget": budget, "working_directory": str(where)}
+        job |= {"micro_batches": micro_batches} if micro_batches else {}
         assert worker.start_computation(callback, (0, 0, number), **job) is True
         return self.replies[name]
 
@@ -262,6 +273,15 @@ def test_a_result_goes_to_its_reply_as_plain_values(pair):
     }
     idle(worker)
     assert master.heard("result for the dispatcher") == []
+
+
+def test_what_others_learnt_about_memory_is_not_an_argument_of_compute(pair):
+    master, worker = pair
+    told = {"cpu | unet": 4}
+    first = master.order(worker, 8, micro_batches=told, does="recall")
+    assert first.result()["result"] == {"loss": 0.5, "info": told}
+    idle(worker)
+    assert master.order(worker, 9, does="recall").result()["result"] == {"loss": 0.5, "info": {}}
 
 
 def test_an_order_that_is_brought_twice_is_done_once(pair):

@@ -260,6 +260,20 @@ def test_an_order_reaches_its_worker_and_the_result_its_attempt(transport, hand)
     assert heard(transport, 1) == [Evaluated(orders[0].evaluation, 1, first.name, "finished", 0.75)]
 
 
+def test_what_fits_into_memory_is_told_to_our_workers_only(transport, hand):
+    own, stock = hand("own", Own), hand("stock")
+    own.keep_renewing()
+    heard(transport, 2)
+    attempt = order(0, 1, own.name)
+    for fits in 8, 4, 6:
+        info = {"micro_batches": {"gpu | unet-64": fits}}
+        transport.learn(Evaluated(attempt.evaluation, 1, own.name, "finished", loss=0.5, info=info))
+    for sent in attempt, order(1, 1, stock.name):
+        transport.send(sent)
+    assert own.asked(0)[2]["micro_batches"] == {"gpu | unet-64": 4}
+    assert "micro_batches" not in stock.asked(0)[2]
+
+
 def test_a_doubled_message_is_refused(transport, hand):
     worker = hand()
     heard(transport, 1)
