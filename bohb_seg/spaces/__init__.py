@@ -11,24 +11,27 @@ from ConfigSpace import ConfigurationSpace
 
 from bohb_seg import plugins
 from bohb_seg.spaces import readers
+from bohb_seg.spaces.facts import Facts
 from bohb_seg.trials import Configuration
 
 
-def load(name_or_file: str) -> ConfigurationSpace:
+def load(name_or_file: str, facts: Facts | None = None) -> ConfigurationSpace:
     """The space of a preset, or the one a file describes.
 
     Args:
         name_or_file: A file name of this folder (``seed-bohb``), or a path that ends in ``.json``
             (ConfigSpace's or NNI's), ``.yaml``, ``.yml`` or ``.py`` (with a ``space()``).
+        facts: What is known of the data, for a ``space(facts)``, which may follow from it; its
+            default configuration is then told in the log. None: typical ones.
 
     Raises:
         UnknownPluginError: no preset of this name.
         SpaceError: the file is missing or broken, or holds what cannot be expressed.
     """
     if Path(name_or_file).suffix in readers.SUFFIXES:
-        return readers.read(Path(name_or_file))
+        return readers.read(Path(name_or_file), facts)
     module = plugins.find("spaces", name_or_file)
-    return readers.checked(module.space(), f"the space {name_or_file}")
+    return readers.built(module.space, facts, f"the space {name_or_file}")
 
 
 def plain(configuration: Point) -> Configuration:

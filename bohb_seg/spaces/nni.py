@@ -1,37 +1,48 @@
 """NNI's ``search_space.json``: ``{"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}, ...}``.
 
-Every type is translated to what has the same distribution, or refused by name. Rounded types: with
-a step of 1 between whole bounds they are integers; ``quniform`` with any other step is an ordinal
-of all its values (NNI gives the two ends half the weight, we do not); the others are refused.
-Normal distributions are unbounded in NNI; here they end 4 standard deviations from the mean, which
-cuts off 0.006 %.
+A *nested choice* has dictionaries among its options; each has a ``_name`` and hyperparameters of
+its own, which are active only when it is chosen. NNI gives nested dictionaries to its trials, we
+give flat ones: the choice has the name as its value, and a nested hyperparameter keeps its name
+beside the others; only if the file uses this name elsewhere, too, it is ``choice.name``. Options of
+one choice may share a hyperparameter, if they describe it alike.
 
 Source: https://nni.readthedocs.io/en/stable/hpo/search_space.html
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ConfigSpace import (
-    CategoricalHyperparameter,
-    ConfigurationSpace,
-    NormalFloatHyperparameter,
-    NormalIntegerHyperparameter,
-    OrdinalHyperparameter,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
-from ConfigSpace.hyperparameters import Hyperparameter
+from ConfigSpace import ConfigurationSpace, InCondition
 
 from bohb_seg.errors import SpaceError
+from bohb_seg.spaces import nni_types
 
-MAX_STEPS = 1000
-"""More values than this in an ordinal mean a mistaken step."""
+Form = Mapping[str, Any]
+"""Parsed JSON."""
 
-_DEVIATIONS = 4
-"""Where a normal distribution is cut, in standard deviations."""
+
+@dataclass(frozen=True)
+class _Entry:
+    """One hyperparameter of the file.
+
+    Args:
+        path: The choices it is nested in, outermost first, then its own name.
+        kind: Its ``_type``.
+        value: Its ``_value``, as it stands in the file.
+        options: Of the innermost choice: those with which it is active; empty: always.
+    """
+
+    path: tuple[str, ...]
+    kind: str
+    value: Any
+    options: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)} ({self.kind})"
 
 
 def looks_like(form: Any) -> bool:
@@ -39,124 +50,97 @@ def looks_like(form: Any) -> bool:
     return isinstance(form, Mapping) and bool(form) and all(map(_is_entry, form.values()))
 
 
-def _is_entry(item: Any) -> bool:
-    return isinstance(item, Mapping) and {"_type", "_value"} <= set(item)
-
-
-def read(path: Path, form: Mapping[str, Mapping[str, Any]]) -> ConfigurationSpace:
+def read(path: Path, form: Form) -> ConfigurationSpace:
     """Translates a parsed NNI space.
 
     Raises:
         SpaceError: names the file and the hyperparameter that cannot be expressed.
     """
     space = ConfigurationSpace()
+    entries: list[_Entry] = []
     for name, item in form.items():
-        try:
-            space.add(_translated(name, str(item["_type"]), item["_value"]))
-        except (ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise SpaceError(f"search space {path}: {name} ({item['_type']}): {reason}") from None
+        entry = _Entry((name,), str(item["_type"]), item["_value"])
+        with _naming(path, entry):
+            entries += [entry, *_nested(entry)]
+    names = _names(entries)
+    for entry in entries:
+        with _naming(path, entry):
+            _add(space, entry, names)
     return space
 
 
-def _translated(name: str, kind: str, value: Sequence[Any]) -> Hyperparameter[Any, Any]:
-    if kind == "choice":
-        return _choice(name, value)
-    if kind not in _TYPES:
-        known = ", ".join(["choice", *_TYPES])
-        raise ValueError(f"this type cannot be expressed; those that can are: {known}")
-    arguments, translate = _TYPES[kind]
-    names = arguments.split()
-    if not isinstance(value, Sequence) or len(value) != len(names):
-        raise ValueError(f"expected [{', '.join(names)}], not {value!r}")
-    numbers = [float(number) for number in value]
-    if names[0].startswith("low") and not numbers[0] < numbers[1]:
-        raise ValueError(f"the lower bound {value[0]} is not below the upper bound {value[1]}")
-    return translate(name, *numbers)
+def _is_entry(item: Any) -> bool:
+    return isinstance(item, Mapping) and {"_type", "_value"} <= set(item)
 
 
-def _choice(name: str, values: Sequence[Any]) -> CategoricalHyperparameter:
-    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
-        raise ValueError(f"expected a list of values, not {values!r}")
-    if any(isinstance(value, Mapping | list) for value in values):
-        raise ValueError(
-            "nested choices cannot be expressed; write a ConfigSpace file with conditions"
-        )
-    return CategoricalHyperparameter(name, list(values), default_value=values[0])
+@contextmanager
+def _naming(path: Path, entry: _Entry) -> Iterator[None]:
+    """Errors within become one sentence that names file and hyperparameter."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise SpaceError(f"search space {path}: {entry}: {reason}") from None
 
 
-def _randint(name: str, low: float, high: float) -> UniformIntegerHyperparameter:
-    """NNI's upper bound is exclusive."""
-    return UniformIntegerHyperparameter(name, _whole(low), _whole(high) - 1)
+def _names(entries: Sequence[_Entry]) -> dict[tuple[str, ...], str]:
+    """What each hyperparameter is called in our flat space, by its path."""
+    own = Counter(entry.path[-1] for entry in entries)
+    return {
+        entry.path: entry.path[-1] if own[entry.path[-1]] == 1 else ".".join(entry.path)
+        for entry in entries
+    }
 
 
-def _uniform(name: str, low: float, high: float) -> UniformFloatHyperparameter:
-    return UniformFloatHyperparameter(name, low, high)
+def _add(space: ConfigurationSpace, entry: _Entry, names: Mapping[tuple[str, ...], str]) -> None:
+    value = entry.value
+    if options := _options(entry):
+        value = [_name(option) if isinstance(option, Mapping) else option for option in options]
+    parameter = nni_types.translated(names[entry.path], entry.kind, value)
+    space.add(parameter)
+    if entry.options:
+        choice = space[names[entry.path[:-1]]]
+        space.add(InCondition(parameter, choice, list(entry.options)))
 
 
-def _loguniform(name: str, low: float, high: float) -> UniformFloatHyperparameter:
-    return UniformFloatHyperparameter(name, low, high, log=True)
+def _nested(choice: _Entry) -> Iterator[_Entry]:
+    """The hyperparameters within the options of a choice, at any depth.
+
+    Raises:
+        ValueError: an option has no name, or two describe one hyperparameter differently.
+    """
+    found: dict[str, tuple[Form, tuple[str, ...]]] = {}
+    for option, name, item in _within(choice):
+        known, options = found.get(name, (item, ()))
+        if item != known:
+            raise ValueError(
+                f"its options describe {name} in different ways, which cannot be expressed;"
+                " give each a name of its own"
+            )
+        found[name] = item, (*options, option)
+    for name, (item, options) in found.items():
+        entry = _Entry((*choice.path, name), str(item["_type"]), item["_value"], options)
+        yield entry
+        yield from _nested(entry)
 
 
-def _quniform(name: str, low: float, high: float, step: float) -> Hyperparameter[Any, Any]:
-    if step == 1 and low.is_integer() and high.is_integer():
-        return UniformIntegerHyperparameter(name, int(low), int(high))
-    values = _multiples(low, high, step)
-    return OrdinalHyperparameter(name, values, default_value=values[len(values) // 2])
+def _within(choice: _Entry) -> Iterator[tuple[str, str, Form]]:
+    """Option, name and description of all that is nested directly in a choice."""
+    for option in _options(choice):
+        for name, item in option.items() if isinstance(option, Mapping) else ():
+            if name == "_name":
+                continue
+            if not _is_entry(item):
+                raise ValueError(f"{name} of the option {_name(option)} lacks _type or _value")
+            yield _name(option), name, item
 
 
-def _qloguniform(name: str, low: float, high: float, step: float) -> UniformIntegerHyperparameter:
-    _step_of_one(step)
-    return UniformIntegerHyperparameter(name, _whole(low), _whole(high), log=True)
+def _options(entry: _Entry) -> list[Any]:
+    return entry.value if entry.kind == "choice" and isinstance(entry.value, list) else []
 
 
-def _normal(name: str, mean: float, deviation: float) -> NormalFloatHyperparameter:
-    reach = _DEVIATIONS * deviation
-    return NormalFloatHyperparameter(name, mean, deviation, mean - reach, mean + reach)
-
-
-def _lognormal(name: str, mean: float, deviation: float) -> NormalFloatHyperparameter:
-    """NNI means the logarithm's mean and deviation; ConfigSpace wants both exponentiated."""
-    reach = _DEVIATIONS * deviation
-    low, high = math.exp(mean - reach), math.exp(mean + reach)
-    return NormalFloatHyperparameter(name, math.exp(mean), math.exp(deviation), low, high, log=True)
-
-
-def _qnormal(name: str, mean: float, deviation: float, step: float) -> NormalIntegerHyperparameter:
-    _step_of_one(step)
-    reach = math.ceil(_DEVIATIONS * deviation)
-    low, high = math.floor(mean) - reach, math.ceil(mean) + reach
-    return NormalIntegerHyperparameter(name, mean, deviation, low, high)
-
-
-def _whole(number: float) -> int:
-    if not number.is_integer():
-        raise ValueError(f"{number:g} must be a whole number")
-    return int(number)
-
-
-def _step_of_one(step: float) -> None:
-    if step != 1:
-        raise ValueError(f"the step {step:g} cannot be expressed, only 1; use a choice of values")
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    """All that round(uniform(low, high) / step) * step, cut to [low, high], can be."""
-    if not (step > 0 and low < high and (high - low) / step <= MAX_STEPS):
-        raise ValueError(f"[{low:g}, {high:g}] in steps of {step:g} is not a list of values")
-    first, last = math.floor(low / step + 0.5), math.ceil(high / step - 0.5)
-    steps = range(first, last + 1)
-    values = {min(max(float(f"{index * step:.12g}"), low), high) for index in steps}
-    return sorted(values)
-
-
-_TYPES: Mapping[str, tuple[str, Callable[..., Hyperparameter[Any, Any]]]] = {
-    "randint": ("lower upper", _randint),
-    "uniform": ("low high", _uniform),
-    "loguniform": ("low high", _loguniform),
-    "quniform": ("low high q", _quniform),
-    "qloguniform": ("low high q", _qloguniform),
-    "normal": ("mu sigma", _normal),
-    "lognormal": ("mu sigma", _lognormal),
-    "qnormal": ("mu sigma q", _qnormal),
-}
+def _name(option: Form) -> str:
+    name = option.get("_name")
+    if not isinstance(name, str):
+        raise ValueError(f"the option {dict(option)!r} needs a _name")
+    return name

@@ -3,10 +3,13 @@
 import ConfigSpace
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bohb_seg import plugins, recipe, spaces
 from bohb_seg.errors import UnknownPluginError
 from bohb_seg.hyperband import Ladder
+from bohb_seg.spaces.facts import Facts
 
 LADDER = Ladder(1, 9, 3)
 SPACES = plugins.names("spaces")
@@ -67,7 +70,18 @@ def test_every_bracket_ends_at_the_largest_budget(optimizer):
 
 
 @pytest.mark.parametrize("name", sorted(set(SPACES) - {"counting"}))
-def test_the_training_half_understands_every_configuration(name):
-    space = spaces.load(name)
-    for configuration in [space.get_default_configuration(), *space.sample_configuration(200)]:
-        recipe.parse(spaces.plain(configuration))
+@settings(max_examples=40, deadline=None)
+@given(
+    facts=st.builds(
+        Facts,
+        patch_size=st.integers(1, 64).map(lambda sixteenths: 16 * sixteenths),
+        patches=st.integers(1, 1_000_000),
+        classes=st.integers(1, 50),
+    )
+)
+def test_training_understands_every_configuration_for_all_data(name, facts):
+    space = spaces.load(name, facts)
+    space.seed(0)
+    for configuration in [space.get_default_configuration(), *space.sample_configuration(30)]:
+        depth = recipe.parse(spaces.plain(configuration)).depth
+        assert facts.patch_size % 2**depth == 0

@@ -1,12 +1,11 @@
 import json
 
 import ConfigSpace as CS  # noqa: N817
-import numpy as np
 import pytest
-from scipy.stats import kstest, norm
 
 from bohb_seg import plugins, spaces
 from bohb_seg.errors import SpaceError, UnknownPluginError
+from bohb_seg.spaces.facts import Facts
 
 NAMES = plugins.names("spaces")
 PLAIN = (bool, int, float, str, type(None))
@@ -85,70 +84,54 @@ def test_python_file(tmp_path):
     assert list(spaces.load(str(path))) == ["x"]
 
 
-def nni(tmp_path, kind, value):
-    path = tmp_path / "search_space.json"
-    path.write_text(json.dumps({"h": {"_type": kind, "_value": value}}))
-    return spaces.load(str(path))["h"]
+def test_python_file_may_follow_from_the_data(tmp_path, caplog):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from ConfigSpace import ConfigurationSpace, Integer\n"
+        "def space(facts):\n"
+        "    batch = Integer('batch_size', (1, facts.patches), default=facts.classes)\n"
+        "    return ConfigurationSpace(space={'batch_size': batch})\n"
+    )
+    with caplog.at_level("INFO"):
+        space = spaces.load(str(path), Facts(patch_size=64, patches=9, classes=5))
+    assert (space["batch_size"].upper, space["batch_size"].default_value) == (9, 5)
+    assert caplog.messages == ["default configuration by rules from the data: batch_size 5"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "expected"),
-    [
-        ("choice", ["a", 2, None], CS.CategoricalHyperparameter("h", ["a", 2, None])),
-        ("randint", [1, 9], CS.UniformIntegerHyperparameter("h", 1, 8)),
-        ("uniform", [0.5, 2], CS.UniformFloatHyperparameter("h", 0.5, 2)),
-        ("loguniform", [1e-4, 1], CS.UniformFloatHyperparameter("h", 1e-4, 1, log=True)),
-        ("quniform", [2, 9, 1], CS.UniformIntegerHyperparameter("h", 2, 9)),
-        (
-            "quniform",
-            [0.1, 0.5, 0.2],
-            CS.OrdinalHyperparameter("h", [0.2, 0.4], default_value=0.4),
-        ),
-        ("qloguniform", [1, 64, 1], CS.UniformIntegerHyperparameter("h", 1, 64, log=True)),
-        ("normal", [1, 2], CS.NormalFloatHyperparameter("h", 1, 2, -7, 9)),
-        ("qnormal", [5, 2, 1], CS.NormalIntegerHyperparameter("h", 5, 2, -3, 13)),
-    ],
-)
-def test_nni_types(tmp_path, kind, value, expected):
-    assert nni(tmp_path, kind, value) == expected
+@pytest.mark.parametrize("name", ["quick", "seed-bohb", "seed-hyperband"])
+def test_the_reports_values_do_not_follow_from_the_data(name, caplog):
+    with caplog.at_level("INFO"):
+        assert spaces.load(name, Facts(1024, 100_000, 50)) == spaces.load(name)
+    assert caplog.messages == []
 
 
-def test_quniform_has_the_values_nni_gives(tmp_path):
-    low, high, step = 0.1, 0.5, 0.2
-    uniform = np.random.default_rng(0).uniform(low, high, 2000)
-    theirs = np.unique(np.clip(np.round(uniform / step) * step, low, high).round(12))
-    assert nni(tmp_path, "quniform", [low, high, step]).sequence == tuple(theirs)
-
-
-def test_lognormal_has_nnis_distribution(tmp_path):
-    parameter = nni(tmp_path, "lognormal", [0.5, 0.7])
-    values = parameter.sample_value(4000, seed=np.random.RandomState(0))
-    assert kstest(np.log(values), norm(0.5, 0.7).cdf).pvalue > 1e-3
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "complaint"),
-    [
-        ("choice", [{"_name": "a"}], "nested choices cannot be expressed"),
-        ("choice", [[1, 2]], "nested choices cannot be expressed"),
-        ("choice", [], "expected a list of values"),
-        ("qlognormal", [0, 1, 1], "this type cannot be expressed; those that can are: choice, "),
-        ("qloguniform", [1, 64, 8], "the step 8 cannot be expressed, only 1"),
-        ("randint", [1.5, 9], "1.5 must be a whole number"),
-        ("uniform", [1], "expected [low, high], not [1]"),
-        ("uniform", ["a", "b"], "could not convert string to float"),
-        ("uniform", [2, 1], "the lower bound 2 is not below the upper bound 1"),
-        ("quniform", [0, 1, 0], "is not a list of values"),
-        ("normal", [0, -1], ""),
-    ],
-)
-def test_nni_refusals_name_file_and_hyperparameter(tmp_path, kind, value, complaint):
-    with pytest.raises(SpaceError) as error:
-        nni(tmp_path, kind, value)
-    message = str(error.value)
-    assert message.startswith(f"search space {tmp_path / 'search_space.json'}: h ({kind}): ")
-    assert complaint in message
-    assert "\n" not in message
+@pytest.mark.filterwarnings("error")
+def test_configspace_files_of_before_1_0(tmp_path):
+    path = tmp_path / "old.json"
+    numbers = {"lower": 0.1, "upper": 1, "default": 0.5, "log": True, "q": None}
+    form = {
+        "hyperparameters": [
+            {"name": "x", "type": "uniform_float", **numbers},
+            {
+                "name": "c",
+                "type": "categorical",
+                "choices": ["a", "b"],
+                "default": "b",
+                "weights": None,
+            },
+        ],
+        "conditions": [{"child": "x", "parent": "c", "type": "EQ", "value": "a"}],
+        "forbiddens": [],
+        "json_format_version": 0.2,
+    }
+    path.write_text(json.dumps(form))
+    expected = CS.ConfigurationSpace()
+    x, c = (
+        CS.Float("x", (0.1, 1), default=0.5, log=True),
+        CS.Categorical("c", ["a", "b"], default="b"),
+    )
+    expected.add(x, c, CS.EqualsCondition(x, c, "a"))
+    assert spaces.load(str(path)) == expected
 
 
 @pytest.mark.parametrize(
@@ -174,6 +157,15 @@ def test_nni_refusals_name_file_and_hyperparameter(tmp_path, kind, value, compla
             "  s.add(Categorical('c', [(1, 2), (3, 4)]))\n  return s",
             "c may not take the value (1, 2)",
         ),
+        (
+            "s.py",
+            "from ConfigSpace import *\ndef space():\n"
+            "  return ConfigurationSpace(space=[Constant('k', (1, 2))])",
+            "k may not take the value (1, 2)",
+        ),
+        ("s.py", "def space(facts): return facts.colour", "has no attribute 'colour'"),
+        ("s.py", "def space(facts, more): return 3", "fails: TypeError"),
+        ("s.yaml", "!!python/object/apply:os.getcwd []", "is broken: "),
     ],
 )
 def test_broken_files_are_one_sentence(tmp_path, name, text, complaint):

@@ -43,6 +43,12 @@ def test_sgd_may_have_a_learning_rate_of_its_own(configuration, rate):
     assert parse(configuration).learning_rate == rate
 
 
+def test_whole_numbers_may_be_written_as_floats():
+    recipe = parse({"batch_size": 8.0, "base_filters": 24.0, "depth": 3.0})
+    assert (recipe.batch_size, recipe.base_filters, recipe.depth) == (8, 24, 3)
+    assert all(type(size) is int for size in (recipe.batch_size, recipe.base_filters, recipe.depth))
+
+
 @pytest.mark.parametrize(
     ("configuration", "words"),
     [
