@@ -9,8 +9,9 @@ A worker that comes back may go on with the attempt it left, as long as nobody b
 attempt that was handed on may still be the first with a result, even while the evaluation waits.
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
@@ -48,7 +49,7 @@ class Evaluation:
     Args:
         id: Trial and budget.
         suggestion: What is trained, and who proposed it.
-        epochs: What it trains itself, after the trial's evaluation on the rung below.
+        epochs: What it trains itself, after what it continues from.
         queue: Is told of every move.
         attempt: Number of the latest attempt; 0 before the first.
         lost: Whether the worker of the latest attempt left before its end.
@@ -141,13 +142,14 @@ class Evaluation:
 class Tally:
     """How many evaluations are in which state: kept as they move, so that asking costs nothing.
 
-    ``begun`` are those that had an attempt; ``epochs_done`` is the work of the settled ones.
+    ``begun`` are those that had an attempt, ``epochs_begun`` is their work, done or not; attempts
+    beyond the first do not count. ``epochs_done`` is the work of the settled ones.
     """
 
     def __init__(self) -> None:
         self.states: Counter[State] = Counter()
         self.begun = 0
-        self.epochs_done = 0.0
+        self.epochs_begun = self.epochs_done = 0.0
 
     @property
     def bad(self) -> int:
@@ -159,6 +161,11 @@ class Tally:
         """Those to which nothing more will happen."""
         return self.states["finished"] + self.bad
 
+    def begin(self, evaluation: Evaluation) -> None:
+        """Counts a first attempt."""
+        self.begun += 1
+        self.epochs_begun += evaluation.epochs
+
     def moved(self, evaluation: Evaluation, before: State | None) -> None:
         """Counts a move; ``before`` is None where an evaluation is new."""
         if before is not None:
@@ -169,7 +176,7 @@ class Tally:
 
 
 class Queue:
-    """The evaluations of one bracket, or of the comparison, that wait for a worker.
+    """The evaluations of one bracket, of the runoff or of the comparison that wait for a worker.
 
     Those that were begun come first, so that what was lost with a worker is soon made good; apart
     from that who waits longest is served first. ``unsettled`` counts those that run, too.
@@ -181,20 +188,23 @@ class Queue:
         self._new: dict[EvaluationId, Evaluation] = {}
         self.unsettled = 0
 
-    def next_for(
-        self, worker: str, workers: Iterable[str], *, begin: bool = True
-    ) -> Evaluation | None:
-        """What this of all workers should do; without ``begin`` only what was begun before."""
-        if not (self._begun or (begin and self._new)):
-            return None
-        waiting = chain(self._begun.values(), self._new.values() if begin else ())
-        return next((each for each in waiting if each.may_go_to(worker, workers)), None)
+    @property
+    def unbegun(self) -> bool:
+        """Whether something waits for its first attempt."""
+        return bool(self._new)
+
+    def waiting(self, most: float = math.inf) -> Iterator[Evaluation]:
+        """In the order of their turn; of what was not begun, evaluations of ``most`` epochs."""
+        return chain(
+            self._begun.values(), (each for each in self._new.values() if each.epochs <= most)
+        )
 
     def moved(self, evaluation: Evaluation, before: State | None) -> None:
         """Takes note of a move; ``before`` is None where an evaluation is new."""
         if before == "waiting":
             self._begun.pop(evaluation.id, None)
-            self._tally.begun += self._new.pop(evaluation.id, None) is not None
+            if self._new.pop(evaluation.id, None):
+                self._tally.begin(evaluation)
         if evaluation.state == "waiting":
             waiting = self._begun if evaluation.attempt else self._new
             waiting[evaluation.id] = evaluation

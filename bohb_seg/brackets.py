@@ -17,10 +17,13 @@ class Bracket:
         index: Its running number.
         rungs: Those it climbs.
         tally: Counts its evaluations, with those of all other brackets.
+        continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
     """
 
-    def __init__(self, index: int, rungs: tuple[Rung, ...], tally: Tally) -> None:
-        self.index, self.rungs = index, rungs
+    def __init__(
+        self, index: int, rungs: tuple[Rung, ...], tally: Tally, continuing: bool = True
+    ) -> None:
+        self.index, self.rungs, self._continuing = index, rungs, continuing
         self.rung = 0
         self.queue = Queue(tally)
         self.evaluations: list[Evaluation] = []
@@ -41,6 +44,11 @@ class Bracket:
     def complete(self) -> bool:
         """Whether the present rung can be decided."""
         return not (self.finished or self.has_room or self.queue.unsettled)
+
+    @property
+    def price(self) -> float:
+        """Epochs of a new configuration on the present rung."""
+        return self.rungs[self.rung].budget
 
     def add(self, suggestion: Suggestion) -> Evaluation:
         """Starts a trial with a new configuration on the present rung."""
@@ -68,7 +76,8 @@ class Bracket:
 
     def _enter(self, trial: TrialId, suggestion: Suggestion, below: float) -> Evaluation:
         budget = self.rungs[self.rung].budget
-        evaluation = Evaluation(EvaluationId(trial, budget), suggestion, budget - below, self.queue)
+        epochs = budget - below if self._continuing else budget
+        evaluation = Evaluation(EvaluationId(trial, budget), suggestion, epochs, self.queue)
         self.evaluations.append(evaluation)
         self.known[evaluation.id] = evaluation
         return evaluation

@@ -12,7 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from bohb_seg.errors import BohbSegError
-from bohb_seg.settings import DataSettings
+from bohb_seg.settings import DataSettings, flag_of
 
 EXIT_BAD_INPUT = 2
 EXIT_STOPPED_EARLY = 3
@@ -58,11 +58,15 @@ def start_logging(level: str) -> None:
 
 
 def _flag(name: str, field: FieldInfo) -> Callable[[Any], Any]:
-    flag = f"--{name.replace('_', '-')}"
+    flag = flag_of(name)
     text = f"{field.description}."
     if field.annotation is bool:
         pair = f"{flag}/--no-{flag[2:]}" if field.default else flag
         return click.option(pair, name, is_flag=True, default=None, help=text)
+    if typing.get_origin(field.annotation) is tuple:
+        return click.option(
+            flag, name, metavar="VALUE", multiple=True, callback=_none_if_empty, help=text
+        )
     if field.default not in (None, "", Path()):
         text = f"{text[:-1]} [default: {field.default}]."
     if typing.get_origin(field.annotation) is typing.Literal:
@@ -70,6 +74,13 @@ def _flag(name: str, field: FieldInfo) -> Callable[[Any], Any]:
     else:
         metavar = "VALUE"
     return click.option(flag, name, metavar=metavar, default=None, help=text)
+
+
+def _none_if_empty(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """A flag that may be given several times was not given at all: other sources may speak."""
+    return values or None
 
 
 def _fail(name: str, sentence: str) -> typing.NoReturn:

@@ -2,7 +2,7 @@
 
 They open in unmodified HpBandSter (``logged_results_to_HBS_result``, ``pickle.load``) and, with
 ``configspace.json`` beside them, in DeepCAVE. Failed and diverged evaluations have no result but an
-exception, as in HpBandSter. The final comparison is no part of the search and stays out.
+exception, as in HpBandSter. Runoff and comparison are no part of the search and stay out.
 """
 
 import json
@@ -19,7 +19,6 @@ from hpbandster.core.result import Result, logged_results_to_HBS_result
 from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import Entry
 from bohb_seg.trials import (
-    COMPARISON_BRACKET,
     BracketFinished,
     Evaluate,
     Evaluated,
@@ -129,7 +128,7 @@ def _append(file: Path, lines: Sequence[Sequence[Any]]) -> None:
 
 
 def _is_searched(evaluation: EvaluationId) -> bool:
-    return evaluation.trial.bracket != COMPARISON_BRACKET
+    return evaluation.trial.bracket >= 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ class Job:
 
     Args:
         config_id: HpBandSter's (bracket, rung, number); bracket -1 is the final comparison, where
-            rung is the arm (0 default, 1 incumbent) and number the index of the seed.
+            rung is the arm (0 default, 1 incumbent) and number the index of the seed; bracket -2
+            is the runoff before it, where rung is the candidate.
         configuration: Active hyperparameters, plain Python.
         budget: Epochs in total; HpBandSter has fractions, we train the nearest whole number.
         directory: The run's; checkpoints and the comparison's files lie below it.
@@ -74,4 +75,6 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     }
     if job.is_comparison:
         decisive["horizon"] = job.epochs  # its schedule ends there, see evaluation
+    if not settings.continue_:
+        decisive["budget"] = job.epochs  # only what was interrupted goes on
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -21,7 +21,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.trials import News, Order
+from bohb_seg.trials import News, Observation, Order
 
 FILE_NAME = "events.jsonl"
 
@@ -38,12 +38,14 @@ class RunStarted:
         space: The search space in ConfigSpace's own JSON form.
         data: What ``bohb-data check`` found: fingerprint, split hash, classes, number of patches.
         default: The default configuration.
+        earlier: What the optimizer learnt of earlier runs before its first suggestion.
     """
 
     settings: Mapping[str, Any]
     space: Mapping[str, Any]
     data: Mapping[str, Any]
     default: Mapping[str, Any]
+    earlier: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True)

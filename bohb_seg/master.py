@@ -24,15 +24,26 @@ from typing import Any, NoReturn
 
 import click
 
-from bohb_seg import command_line, hyperband, machine, plugins, run_directory, security, spaces
+from bohb_seg import (
+    command_line,
+    earlier,
+    hyperband,
+    machine,
+    plugins,
+    run_directory,
+    security,
+    spaces,
+)
 from bohb_seg.errors import BohbSegError, JournalError, SettingsError
 from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.local_workers import LocalWorkers
+from bohb_seg.plan import Plan
 from bohb_seg.progress import Display
 from bohb_seg.report import write_report
 from bohb_seg.run_directory import RunDirectory
-from bohb_seg.scheduler import Plan, Scheduler
+from bohb_seg.scheduler import Scheduler
 from bohb_seg.settings import DataSettings, SearchSettings, TrainingSettings, merge
+from bohb_seg.spaces.facts import Facts
 from bohb_seg.transport import Terms, Transport
 from bohb_seg.trials import (
     Attempt,
@@ -152,14 +163,19 @@ class Master:
     # --- beginning -------------------------------------------------------------------------
 
     def _new_start(self) -> RunStarted:
-        space = spaces.load(self.settings.space)
+        # What is bad here is told before the data take their time.
+        spaces.load(self.settings.space)
+        runs = earlier.read(self.settings.warm_start)
         data = {} if self.settings.worker == "toy" else _check_data(self.settings)
-        return RunStarted(
+        facts = Facts.of(data, self.settings.patch_size) if data else None
+        space = spaces.load(self.settings.space, facts)
+        start = RunStarted(
             settings=self.settings.model_dump(mode="json", exclude={"cache_dir"}),
             space=spaces.to_json(space),
             data=data,
             default=spaces.plain(space.get_default_configuration()),
         )
+        return dataclasses.replace(start, earlier=earlier.comparable(runs, start))
 
     def _new_scheduler(self) -> Scheduler:
         settings = self.settings
@@ -170,11 +186,17 @@ class Master:
             max_attempts=settings.max_attempts,
             comparison_epochs=settings.final_epochs if settings.comparison else None,
             comparison_seeds=settings.final_seeds,
+            candidates=settings.final_candidates,
             max_evaluations=settings.max_evaluations,
+            max_epochs=settings.max_epochs,
             target_loss=settings.target_loss,
+            continuing=settings.continue_,
         )
-        # Out of the journal, so that a run goes on in its own space if the file has changed since.
+        # Out of the journal, so that a run goes on in its own space if the file has changed since,
+        # and needs the directories of earlier runs no more.
         optimizer = build(spaces.from_json(self._start.space), ladder, settings.seed)
+        for observation in self._start.earlier:
+            optimizer.observe(*observation)
         return Scheduler(optimizer, plan, self._start.default)
 
     def _new_transport(self) -> Transport:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, final
 from bohb_seg import security
 from bohb_seg.errors import ServiceError
 from bohb_seg.post import ELSEWHERE, Post, ask, prefix
-from bohb_seg.settings import WorkerSettings
+from bohb_seg.settings import WorkerSettings, flag_of
 from bohb_seg.waiting import Waiting, tries
 
 SHORTEST_CALL = 2.0
@@ -158,7 +158,7 @@ class Membership:
             raise ServiceError(f"the master of run {post.run_id} refuses this worker: {refusal}")
         if changed := sorted(_differing(self._first.settings, post.settings) - ELSEWHERE):
             raise ServiceError(
-                f"the master of run {post.run_id} has another --{changed[0].replace('_', '-')} than"
+                f"the master of run {post.run_id} has another {flag_of(changed[0])} than"
                 " when this worker began; start the worker again"
             )
 

@@ -13,10 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from bohb_seg.settings import SearchSettings
-from bohb_seg.standing import Progress
+from bohb_seg.standing import Incumbent, Progress
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     DEFAULT_ARM,
+    RUNOFF_BRACKET,
     Evaluated,
     EvaluationId,
     News,
@@ -120,7 +121,6 @@ class Display:
 
     def _facts(self, progress: Progress) -> list[tuple[str, str]]:
         seconds = time.monotonic() - self._started
-        incumbent = progress.incumbent
         return [
             *self._place(progress),
             (
@@ -130,7 +130,7 @@ class Display:
                 f" of {progress.evaluations_expected}",
             ),
             ("workers", f"{progress.workers_busy} busy, {progress.workers_idle} idle"),
-            ("incumbent", f"loss {incumbent.loss:.4f}" if incumbent else "none yet"),
+            ("incumbent", _incumbent(progress.incumbent)),
             ("speed", f"{self._epochs / max(seconds, 1e-9):.2f} epochs/s"),
             ("time", f"{_clock(seconds)} so far, {self._left(progress)} left in this phase"),
         ]
@@ -150,11 +150,20 @@ class Display:
         return f"about {_clock(seconds * rest / progress.epochs_done)}"
 
 
+def _incumbent(incumbent: Incumbent | None) -> str:
+    if incumbent is None:
+        return "none yet"
+    losses = ", ".join("none" if x is None else f"{x:.4f}" for x in incumbent.reevaluations)
+    return f"loss {incumbent.loss:.4f}" + (f", in the runoff {losses}" if losses else "")
+
+
 def _evaluation(evaluation: EvaluationId) -> str:
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
         arm = "default" if rung == DEFAULT_ARM else "incumbent"
         return f"{arm} retrained for {budget:g} epochs, seed {number}"
+    if bracket == RUNOFF_BRACKET:
+        return f"candidate {rung + 1} trained again for {budget:g} epochs, seed {number}"
     return f"trial {bracket}-{rung}-{number} after {budget:g} epochs"
 
 

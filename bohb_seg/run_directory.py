@@ -17,7 +17,7 @@ from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
-from bohb_seg.settings import SearchSettings
+from bohb_seg.settings import SearchSettings, flag_of, public
 from bohb_seg.storage import Storage, cap, leftovers
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
@@ -33,7 +33,8 @@ OF_THIS_START = (
     *("heartbeat", "checkpoint_gb"),
     *("resume", "log_level", "cache_dir", "run_dir", "max_hours"),
 )
-"""Settings that may differ from those of the run that is resumed."""
+"""Settings that may differ from those of the run that is resumed; each start has its own, but one
+that says nothing of ``max_hours`` has those of the first."""
 
 CAP_EVERY = 10.0
 """Seconds between two looks at how much the checkpoints take."""
@@ -223,15 +224,18 @@ def resumed(
     start = started(past)
     if start is None:
         raise JournalError(journal, 1, "the journal does not begin with RunStarted")
-    now = settings.model_dump(mode="json")
-    for name in (name for name, value in flags.items() if value is not None):
-        if name not in OF_THIS_START and now[name] != start.settings[name]:
-            raise SettingsError(
-                f"--{name.replace('_', '-')} {now[name]} contradicts the run that is resumed,"
-                f" which has {start.settings[name]}; leave the flag out or start a new run"
-            )
     chosen = {name: getattr(settings, name) for name in OF_THIS_START}
-    return SearchSettings.model_validate({**start.settings, **chosen}), past
+    if "max_hours" not in settings.model_fields_set:
+        del chosen["max_hours"]
+    run = SearchSettings.model_validate({**start.settings, **chosen})
+    now, had = settings.model_dump(mode="json"), run.model_dump(mode="json")
+    for name in (name for name, value in flags.items() if value is not None):
+        if now[name] != had[name]:
+            raise SettingsError(
+                f"{flag_of(name)} {now[name]} contradicts the run that is resumed, which has"
+                f" {had[name]}; leave the flag out or start a new run"
+            )
+    return run, past
 
 
 def started(past: Sequence[Entry]) -> RunStarted | None:
@@ -242,7 +246,7 @@ def started(past: Sequence[Entry]) -> RunStarted | None:
 
 def _settings_record(start: RunStarted) -> dict[str, Any]:
     return {
-        **start.settings,
+        **{public(name): value for name, value in start.settings.items()},
         "versions": {name: version(name) for name in RECORDED_VERSIONS},
         "git_commit": _git_commit(),
         "data_fingerprint": start.data.get("fingerprint"),

@@ -2,8 +2,9 @@
 
 Rules:
 
-- A run has three phases: the *search* over ``n_iterations`` brackets, the *comparison* of the
-  incumbent with the default configuration (if it is planned and something finished), the end.
+- A run has these phases: the *search* over ``n_iterations`` brackets; if a comparison is planned
+  and something finished, the *runoff* of the search's best (if there is room for it, see
+  ``finals``) and the *comparison* of its winner with the default configuration; the end.
 - An idle worker gets, in this order: a waiting evaluation of the oldest bracket (one that was begun
   before a new one), a new configuration for a free place there, the same of the next bracket, the
   first of a bracket not begun yet. So rungs are decided in step as in HpBandSter, and nobody idles
@@ -23,20 +24,24 @@ Rules:
   dropped, the trial is discarded once more. This is the only order after ``Finish``.
 - When a bracket is finished its evaluations are forgotten, and when the search ends all of them:
   what comes for one of them later is dropped.
+- What stops the search early (a request, a target, a limit) lets the final phase follow.
 - The same news give the same orders: a killed master feeds its journal to a fresh scheduler.
 """
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from bohb_seg import finals
 from bohb_seg.attempts import Evaluation, InvalidTransitionError
+from bohb_seg.finals import Retrainings
 from bohb_seg.optimizers import Optimizer
-from bohb_seg.stages import Comparison, Search
-from bohb_seg.standing import Phase, Progress
+from bohb_seg.plan import Plan
+from bohb_seg.stages import Search
+from bohb_seg.standing import Incumbent, Phase, Progress
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
     Attempt,
     Configuration,
     Discard,
@@ -54,27 +59,6 @@ from bohb_seg.trials import (
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done, and when it is enough.
-
-    Args:
-        n_iterations: Brackets, at least 1.
-        max_attempts: Tries of an evaluation that raises, at least 1.
-        comparison_epochs: Budget of the comparison; None: there is none.
-        comparison_seeds: Retrainings of each arm.
-        max_evaluations: So many results are booked at most, the comparison not counted.
-        target_loss: The search ends when the incumbent is as good as this.
-    """
-
-    n_iterations: int
-    max_attempts: int = 3
-    comparison_epochs: float | None = None
-    comparison_seeds: int = 3
-    max_evaluations: int | None = None
-    target_loss: float | None = None
-
-
 class Scheduler:
     """The run as a synchronous machine.
 
@@ -88,8 +72,9 @@ class Scheduler:
         self._plan, self._default = plan, default
         self._phase: Phase = "search"
         self._stop: StopRequested | None = None
-        self._search = Search(optimizer, default, plan.n_iterations, plan.max_evaluations)
-        self._comparison: Comparison | None = None
+        self._search = Search(optimizer, default, plan)
+        self._finals: dict[int, Retrainings] = {}  # by bracket, in the order of their beginning
+        self._winner: Incumbent | None = None  # of the runoff
         self._workers: dict[str, Attempt | None] = {}  # in the order in which they joined
 
     @property
@@ -126,7 +111,7 @@ class Scheduler:
             epochs_expected=stage.expected[1],
             workers_idle=idle,
             workers_busy=len(self._workers) - idle,
-            incumbent=self._search.incumbent,
+            incumbent=self._incumbent,
         )
 
     def handle(self, news: News) -> list[Order]:
@@ -215,55 +200,65 @@ class Scheduler:
         """What is attempted; None if that is nothing, forgotten, or was never planned."""
         return self._home(attempt).known(attempt.evaluation) if attempt else None
 
-    def _home(self, attempt: Attempt) -> Search | Comparison:
+    def _home(self, attempt: Attempt) -> Search | Retrainings:
         """The stage to which an attempt belongs."""
-        compared = attempt.evaluation.trial.bracket == COMPARISON_BRACKET
-        return self._comparison if compared and self._comparison else self._search
+        return self._finals.get(attempt.evaluation.trial.bracket, self._search)
 
     # --- from phase to phase ------------------------------------------------------------------
 
     @property
-    def _stage(self) -> Search | Comparison:
+    def _stage(self) -> Search | Retrainings:
         """The one that has the work now."""
-        return self._comparison or self._search
+        return next(reversed(self._finals.values()), self._search)
+
+    @property
+    def _incumbent(self) -> Incumbent | None:
+        return self._winner or self._search.incumbent
 
     def _go_on(self) -> Iterator[Order]:
         """Moves to the next phase if this one is over."""
         if self._phase == "search" and (reason := self._search_is_over()):
             yield from self._end_search(reason)
-        if self._phase == "comparison" and self._comparison and self._comparison.finished:
+        if self._phase == "runoff" and self._stage.finished:
+            self._winner = finals.winner(self._search.best, self._finals[RUNOFF_BRACKET])
+            self._compare(self._winner)
+        if self._phase == "comparison" and self._stage.finished:
             yield self._finish("search and comparison are done")
 
     def _search_is_over(self) -> str | None:
         """Why, or None if it goes on: what runs may end."""
         if self._search.tally.states["running"]:
             return None
-        if self._search.finished:
-            return self._why_nothing_new() or f"all {self._plan.n_iterations} brackets are finished"
-        return self._why_nothing_new()
+        return self._why_enough() or self._search.why_over()
 
-    def _why_nothing_new(self) -> str | None:
-        plan, best = self._plan, self._search.incumbent
+    def _why_enough(self) -> str | None:
+        """Why nothing more is to be begun, though there is something."""
+        target, best = self._plan.target_loss, self._search.incumbent
         if self._stop is not None:
             return self._stop.reason
-        if plan.target_loss is not None and best is not None and best.loss <= plan.target_loss:
-            return f"the target loss {plan.target_loss:g} is reached"
-        if plan.max_evaluations is not None and self._search.tally.settled >= plan.max_evaluations:
-            return f"{plan.max_evaluations} evaluations are done"
+        if target is not None and best is not None and best.loss <= target:
+            return f"the target loss {target:g} is reached"
         return None
 
     def _end_search(self, reason: str) -> Iterator[Order]:
         yield from self._search.close()
-        plan, best = self._plan, self._search.incumbent
-        if plan.comparison_epochs is None:
+        best = self._search.best
+        if self._plan.comparison_epochs is None:
             yield self._finish(reason)
-        elif best is None:
+        elif not best:
             yield self._finish(f"{reason}; no evaluation finished, nothing to compare")
+        elif runoff := finals.runoff(best, self._plan):
+            self._phase, self._finals[RUNOFF_BRACKET] = "runoff", runoff
         else:
-            self._phase = "comparison"
-            self._comparison = Comparison(
-                self._default, best, plan.comparison_epochs, plan.comparison_seeds
-            )
+            self._compare(best[0])
+
+    def _compare(self, best: Incumbent) -> None:
+        plan = self._plan
+        assert plan.comparison_epochs is not None
+        self._phase = "comparison"
+        self._finals[COMPARISON_BRACKET] = finals.comparison(
+            self._default, best, plan.comparison_epochs, plan.comparison_seeds
+        )
 
     def _finish(self, reason: str) -> Finish:
         self._phase = "finished"
@@ -272,7 +267,7 @@ class Scheduler:
     # --- work for idle workers ----------------------------------------------------------------
 
     def _hand_out(self) -> Iterator[Order]:
-        if self.finished or (self._phase == "search" and self._why_nothing_new()):
+        if self.finished or (self._phase == "search" and self._why_enough()):
             return
         for worker, attempt in self._workers.items():
             if attempt is not None:

@@ -10,6 +10,8 @@ import numpy as np
 
 COMPARISON_BRACKET = -1
 """``trials.COMPARISON_BRACKET``, repeated because training does not import the deciding half."""
+RUNOFF_BRACKET = -2
+"""``trials.RUNOFF_BRACKET``, likewise."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,14 @@ class EpochSeeds:
 def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> EpochSeeds:
     """Derives the seeds of one epoch, counted from 1.
 
-    In the final comparison only the index of the seed counts, so that both arms share it.
+    In the final comparison and in the runoff only the index of the seed counts, so that all arms
+    share it.
     """
     bracket, rung, number = config_id
-    is_comparison = bracket == COMPARISON_BRACKET
-    trial = (1, number) if is_comparison else (0, bracket, rung, number)
+    trial: tuple[int, ...] = (0, bracket, rung, number)
+    if bracket == COMPARISON_BRACKET:
+        trial = (1, number)
+    elif bracket == RUNOFF_BRACKET:
+        trial = (2, number)
     order, graph = np.random.SeedSequence(run_seed, spawn_key=(*trial, epoch)).spawn(2)
     return EpochSeeds(np.random.default_rng(order), int(graph.generate_state(1)[0] >> 2))

@@ -3,6 +3,7 @@
 A setting ``patch_size`` is the flag ``--patch-size``, the key ``patch_size`` of ``--config`` files
 and the environment variable ``BOHB_PATCH_SIZE``, in this order of strength. Below them lie the
 values that the chosen preset and data set bring along, and at the bottom the defaults written here.
+A setting whose name is a word of Python ends in ``_`` here, and only here: ``continue_``.
 """
 
 import os
@@ -75,7 +76,16 @@ class TrainingSettings(DataSettings):
         "auto", description="auto: bfloat16 where the device gains by it"
     )
     seed: int = Field(0, ge=0, description="seed of the whole run")
+    continue_: bool = Field(
+        True, description="promoted trials go on from their checkpoint, or begin again"
+    )
     max_budget: float = Field(27, gt=0, description="largest budget in epochs")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="in the comparison: end after so many epochs without a lower validation loss,"
+        " keep the best weights (default: train all epochs, keep the last)",
+    )
 
     @model_validator(mode="after")
     def _patch_size_survives_the_unet(self) -> Self:
@@ -114,11 +124,20 @@ class SearchSettings(TrainingSettings):
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
     heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
     resume: bool = Field(False, description="go on with the run in --run-dir")
+    warm_start: tuple[Path, ...] = Field(
+        (), description="learn from an earlier run first; may be given several times"
+    )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
+    max_epochs: float | None = Field(
+        None, gt=0, description="stop the search before it trains more"
+    )
     target_loss: float | None = Field(None, description="stop the search at this loss")
     final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
     final_seeds: int = Field(3, ge=1, description="seeds of the final comparison")
+    final_candidates: int = Field(
+        3, ge=1, description="the best so many are run off before the comparison (1: no runoff)"
+    )
     comparison: bool = Field(True, description="retrain and compare incumbent and default")
     max_attempts: int = Field(3, ge=1, description="tries of an evaluation that raises")
 
@@ -129,6 +148,21 @@ class SearchSettings(TrainingSettings):
         if not re.fullmatch(r"[A-Za-z0-9_-]*", run_id):
             raise ValueError("use letters, digits, - and _ only")
         return run_id
+
+    @field_validator("warm_start", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """The environment has them as it has every list of paths."""
+        return value.split(os.pathsep) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _first_evaluation_fits(self) -> Self:
+        if self.max_epochs is not None and self.max_epochs < self.min_budget:
+            raise ValueError(
+                f"--max-epochs {self.max_epochs:g} has no room for one evaluation of --min-budget"
+                f" {self.min_budget:g} epochs; raise the one or lower the other"
+            )
+        return self
 
     @model_validator(mode="after")
     def _budgets_rise(self) -> Self:
@@ -156,8 +190,8 @@ class WorkerSettings(TrainingSettings):
     worker: str = Field("segmentation", description="workers/NAME.py or FILE.py[:Class]")
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|gpu|gpu:\d+|all-gpus)$",
-        description="auto, cpu, gpu, gpu:N or all-gpus (one process each)",
+        pattern=r"^(auto|cpu|gpu|gpu:\d+|tpu|all-gpus)$",
+        description="auto, cpu, gpu, gpu:N, tpu or all-gpus (one process each)",
     )
     threads: int | None = Field(None, ge=1, description="processor threads (default: all)")
     bind: str | None = Field(None, description="own address (default: the way to the master)")
@@ -167,6 +201,16 @@ class WorkerSettings(TrainingSettings):
     )
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
     leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
+
+
+def public(field: str) -> str:
+    """A setting's name in settings files; in capitals after ``BOHB_`` in the environment."""
+    return field.removesuffix("_")
+
+
+def flag_of(field: str) -> str:
+    """A setting's name on the command line."""
+    return f"--{public(field).replace('_', '-')}"
 
 
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
@@ -210,7 +254,7 @@ def _brought_along(kind: type[DataSettings], given: Mapping[str, Any]) -> dict[s
 
 
 def _from_environment(kind: type[DataSettings], environment: Mapping[str, str]) -> dict[str, str]:
-    names = {field: f"BOHB_{field.upper()}" for field in kind.model_fields}
+    names = {field: f"BOHB_{public(field).upper()}" for field in kind.model_fields}
     return {field: environment[name] for field, name in names.items() if environment.get(name)}
 
 
@@ -230,13 +274,14 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
         ) from None
     if not isinstance(values, dict):
         raise SettingsError(f"--config {file} holds no settings; write one 'name: value' a line")
-    values = {str(key).replace("-", "_"): value for key, value in values.items()}
-    if unknown := sorted(values.keys() - kind.model_fields.keys()):
+    values = {str(name).replace("-", "_"): value for name, value in values.items()}
+    fields = {public(field): field for field in kind.model_fields}
+    if unknown := sorted(values.keys() - fields.keys()):
         raise SettingsError(
             f"--config {file}: unknown setting {unknown[0]!r}; there are:"
-            f" {', '.join(sorted(kind.model_fields))}"
+            f" {', '.join(sorted(fields))}"
         )
-    return values
+    return {fields[name]: value for name, value in values.items()}
 
 
 def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
@@ -247,4 +292,4 @@ def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
     field = str(first["loc"][0])
     place = origin.get(field, "default")
     source = "" if place == "command line" else f" (from {place})"
-    return f"--{field.replace('_', '-')} {first['input']}{source}: {message.lower()}"
+    return f"{flag_of(field)} {first['input']}{source}: {message.lower()}"

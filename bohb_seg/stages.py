@@ -1,19 +1,23 @@
-"""Search and comparison: the two stages of a run that have work for workers; no IO.
+"""The search: the stage of a run in which brackets are filled and climbed; no IO.
 
-Both remember only what is still open, so that a long run needs no more memory than a short one:
-a bracket is forgotten when it is finished, the search when the comparison begins.
+It remembers only what is still open, so that a long run needs no more memory than a short one: a
+bracket is forgotten when it is finished, and all of them when the final phase begins.
+
+What the limits count is begun, not done: nothing is begun that would go beyond ``max_evaluations``
+or ``max_epochs``, and an attempt that makes good for a lost one is not counted again. An evaluation
+that is too long for what is left of ``max_epochs`` does not hold up shorter ones that wait, but no
+new configuration is drawn any more in its bracket and later ones: that would have no future either.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
-from bohb_seg.attempts import Evaluation, Queue, Tally
+from bohb_seg.attempts import Evaluation, Tally
 from bohb_seg.brackets import Bracket
 from bohb_seg.optimizers import Optimizer
+from bohb_seg.plan import Plan
 from bohb_seg.standing import Incumbent, expected
 from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    DEFAULT_ARM,
-    INCUMBENT_ARM,
     BracketFinished,
     Configuration,
     Discard,
@@ -30,30 +34,29 @@ class Search:
     Args:
         optimizer: Proposes configurations, lays out the rungs, is told the results.
         default: The configuration that is tried first.
-        n_iterations: Brackets, at least 1.
-        max_evaluations: So many are begun at most.
+        plan: Brackets, limits, whether promoted trials continue, how many candidates are kept.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        default: Configuration,
-        n_iterations: int,
-        max_evaluations: int | None,
-    ) -> None:
-        self._optimizer, self._default = optimizer, default
-        self._n_iterations, self._max_evaluations = n_iterations, max_evaluations
+    def __init__(self, optimizer: Optimizer, default: Configuration, plan: Plan) -> None:
+        self._optimizer, self._default, self._plan = optimizer, default, plan
         self._begun = 0  # brackets
         self._open: dict[int, Bracket] = {}  # the unfinished ones of them, by age
         self.live: dict[TrialId, None] = {}  # trials that keep a checkpoint, by age
         self.tally = Tally()
-        self.expected = expected(map(optimizer.rungs, range(n_iterations)))
-        self.incumbent: Incumbent | None = None
+        self.expected = expected(map(optimizer.rungs, range(plan.n_iterations)), plan.continuing)
+        self.best: tuple[Incumbent, ...] = ()
+        """Distinct configurations with the lowest losses at the largest budget finished, in order:
+        as many as may take part in the runoff."""
+
+    @property
+    def incumbent(self) -> Incumbent | None:
+        """The best of the best; None while nothing has finished."""
+        return self.best[0] if self.best else None
 
     @property
     def finished(self) -> bool:
         """Whether every bracket is."""
-        return self._begun == self._n_iterations and not self._open
+        return self._begun == self._plan.n_iterations and not self._open
 
     @property
     def front(self) -> tuple[int, int]:
@@ -73,19 +76,20 @@ class Search:
         return 0 <= trial.bracket < self._begun and trial.bracket not in self._open
 
     def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
-        """What this of all workers should do; draws a configuration where there is a place.
+        """What this of all workers should do; draws a configuration where there is a place."""
+        found = self._find(lambda evaluation: evaluation.may_go_to(worker, workers))
+        return self._draw(found) if isinstance(found, Bracket) else found
 
-        Only first attempts count towards ``max_evaluations``: later ones were counted.
-        """
-        begin = self._max_evaluations is None or self.tally.begun < self._max_evaluations
-        for bracket in self._open.values():
-            if waiting := bracket.queue.next_for(worker, workers, begin=begin):
-                return waiting
-            if begin and bracket.has_room:
-                return self._draw(bracket)
-        if begin and self._begun < self._n_iterations:
-            return self._draw(self._open_bracket())
-        return None
+    def why_over(self) -> str | None:
+        """Why nothing is left that may be begun, as long as nothing runs; None if something is."""
+        plan = self._plan
+        if self.finished:
+            return f"all {plan.n_iterations} brackets are finished"
+        if self._find(lambda _: True) is not None:
+            return None
+        if self.tally.begun == plan.max_evaluations:
+            return f"{plan.max_evaluations} evaluations are done"
+        return f"no evaluation fits into what is left of {plan.max_epochs:g} epochs"
 
     def settle(self, evaluation: Evaluation) -> list[Order]:
         """Tells the optimizer, and decides the rung if this was its last evaluation."""
@@ -104,12 +108,39 @@ class Search:
         self._open.clear()
         return self._discard(list(self.live))
 
+    @property
+    def _epochs_left(self) -> float:
+        """So long may an evaluation be that is begun now."""
+        plan, begun = self._plan, self.tally
+        if plan.max_evaluations is not None and begun.begun >= plan.max_evaluations:
+            return 0.0
+        return math.inf if plan.max_epochs is None else plan.max_epochs - begun.epochs_begun + 1e-9
+
+    def _find(self, may_take: Callable[[Evaluation], bool]) -> Evaluation | Bracket | None:
+        """What should be done next: an evaluation that waits, or a draw for a bracket."""
+        left, draws = self._epochs_left, True
+        for bracket in self._open.values():
+            if waiting := next(filter(may_take, bracket.queue.waiting(left)), None):
+                return waiting
+            draws = draws and not bracket.queue.unbegun  # else what waits there is too long
+            if draws and bracket.has_room and bracket.price <= left:
+                return bracket
+        if draws and self._begun < self._plan.n_iterations:
+            bracket = self._new_bracket()
+            return bracket if bracket.price <= left else None
+        return None
+
     def _crown(self, evaluation: Evaluation, loss: float) -> None:
-        best, (trial, budget) = self.incumbent, evaluation.id
+        (trial, budget), suggestion = evaluation.id, evaluation.suggestion
+        new = Incumbent(trial, budget, loss, suggestion.configuration, suggestion.model_based)
         # Among equals the oldest trial, not the first that finished: that would be chance.
-        if best is None or (-budget, loss, trial) < (-best.budget, best.loss, best.trial):
-            model_based = evaluation.suggestion.model_based
-            self.incumbent = Incumbent(trial, budget, loss, evaluation.configuration, model_based)
+        ranked = sorted((*self.best, new), key=lambda each: (-each.budget, each.loss, each.trial))
+        distinct: list[Incumbent] = []
+        for each in ranked:
+            known = [other.configuration for other in distinct]
+            if each.budget == ranked[0].budget and each.configuration not in known:
+                distinct.append(each)
+        self.best = tuple(distinct[: self._plan.candidates])
 
     def _decide(self, bracket: Bracket) -> list[Order]:
         orders = self._discard(bracket.decide())
@@ -123,64 +154,15 @@ class Search:
             del self.live[trial]
         return [Discard(trial) for trial in trials]
 
-    def _open_bracket(self) -> Bracket:
-        index = self._begun
-        self._begun += 1
-        self._open[index] = Bracket(index, self._optimizer.rungs(index), self.tally)
-        return self._open[index]
+    def _new_bracket(self) -> Bracket:
+        rungs = self._optimizer.rungs(self._begun)
+        return Bracket(self._begun, rungs, self.tally, self._plan.continuing)
 
     def _draw(self, bracket: Bracket) -> Evaluation:
+        if bracket.index == self._begun:
+            self._open[bracket.index] = bracket
+            self._begun += 1
         first = not self.tally.begun
         evaluation = bracket.add(Suggestion(self._default) if first else self._optimizer.suggest())
         self.live[evaluation.trial] = None
         return evaluation
-
-
-class Comparison:
-    """The retrainings of default and incumbent at the end of a run.
-
-    They wait seed by seed, so that what is there if the run breaks off comes in pairs.
-
-    Args:
-        default: The default configuration.
-        best: The incumbent; if that is the default itself, there is only the one arm.
-        epochs: Budget of each retraining.
-        seeds: Retrainings of each arm.
-    """
-
-    def __init__(self, default: Configuration, best: Incumbent, epochs: float, seeds: int) -> None:
-        self.tally = Tally()
-        self._queue = Queue(self.tally)
-        self._known: dict[EvaluationId, Evaluation] = {}
-        tuned = Suggestion(best.configuration, best.model_based)
-        arms = {DEFAULT_ARM: Suggestion(default), INCUMBENT_ARM: tuned}
-        if best.configuration == default:
-            del arms[INCUMBENT_ARM]
-        for seed in range(seeds):
-            for arm, suggestion in arms.items():
-                identity = EvaluationId(TrialId(COMPARISON_BRACKET, arm, seed), epochs)
-                self._known[identity] = Evaluation(identity, suggestion, epochs, self._queue)
-        self.live = {identity.trial for identity in self._known}
-        self.expected = len(self._known), len(self._known) * epochs
-
-    @property
-    def finished(self) -> bool:
-        """Whether every retraining is settled."""
-        return not self._queue.unsettled
-
-    def known(self, identity: EvaluationId) -> Evaluation | None:
-        """The retraining; None if it is not planned."""
-        return self._known.get(identity)
-
-    def has_forgotten(self, trial: TrialId) -> bool:
-        """Nothing is: they are few."""
-        return False
-
-    def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
-        """What this of all workers should do."""
-        return self._queue.next_for(worker, workers)
-
-    def settle(self, evaluation: Evaluation) -> list[Order]:
-        """A retraining needs its checkpoint no more; the optimizer is told nothing."""
-        self.live.discard(evaluation.trial)
-        return [Discard(evaluation.trial)]

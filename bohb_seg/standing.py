@@ -7,18 +7,25 @@ from typing import Literal
 from bohb_seg.hyperband import Rung
 from bohb_seg.trials import Configuration, TrialId
 
-Phase = Literal["search", "comparison", "finished"]
+Phase = Literal["search", "runoff", "comparison", "finished"]
 
 
 @dataclass(frozen=True)
 class Incumbent:
-    """The trial with the lowest loss at the largest budget on which any finished."""
+    """The best trial, by its loss at the largest budget on which any finished, or by the runoff.
+
+    Args:
+        trial: Of the search, as are budget and loss.
+        reevaluations: Its losses in the runoff, one per seed, None where it diverged or failed;
+            empty if there was no runoff (yet).
+    """
 
     trial: TrialId
     budget: float
     loss: float
     configuration: Configuration
     model_based: bool
+    reevaluations: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,18 @@ class Progress:
     incumbent: Incumbent | None
 
 
-def expected(brackets: Iterable[tuple[Rung, ...]]) -> tuple[int, float]:
-    """Evaluations and epochs of a whole search in which nothing fails."""
+def expected(brackets: Iterable[tuple[Rung, ...]], continuing: bool) -> tuple[int, float]:
+    """Evaluations and epochs of a whole search in which nothing fails.
+
+    Args:
+        brackets: The rungs of each.
+        continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
+    """
     count, epochs = 0, 0.0
     for rungs in brackets:
         below = 0.0
         for rung in rungs:
             count += rung.trials
             epochs += rung.trials * (rung.budget - below)
-            below = rung.budget
+            below = rung.budget if continuing else 0.0
     return count, epochs

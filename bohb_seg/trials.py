@@ -24,6 +24,11 @@ There ``TrialId.rung`` is the arm (see below) and ``TrialId.number`` the index o
 the two arms share their seeds."""
 DEFAULT_ARM = 0
 INCUMBENT_ARM = 1
+RUNOFF_BRACKET = -2
+"""Nor is this: the search's best few trained once more with further seeds, before the comparison.
+
+There ``TrialId.rung`` is the candidate's rank in the search and ``TrialId.number`` the index of the
+seed, so that all candidates share their seeds."""
 
 
 class TrialId(NamedTuple):
@@ -54,6 +59,14 @@ class Suggestion:
 
     configuration: Configuration
     model_based: bool = False
+
+
+class Observation(NamedTuple):
+    """What an optimizer learns of an evaluation; the loss is None if it diverged or failed."""
+
+    configuration: Configuration
+    budget: float
+    loss: float | None
 
 
 # --- news: what happened; given to Scheduler.handle ------------------------------------------

@@ -1,6 +1,7 @@
 """Flags out of settings; one sentence and status 2 for whatever a user can put right."""
 
 import logging
+from pathlib import Path
 
 import click
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from bohb_seg import command_line
 from bohb_seg.errors import DataError, JournalError, SettingsError
-from bohb_seg.settings import DataSettings, SearchSettings, WorkerSettings, merge
+from bohb_seg.settings import DataSettings, SearchSettings, WorkerSettings, flag_of, merge
 
 KINDS = [DataSettings, SearchSettings, WorkerSettings]
 
@@ -45,7 +46,7 @@ def test_a_flag_that_is_not_given_is_none(kind):
 def test_every_setting_is_a_flag_with_its_help(kind):
     text = helps(kind)
     for name, field in kind.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in text
+        assert flag_of(name) in text
         assert "".join(field.description.split()) in "".join(text.split())
 
 
@@ -54,6 +55,12 @@ def test_flags_reach_the_settings():
     settings = merge(SearchSettings, flags | {"config": None}, None, {})
     assert (settings.n_iterations, settings.comparison, settings.insecure) == (9, False, True)
     assert flags_of(SearchSettings, "--comparison")["comparison"] is True
+
+
+def test_a_flag_that_may_be_repeated():
+    flags = flags_of(SearchSettings, "--warm-start", "a", "--no-continue", "--warm-start", "b")
+    settings = merge(SearchSettings, flags | {"config": None}, None, {})
+    assert (settings.warm_start, settings.continue_) == ((Path("a"), Path("b")), False)
 
 
 def test_defaults_and_choices_are_told():

@@ -14,6 +14,7 @@ from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import Entry, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
     BracketFinished,
     Evaluate,
     Evaluated,
@@ -47,7 +48,7 @@ def lines(file):
 
 def audit(folder, world):
     """Both files against the account that the simulated cluster kept of its own."""
-    begun = {t: c for t, c in world.configurations.items() if t.bracket != COMPARISON_BRACKET}
+    begun = {t: c for t, c in world.configurations.items() if t.bracket >= 0}
     found = [(tuple(t), c) for t, c, _ in lines(folder / "configs.json")]
     assert found == [(tuple(trial), configuration) for trial, configuration in begun.items()]
     assert [
@@ -56,7 +57,7 @@ def audit(folder, world):
     ] == [
         (tuple(evaluation.trial), evaluation.budget, news.loss)
         for evaluation, news in world.counted.items()
-        if evaluation.trial.bracket != COMPARISON_BRACKET
+        if evaluation.trial.bracket >= 0
     ]
 
 
@@ -120,16 +121,14 @@ def test_kept_up_in_pieces_is_written_at_once(folder, ladder, plan, story, share
 def test_hpbandster_reads_what_was_counted(folder, ladder, plan, story):
     world = play(ladder, plan, story)
     LiveLog(folder).rewrite(entries_of(world))
-    counted = {e: n for e, n in world.counted.items() if e.trial.bracket != COMPARISON_BRACKET}
+    counted = {e: n for e, n in world.counted.items() if e.trial.bracket >= 0}
     if not counted:
         return
     result = logged_results_to_HBS_result(str(folder))
     read = {(tuple(r.config_id), r.budget): r.loss for r in result.get_all_runs()}
     assert read == {(tuple(e.trial), e.budget): n.loss for e, n in counted.items()}
     configs = {t: c["config"] for t, c in result.get_id2config_mapping().items()}
-    assert configs == {
-        tuple(t): c for t, c in world.configurations.items() if t.bracket != COMPARISON_BRACKET
-    }
+    assert configs == {tuple(t): c for t, c in world.configurations.items() if t.bracket >= 0}
 
 
 # --- one line each ----------------------------------------------------------------------------
@@ -212,8 +211,9 @@ def test_a_settled_attempt_that_did_not_report_is_a_fault_of_ours(tmp_path):
         logged(tmp_path, first, second, ends(first), settled(second))
 
 
-def test_the_comparison_stays_out(tmp_path):
-    searched, compared = order(), order(bracket=COMPARISON_BRACKET, budget=100.0)
+@pytest.mark.parametrize("bracket", [RUNOFF_BRACKET, COMPARISON_BRACKET])
+def test_the_final_phase_stays_out(tmp_path, bracket):
+    searched, compared = order(), order(bracket=bracket, budget=100.0)
     events = (searched, *counts(searched), compared, *counts(compared))
     configs, results = logged(tmp_path, *events)
     assert [line[0] for line in configs] == [line[0] for line in results] == [[0, 0, 0]]

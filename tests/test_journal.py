@@ -8,8 +8,7 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search.conftest import Counting
-from search.test_scheduler_properties import LADDERS, happenings, plans, play
+from search.test_scheduler_properties import LADDERS, Repeating, happenings, plans, play
 
 from bohb_seg.errors import JournalError
 from bohb_seg.journal import Entry, Journal, RunResumed, RunStarted, read
@@ -24,6 +23,7 @@ from bohb_seg.trials import (
     Evaluated,
     EvaluationId,
     Finish,
+    Observation,
     Order,
     Settled,
     StopRequested,
@@ -43,9 +43,10 @@ plain = st.recursive(
 tables = st.dictionaries(st.text(max_size=5), plain, max_size=3)
 names = st.text(max_size=8)
 workers = st.lists(names, max_size=3).map(tuple)
-trials = st.builds(TrialId, st.integers(-1, 99), st.integers(0, 5), st.integers(0, 999))
+trials = st.builds(TrialId, st.integers(-2, 99), st.integers(0, 5), st.integers(0, 999))
 evaluations = st.builds(EvaluationId, trials, numbers)
 configurations = st.dictionaries(names, scalars, max_size=3)
+observations = st.builds(Observation, configurations, numbers, st.none() | numbers)
 attempts = st.integers(1, 9)
 results = st.builds(
     Evaluated, evaluations, attempts, names, st.just("finished"), numbers, tables
@@ -60,7 +61,10 @@ results = st.builds(
     st.none() | names,
 )
 events = st.one_of(
-    st.builds(RunStarted, tables, tables, tables, configurations),
+    st.builds(
+        *(RunStarted, tables, tables, tables, configurations),
+        st.lists(observations, max_size=3).map(tuple),
+    ),
     st.builds(RunResumed),
     st.builds(
         WorkersChanged,
@@ -264,7 +268,7 @@ def test_a_run_cut_at_any_entry_goes_on_the_same(file, ladder, plan, story, shar
     text = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(text[:cut]))
     past = read(file)
-    scheduler = Scheduler(Counting(ladder), plan, {"x": 0})
+    scheduler = Scheduler(Repeating(ladder), plan, {"x": 0})
     due = replay(scheduler, past)
     heard = sum(not isinstance(entry.event, Order) for entry in past)
     told = [order for _, orders in world.told[:heard] for order in orders]

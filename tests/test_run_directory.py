@@ -1,5 +1,6 @@
 """What a run leaves on the disk, and when it may be gone on with."""
 
+import dataclasses
 import errno
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.hpbandster_files import LiveLog
 from bohb_seg.journal import FILE_NAME, Journal, RunStarted, read
 from bohb_seg.run_directory import RunDirectory
-from bohb_seg.settings import SearchSettings
+from bohb_seg.settings import SearchSettings, flag_of
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     DEFAULT_ARM,
@@ -21,6 +22,7 @@ from bohb_seg.trials import (
     Evaluated,
     EvaluationId,
     Finish,
+    Observation,
     Settled,
     TrialId,
     WorkersChanged,
@@ -62,7 +64,7 @@ def searched(loss=0.5):
 def test_a_new_run_keeps_its_settings_and_space(tmp_path):
     new_run(tmp_path).close()
     settings = yaml.safe_load((tmp_path / "run/settings.yaml").read_text())
-    assert settings["seed"] == 5
+    assert (settings["seed"], settings["continue"]) == (5, True)
     assert (settings["data_fingerprint"], settings["split_hash"]) == ("f" * 8, "s" * 8)
     assert set(run_directory.RECORDED_VERSIONS) == settings["versions"].keys()
     space = json.loads((tmp_path / "run/configspace.json").read_text())
@@ -156,6 +158,36 @@ def test_a_run_is_resumed_with_its_own_settings(tmp_path):
     assert [entry.event for entry in past][1:] == searched()
 
 
+@pytest.mark.parametrize(("given", "then"), [({}, 9.0), ({"max_hours": 2.0}, 2.0)])
+def test_every_stop_rule_survives_unless_a_start_has_its_own_hours(tmp_path, given, then):
+    rules = {"max_evaluations": 7, "max_epochs": 80.0, "target_loss": 0.25}
+    settings = chosen(tmp_path, max_hours=9.0, **rules)
+    RunDirectory(settings, beginning(settings), []).close()
+    found, _ = run_directory.resumed(chosen(tmp_path, **given), given)
+    assert {name: getattr(found, name) for name in rules} == rules
+    assert found.max_hours == then
+
+
+def test_the_earlier_runs_of_a_resumed_run_may_be_gone(tmp_path):
+    settings = chosen(tmp_path, warm_start=["gone", "too"])
+    start = beginning(settings)
+    learnt = (Observation({"x": 1}, 3.0, None), Observation({"y": "a"}, 9.0, 0.5))
+    RunDirectory(settings, dataclasses.replace(start, earlier=learnt), []).close()
+    found, past = run_directory.resumed(chosen(tmp_path), {"warm_start": None})
+    assert found.warm_start == (Path("gone"), Path("too"))
+    assert past[0].event.earlier == learnt
+
+
+def test_a_run_that_was_begun_before_there_was_a_setting_has_its_default(tmp_path):
+    start = beginning(chosen(tmp_path))
+    known = {name: value for name, value in start.settings.items() if name != "max_epochs"}
+    write_journal(tmp_path, dataclasses.replace(start, settings=known))
+    found, _ = run_directory.resumed(chosen(tmp_path), {})
+    assert found.max_epochs is None
+    with pytest.raises(SettingsError, match=r"--max-epochs 90\.0 contradicts .* has None"):
+        run_directory.resumed(chosen(tmp_path, max_epochs=90), {"max_epochs": "90"})
+
+
 def test_a_moved_run_is_resumed_where_it_lies_now(tmp_path):
     new_run(tmp_path).close()
     (tmp_path / "run").rename(tmp_path / "moved")
@@ -190,7 +222,11 @@ def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flag", "now"), [("seed", 6), ("n_iterations", 7), ("max_evaluations", 3), ("eta", 4.0)]
+    ("flag", "now"),
+    [
+        *[("seed", 6), ("n_iterations", 7), ("max_evaluations", 3), ("eta", 4.0)],
+        *[("max_epochs", 90.0), ("continue_", False), ("final_candidates", 2)],
+    ],
 )
 def test_a_flag_that_contradicts_the_run_is_refused(tmp_path, flag, now):
     new_run(tmp_path).close()
@@ -198,9 +234,8 @@ def test_a_flag_that_contradicts_the_run_is_refused(tmp_path, flag, now):
     with pytest.raises(SettingsError) as error:
         run_directory.resumed(settings, {flag: str(now)})
     was = chosen(tmp_path).model_dump(mode="json")[flag]
-    spelt = flag.replace("_", "-")
     assert str(error.value) == (
-        f"--{spelt} {now} contradicts the run that is resumed, which has {was};"
+        f"{flag_of(flag)} {now} contradicts the run that is resumed, which has {was};"
         " leave the flag out or start a new run"
     )
 

@@ -16,7 +16,9 @@ from bohb_seg.settings import (
     SearchSettings,
     TrainingSettings,
     WorkerSettings,
+    flag_of,
     merge,
+    public,
 )
 
 KINDS = [DataSettings, TrainingSettings, SearchSettings, WorkerSettings]
@@ -114,6 +116,7 @@ OTHERS = {
     **{"max_evaluations": "9", "target_loss": "0.5", "final_epochs": "5", "final_seeds": "2"},
     **{"comparison": "false", "max_attempts": "4", "device": "gpu:1", "threads": "2"},
     **{"bind": "b", "idle_timeout": "3", "leave_with_parent": "true"},
+    **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 
@@ -123,11 +126,11 @@ FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 )
 def test_every_field_has_its_flag_key_and_variable(file, kind, name):
     """The same text is understood the same, wherever it stands."""
-    file.write_text(f"{name.replace('_', '-')}: {OTHERS[name]}\n")
+    file.write_text(f"{flag_of(name)[2:]}: {OTHERS[name]}\n")
     merged = [
         merge(kind, {name: OTHERS[name]}, None, {}),
         merge(kind, {}, file, {}),
-        merge(kind, {}, None, {f"BOHB_{name.upper()}": OTHERS[name]}),
+        merge(kind, {}, None, {f"BOHB_{public(name).upper()}": OTHERS[name]}),
     ]
     first, *others = [getattr(settings, name) for settings in merged]
     assert others == [first, first]
@@ -145,7 +148,15 @@ def test_every_field_has_its_flag_key_and_variable(file, kind, name):
     ],
 )
 def test_booleans_of_the_environment(name, word, meant):
-    assert getattr(search(environment={f"BOHB_{name.upper()}": word}), name) is meant
+    assert getattr(search(environment={f"BOHB_{public(name).upper()}": word}), name) is meant
+
+
+def test_earlier_runs_may_be_one_or_several(file):
+    for text, meant in [("a", ("a",)), ("a:b c", ("a", "b c")), ("[a, b]", ("a", "b"))]:
+        file.write_text(f"warm-start: {text}\n")
+        assert search(file=file).warm_start == tuple(map(Path, meant))
+    assert search({"warm_start": ("a",)}, file).warm_start == (Path("a"),)
+    assert search().warm_start == ()
 
 
 def test_an_empty_variable_says_nothing():
@@ -229,6 +240,12 @@ def test_a_refused_value_is_named_with_its_source(file):
             "--min-budget 30 is larger than --max-budget 27; lower the one or raise the other",
         ),
         (
+            SearchSettings,
+            {"max_epochs": "2"},
+            "--max-epochs 2 has no room for one evaluation of --min-budget 3 epochs; raise the one"
+            " or lower the other",
+        ),
+        (
             TrainingSettings,
             {"patch_size": "40"},
             "--patch-size 40 must be a multiple of 16, because the U-Net halves it four times",
@@ -236,7 +253,7 @@ def test_a_refused_value_is_named_with_its_source(file):
         (
             WorkerSettings,
             {"device": "gpu:x"},
-            "--device gpu:x: string should match pattern '^(auto|cpu|gpu|gpu:\\d+|all-gpus)$'",
+            "--device gpu:x: string should match pattern '^(auto|cpu|gpu|gpu:\\d+|tpu|all-gpus)$'",
         ),
         (SearchSettings, {"eta": "1.5"}, "--eta 1.5: input should be greater than or equal to 2"),
         (DataSettings, {"preset": "x"}, "--preset x: input should be 'default' or 'seed'"),
@@ -256,7 +273,8 @@ def test_budgets_may_be_equal():
 
 
 @pytest.mark.parametrize(
-    "name", ["max_budget", "eta", "heartbeat", "max_hours", "target_loss", "final_epochs"]
+    "name",
+    ["max_budget", "eta", "heartbeat", "max_hours", "max_epochs", "target_loss", "final_epochs"],
 )
 def test_numbers_are_finite(name):
     assert f"--{name.replace('_', '-')} inf" in refusal({name: "inf"})

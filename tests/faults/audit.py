@@ -1,8 +1,9 @@
 """What must hold of every run, whatever happened to it, read from its run directory.
 
 Every configuration that was drawn has exactly one counted result per rung it reached; none is bad
-because of a fault; nothing that was settled was ordered again; HpBandSter's live log is what
-counted; the journal replays to the end it has; no checkpoint is left.
+because of a fault; in runoff and comparison every arm has every seed; nothing that was settled was
+ordered again; HpBandSter's live log is what counted in the search; the journal replays to the end
+it has; no checkpoint is left.
 """
 
 import itertools
@@ -20,6 +21,8 @@ from bohb_seg.journal import Entry, RunStarted
 from bohb_seg.master import Master
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
     Attempt,
     Configuration,
     Evaluate,
@@ -38,7 +41,7 @@ class Outcome:
     Args:
         configurations: Those that were drawn.
         losses: What counted; None if it diverged or failed.
-        best: The losses of the incumbent's trial and of those that tie with it.
+        best: The losses of the search's best trial and of those that tie with it.
     """
 
     configurations: Mapping[TrialId, Configuration]
@@ -95,13 +98,17 @@ def _counted(events: Sequence[object]) -> list[Evaluated]:
 def _nothing_is_missing(
     events: Sequence[object], counted: Sequence[Evaluated], bad: Collection[str]
 ) -> None:
-    """One result for each place of each rung, and for everything that was ever ordered."""
+    """One result for each place of each rung and each arm, and for all that was ever ordered."""
     times = Counter(news.evaluation for news in counted)
     assert set(times.values()) == {1}, "an evaluation was counted twice"
     ordered = {event.evaluation for event in events if isinstance(event, Evaluate)}
     assert ordered == set(times), f"ordered, never settled: {ordered - set(times)}"
+    for final in (RUNOFF_BRACKET, COMPARISON_BRACKET):
+        trials = [e.trial for e in times if e.trial.bracket == final]
+        arms, seeds = ({trial[place] for trial in trials} for place in (1, 2))
+        assert len(trials) == len(arms) * len(seeds), "an arm lacks a seed"
     if not bad:
-        places = Counter((e.trial.bracket, e.budget) for e in times)
+        places = Counter((e.trial.bracket, e.budget) for e in times if e.trial.bracket >= 0)
         assert places == _places(events[0]), "a rung is not as Hyperband has it"
 
 
@@ -142,7 +149,7 @@ def _the_live_log_is_what_counted(run_dir: Path, counted: Sequence[Evaluated]) -
         (EvaluationId(TrialId(*trial), budget), result and result["loss"], error)
         for trial, budget, _, result, error in lines
     ]
-    assert logged == [(news.evaluation, news.loss, news.error) for news in counted]
+    assert logged == [(n.evaluation, n.loss, n.error) for n in counted if _is_searched(n)]
 
 
 def _it_replays(run_dir: Path, events: Sequence[object]) -> None:
@@ -170,10 +177,15 @@ def _outcome(events: Sequence[object], counted: Sequence[Evaluated]) -> Outcome:
 
 
 def _best(counted: Sequence[Evaluated]) -> tuple[float, frozenset[TrialId]]:
-    finished = [(news.evaluation, news.loss) for news in counted if news.loss is not None]
+    searched = filter(_is_searched, counted)
+    finished = [(news.evaluation, news.loss) for news in searched if news.loss is not None]
     ranks = {e: (-e.budget, loss) for e, loss in finished}
     first = min(ranks.values(), default=(0.0, 0.0))
     return first[1], frozenset(e.trial for e, rank in ranks.items() if rank == first)
+
+
+def _is_searched(news: Evaluated) -> bool:
+    return news.evaluation.trial.bracket >= 0
 
 
 def _attempt(event: Any) -> tuple[Attempt, str]:

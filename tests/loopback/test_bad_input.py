@@ -112,6 +112,9 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--tls", "no-such-folder"), ("no-such-folder", "bohb-certs")),
         (("--no-such-flag",), ("--no-such-flag",)),
         (("--n-iterations", "many"), ("--n-iterations many", "integer")),
+        (("--max-epochs", 2), ("--max-epochs 2", "--min-budget 3")),
+        (("--warm-start", "nowhere"), ("--warm-start nowhere", "no such directory")),
+        (("--warm-start", "used"), ("--warm-start used", "not begun")),
     ],
 )
 def test_bad_settings(tmp_path, monkeypatch, flags, words):

@@ -1,15 +1,17 @@
 """Whole runs of the toy objective through the real commands."""
 
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from faults.audit import audit
 from loopback.commands import ROOT, TOY, answers, free_port, processes, run, wait_until
 
 from bohb_seg import journal
-from bohb_seg.trials import Evaluate, Evaluated
+from bohb_seg.trials import Evaluate, Evaluated, Settled
 
 pytestmark = pytest.mark.loopback
 
@@ -154,3 +156,68 @@ def test_a_stopped_search_ends_in_good_order(tmp_path):
     assert done.returncode == 0, done.stderr
     assert 30 <= len(results(tmp_path / "run")) <= 31
     assert (tmp_path / "run/report/report.html").exists()
+
+
+@pytest.mark.parametrize(("flag", "continues"), [("--continue", True), ("--no-continue", False)])
+def test_a_search_trains_no_more_epochs_than_it_may(tmp_path, flag, continues):
+    flags = (*TOY, "--n-iterations", 1000, "--local-workers", 1, "--port", 0, "--run-dir", "run")
+    done = run("bohb_seg.master", *flags, flag, "--max-epochs", 100, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    reached: dict[tuple[int, ...], list[float]] = {}
+    for trial, budget, *_ in results(tmp_path / "run"):
+        reached.setdefault(tuple(trial), []).append(budget)
+    spent = sum(max(budgets) if continues else sum(budgets) for budgets in reached.values())
+    assert 100 - 27 < spent <= 100
+
+
+def test_a_resumed_run_needs_the_run_it_learnt_from_no_more(tmp_path):
+    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    flags = (*TOY, *slow, "--n-iterations", 2, "--local-workers", 1, "--port", 0)
+    cold = run("bohb_seg.master", *flags, "--run-dir", "cold", folder=tmp_path)
+    assert cold.returncode == 0, cold.stderr
+    warm = (*flags, "--warm-start", "cold")
+    whole = run("bohb_seg.master", *warm, "--run-dir", "whole", folder=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    with processes(tmp_path) as started:
+        master = started.start("bohb_seg.master", *warm, "--run-dir", "cut")
+        wait_until(lambda: len(lines(tmp_path / "cut/results.json")) >= 5)
+        master.kill()
+        master.wait()
+    shutil.rmtree(tmp_path / "cold")
+    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert counted(tmp_path / "cut") == counted(tmp_path / "whole")
+    configs = map(json.loads, lines(tmp_path / "whole/configs.json"))
+    picked = [info["model_based_pick"] for _, _, info in configs]
+    assert any(picked[:4]), "of its own, the model would be asked after six results"
+    audit(tmp_path / "cut")
+
+
+def test_a_run_that_is_cut_in_the_runoff_has_the_same_winner(tmp_path):
+    flags = (
+        *("--worker", "toy", "--space", ROOT / "tests/loopback/slow_space.py", "--heartbeat", 1),
+        *("--n-iterations", 2, "--min-budget", 1, "--max-budget", 3, "--local-workers", 1),
+        *("--final-epochs", 3, "--final-seeds", 6, "--port", 0, "--seed", 3, "--run-id", "r"),
+    )
+    whole = run("bohb_seg.master", *flags, "--run-dir", "whole", folder=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    events = tmp_path / "cut/events.jsonl"
+
+    def runs_off() -> bool:
+        settled = [e.event for e in journal.read(events)] if events.exists() else []
+        trials = [order.evaluation.trial for order in settled if isinstance(order, Settled)]
+        return sum(trial.bracket == -2 for trial in trials) >= 2
+
+    with processes(tmp_path) as started:
+        master = started.start("bohb_seg.master", *flags, "--run-dir", "cut")
+        wait_until(runs_off)
+        master.kill()
+        master.wait()
+    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    incumbents = [(tmp_path / name / "incumbent.json").read_text() for name in ("whole", "cut")]
+    assert incumbents[0] == incumbents[1]
+    assert len(json.loads(incumbents[0])["reevaluations"]) == 2
+    outcomes = [audit(tmp_path / name).outcome for name in ("whole", "cut")]
+    assert outcomes[0] == outcomes[1]
+    assert sum(e.trial.bracket == -2 for e in outcomes[0].losses) == 3 * 2

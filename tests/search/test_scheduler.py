@@ -9,7 +9,8 @@ from search.conftest import Counting
 
 from bohb_seg.attempts import Evaluation, InvalidTransitionError
 from bohb_seg.hyperband import Ladder
-from bohb_seg.scheduler import Plan, Scheduler
+from bohb_seg.plan import Plan
+from bohb_seg.scheduler import Scheduler
 from bohb_seg.standing import Incumbent, Progress
 from bohb_seg.trials import (
     Attempt,
@@ -30,7 +31,8 @@ SMALL = Ladder(1, 3, 3)  # brackets of 3 + 1 and of 2 trials
 
 def scheduler(ladder=SMALL, **plan):
     optimizer = Counting(ladder)
-    machine = Scheduler(optimizer, Plan(**{"n_iterations": 1, **plan}), {"x": 0})
+    plan = Plan(**{"n_iterations": 1, "candidates": 1, **plan})
+    machine = Scheduler(optimizer, plan, {"x": 0})
     machine._optimizer_saw = optimizer.observed
     return machine
 
@@ -514,6 +516,231 @@ def test_limits():
     machine = scheduler(target_loss=0.5)
     play(machine, WorkersChanged(joined=("a",)))
     assert machine.handle(done(evaluate(0), 0.5))[-1] == Finish("the target loss 0.5 is reached")
+
+
+# --- epochs -----------------------------------------------------------------------------------
+
+
+def rung_of_three(machine):
+    """Bracket 0 of SMALL with losses 0, 1, 2; returns what is ordered then."""
+    machine.handle(WorkersChanged(joined=("a",)))
+    return [machine.handle(done(evaluate(number), float(number))) for number in range(3)][-1]
+
+
+def test_epochs_are_counted_as_they_are_begun():
+    machine = scheduler(max_epochs=3.5)
+    orders = machine.handle(WorkersChanged(joined=tuple("abcd")))
+    assert orders == [evaluate(0, "a"), evaluate(1, "b"), evaluate(2, "c")]
+    assert machine.handle(done(orders[0])) == [settled(orders[0])]
+    machine.handle(done(orders[1], 1.0))
+    assert machine.handle(done(orders[2], 2.0))[-1] == Finish(
+        "no evaluation fits into what is left of 3.5 epochs"
+    )
+
+
+@pytest.mark.parametrize(("continuing", "least"), [(True, 5.0), (False, 6.0)])
+def test_an_evaluation_that_just_fits_is_begun(continuing, least):
+    """A promoted trial trains 2 epochs more, or 3 from the beginning."""
+    top = evaluate(0, budget=3.0)
+    machine = scheduler(max_epochs=least, continuing=continuing)
+    assert rung_of_three(machine)[-1] == top
+    assert machine.handle(done(top))[-1] == Finish("all 1 brackets are finished")
+    machine = scheduler(max_epochs=least - 0.5, continuing=continuing)
+    assert isinstance(rung_of_three(machine)[-1], Finish)
+
+
+def test_epochs_that_do_not_add_up_exactly_still_fit():
+    machine = scheduler(Ladder(0.1, 0.1, 3), n_iterations=3, max_epochs=0.3)
+    orders = machine.handle(WorkersChanged(joined=tuple("abcd")))
+    assert len(orders) == 3
+
+
+def test_an_attempt_that_makes_good_for_a_lost_one_is_not_counted_again():
+    machine = scheduler(max_epochs=1)
+    orders = play(
+        machine,
+        WorkersChanged(joined=("a",)),
+        WorkersChanged(left=("a",)),
+        WorkersChanged(joined=("b",)),
+        bad(evaluate(0, "b", attempt=2), "crashed"),
+    )
+    assert orders[2:] == [[evaluate(0, "b", attempt=2)], [evaluate(0, "b", attempt=3)]]
+    assert machine.handle(done(evaluate(0, "b", attempt=3)))[-1] == Finish(
+        "no evaluation fits into what is left of 1 epochs"
+    )
+
+
+def test_what_is_too_long_does_not_hold_up_what_is_shorter():
+    """9 x 1 and 3 x 3 epochs are begun, 4.5 are left: for two promotions of 2, for none of 6."""
+    machine = scheduler(Ladder(1, 9, 3), n_iterations=3, max_epochs=18 + 4.5)
+    orders = machine.handle(WorkersChanged(joined=tuple("abcdefghijkl")))
+    for each in (*orders[9:], *orders[:9]):
+        after = machine.handle(done(each, 0.5))
+    promoted = [order for order in after if isinstance(order, Evaluate)]
+    assert [(o.evaluation.trial, o.evaluation.budget) for o in promoted] == [
+        ((0, 0, 0), 3.0),
+        ((0, 0, 1), 3.0),
+    ]
+    machine.handle(done(promoted[0]))
+    assert machine.handle(done(promoted[1]))[-1] == Finish(
+        "no evaluation fits into what is left of 22.5 epochs"
+    )
+
+
+def test_nothing_is_drawn_beside_what_is_too_long():
+    """Bracket 0 waits for 6 epochs; of the 3.5 that are left no bracket is begun."""
+    machine = scheduler(Ladder(1, 9, 3), n_iterations=3, max_epochs=9 + 3 * 2 + 3.5)
+    machine.handle(WorkersChanged(joined=("a",)))
+    orders = [evaluate(0)]
+    for _ in range(12):
+        after = machine.handle(done(orders[-1], float(orders[-1].evaluation.trial.number)))
+        orders += [o for o in after if isinstance(o, Evaluate)]
+    assert {o.evaluation.trial.bracket for o in orders} == {0}
+    assert isinstance(after[-1], Finish)
+
+
+def test_expected_epochs_without_continuing():
+    machine = scheduler(continuing=False)
+    assert machine.progress.epochs_expected == 3 * 1 + 1 * 3
+    top = rung_of_three(machine)[-1]
+    machine.handle(done(top))
+    assert machine.progress.epochs_done == 6
+
+
+# --- the runoff -------------------------------------------------------------------------------
+
+
+SINGLE = Ladder(3, 3, 3)  # brackets of one trial of 3 epochs
+
+
+def again(rank, seed, x, worker="a", budget=3.0, attempt=1):
+    return evaluate(seed, worker, budget, attempt, bracket=-2, rung=rank, x=x)
+
+
+def searched(losses, **plan):
+    """A search of so many trials, best first unless told otherwise; returns what follows it."""
+    plan = {"n_iterations": len(losses), "comparison_epochs": 9, "candidates": 3, **plan}
+    machine = scheduler(SINGLE, **plan)
+    machine.handle(WorkersChanged(joined=("a",)))
+    for number, loss in enumerate(losses):
+        after = machine.handle(done(evaluate(0, budget=3.0, bracket=number, x=number), loss))
+    return machine, after
+
+
+def run_off(machine, losses):
+    """Gives the runoff its losses, seed by seed; returns what follows on the last."""
+    (attempt,) = machine.workers.values()
+    for loss in losses:
+        outcome = "diverged" if loss is None else "finished"
+        after = machine.handle(Evaluated(*attempt, "a", outcome, loss))
+        (attempt,) = machine.workers.values()
+    return after
+
+
+def test_the_lucky_one_does_not_win():
+    """Of the search that is x = 1, but with new seeds x = 2 is the best of the three."""
+    machine, after = searched([0.4, 0.1, 0.2, 0.9], comparison_seeds=2)
+    assert after[-1] == again(0, 0, 1)
+    assert (machine.progress.phase, machine.progress.evaluations_expected) == ("runoff", 6)
+    assert machine.progress.epochs_expected == 18
+    after = run_off(machine, [0.3, 0.2, 0.5, 0.4, 0.3, 0.5])
+    assert after == [
+        settled(again(2, 1, 0)),
+        Discard(TrialId(-2, 2, 1)),
+        evaluate(0, budget=9, bracket=-1, x=0),
+    ]
+    assert machine.progress.phase == "comparison"
+    assert machine.progress.incumbent == Incumbent(
+        *(TrialId(2, 0, 0), 3.0, 0.2, {"x": 2}), model_based=True, reevaluations=(0.2, 0.3)
+    )
+    assert len(machine._optimizer_saw) == 4
+    machine.handle(WorkersChanged(joined=("b",)))
+    assert machine.workers["b"] == Attempt(EvaluationId(TrialId(-1, 1, 0), 9), 1)
+
+
+def test_candidates_wait_seed_by_seed():
+    machine, _ = searched([0.1, 0.2, 0.3], comparison_seeds=2)
+    orders = machine.handle(WorkersChanged(joined=tuple("bcdef")))
+    assert orders == [
+        *(again(1, 0, 1, "b"), again(2, 0, 2, "c"), again(0, 1, 0, "d")),
+        *(again(1, 1, 1, "e"), again(2, 1, 2, "f")),
+    ]
+
+
+def test_the_loss_of_the_search_does_not_count_in_the_runoff():
+    machine, _ = searched([-9.0, 0.2], comparison_seeds=1)
+    run_off(machine, [0.3, 0.2])
+    assert machine.progress.incumbent.configuration == {"x": 1}
+
+
+def test_a_candidate_that_diverges_once_is_worse_than_any_that_does_not():
+    machine, _ = searched([0.1, 0.2], comparison_seeds=2)
+    run_off(machine, [None, 9.0, 0.0, 9.0])
+    assert machine.progress.incumbent.configuration == {"x": 1}
+    assert machine.progress.incumbent.reevaluations == (9.0, 9.0)
+
+
+@pytest.mark.parametrize("losses", [[0.5, 0.5], [None, None]])
+def test_among_equals_the_best_of_the_search_wins(losses):
+    machine, _ = searched([0.2, 0.1], comparison_seeds=1)
+    run_off(machine, losses)
+    assert machine.progress.incumbent.configuration == {"x": 1}
+
+
+def test_the_default_alone_is_compared_if_it_wins_the_runoff():
+    machine, _ = searched([0.2, 0.1], comparison_seeds=1)
+    run_off(machine, [0.5, 0.4])
+    assert machine.progress.evaluations_expected == 1
+
+
+@pytest.mark.parametrize(
+    ("budgets", "planned"),
+    [(6, 3 * 2), (5, 3), (4, 3), (3, 3), (2.5, 2), (2, 2), (1.5, 0), (0.5, 0)],
+)
+def test_the_runoff_takes_half_of_what_the_comparison_takes(budgets, planned):
+    """``budgets``: so many evaluations of 3 epochs are half of the comparison's."""
+    machine, _ = searched([0.1, 0.2, 0.3, 0.4], comparison_epochs=3 * budgets, comparison_seeds=1)
+    assert machine.progress.phase == ("runoff" if planned else "comparison")
+    if planned:
+        assert machine.progress.evaluations_expected == planned
+
+
+@pytest.mark.parametrize(
+    ("losses", "plan"),
+    [
+        ([0.1, 0.2], {"candidates": 1}),
+        ([0.1], {}),
+        ([0.1, 0.2], {"comparison_epochs": None}),
+    ],
+    ids=["one candidate", "one trial", "no comparison"],
+)
+def test_there_is_no_runoff(losses, plan):
+    machine, _ = searched(losses, **plan)
+    assert machine.progress.phase != "runoff"
+    assert machine.progress.incumbent.reevaluations == ()
+
+
+def test_only_those_of_the_largest_budget_run_off():
+    machine = scheduler(n_iterations=2, candidates=3, comparison_epochs=9)
+    rung_of_three(machine)
+    machine.handle(done(evaluate(0, budget=3.0), 5.0))
+    machine.handle(done(evaluate(0, budget=3.0, bracket=1, x=3), 4.0))
+    after = machine.handle(done(evaluate(1, budget=3.0, bracket=1, x=4), 3.0))
+    assert after[-1] == again(0, 0, 4)
+    assert machine.progress.evaluations_expected == 3 * 2
+
+
+def test_a_stray_of_the_runoff_is_dropped_in_the_comparison():
+    machine, _ = searched([0.1, 0.2], comparison_seeds=1)
+    lost, taken = again(0, 0, 0), again(0, 0, 0, "b", attempt=2)
+    machine.handle(WorkersChanged(left=("a",)))
+    assert machine.handle(WorkersChanged(joined=("b",))) == [taken]
+    machine.handle(done(taken, 0.3))
+    machine.handle(done(again(1, 0, 1, "b"), 0.2))
+    best = machine.progress.incumbent
+    assert (machine.progress.phase, best.configuration) == ("comparison", {"x": 1})
+    assert machine.handle(done(lost, -9.0)) == [Discard(TrialId(-2, 0, 0))]
+    assert machine.progress.incumbent == best
 
 
 def test_progress():

@@ -14,9 +14,11 @@ from pydantic import TypeAdapter
 from search.conftest import Counting
 
 from bohb_seg.hyperband import Ladder
-from bohb_seg.scheduler import Plan, Scheduler
+from bohb_seg.plan import Plan
+from bohb_seg.scheduler import Scheduler
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
     Attempt,
     BracketFinished,
     Discard,
@@ -25,10 +27,20 @@ from bohb_seg.trials import (
     Finish,
     Settled,
     StopRequested,
+    Suggestion,
     WorkersChanged,
 )
 
 LADDERS = [Ladder(1, 9, 3), Ladder(1, 4, 2), Ladder(3, 3, 3), Ladder(1, 27, 3)]
+PHASES = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison"}
+
+
+class Repeating(Counting):
+    """Suggests few configurations again and again, that of the default among them."""
+
+    def suggest(self):
+        suggestion = super().suggest()
+        return Suggestion({"x": suggestion.configuration["x"] % 5}, suggestion.model_based)
 
 
 class World:
@@ -36,8 +48,9 @@ class World:
 
     def __init__(self, ladder, plan):
         self.plan = plan
-        self.optimizer = Counting(ladder)
+        self.optimizer = Repeating(ladder)
         self.scheduler = Scheduler(self.optimizer, plan, {"x": 0})
+        self.phases = ["search"]
         self.told = []  # (news, orders)
         self.here = {}  # worker -> the Evaluate it is at, or None
         self.away = []  # Evaluates whose worker was given up but may still be at them
@@ -204,6 +217,8 @@ class World:
     def tell(self, news):
         orders = self.scheduler.handle(news)
         self.told.append((news, orders))
+        if self.scheduler.progress.phase not in (self.phases[-1], "finished"):
+            self.phases.append(self.scheduler.progress.phase)
         for order in orders:
             self.obey(order)
         assert {
@@ -217,17 +232,16 @@ class World:
         busy = len(self.at_work())
         assert (progress.workers_busy, progress.workers_idle) == (busy, len(self.here) - busy)
         assert progress.evaluations_running == len(self.running)
-        compared = progress.phase == "comparison" or any(map(is_compared, self.attempts))
-        mine = {e: n for e, n in self.counted.items() if is_compared(e) == compared}
+        mine = {e: n for e, n in self.counted.items() if phase(e) == self.phases[-1]}
         assert progress.evaluations_finished == len(mine)
         assert progress.evaluations_failed == sum(n.loss is None for n in mine.values())
         assert math.isclose(progress.epochs_done, sum(map(self.epochs, mine)))
 
     def epochs(self, evaluation):
-        """Those after the rung below."""
+        """Those after the rung below, if it goes on from there."""
         (bracket, rung, _), budget = evaluation
         below = [0.0]
-        if not is_compared(evaluation):
+        if bracket >= 0 and self.plan.continuing:
             rungs = self.optimizer.rungs(bracket)[rung:]
             below += [each.budget for each in rungs if each.budget < budget]
         return budget - max(below)
@@ -259,7 +273,8 @@ class World:
         self.attempts[order.evaluation] += 1
         assert order.attempt == self.attempts[order.evaluation]
         assert self.configurations.setdefault(trial, order.configuration) == order.configuration
-        if trial.bracket != COMPARISON_BRACKET:
+        assert phase(order.evaluation) == self.phases[-1], "not its phase"
+        if trial.bracket >= 0:
             assert self.stopped is None, "new work after the stop"
         self.lost.pop(order.evaluation, None)
         self.running[order.evaluation] = self.here[order.worker] = order
@@ -273,8 +288,8 @@ def attempt_of(order):
     return Attempt(order.evaluation, order.attempt)
 
 
-def is_compared(evaluation):
-    return evaluation.trial.bracket == COMPARISON_BRACKET
+def phase(evaluation):
+    return PHASES.get(evaluation.trial.bracket, "search")
 
 
 def result(order, outcome, loss):
@@ -313,9 +328,12 @@ plans = st.builds(
     Plan,
     n_iterations=st.integers(1, 4),
     max_attempts=st.integers(1, 3),
-    comparison_epochs=st.none() | st.just(5.0),
+    comparison_epochs=st.none() | st.sampled_from([5.0, 30.0]),
     comparison_seeds=st.integers(1, 2),
+    candidates=st.integers(1, 4),
     max_evaluations=st.none() | st.integers(1, 12),
+    max_epochs=st.none() | st.integers(3, 60),
+    continuing=st.booleans(),
     target_loss=st.none() | st.just(-4.5),
 )
 
@@ -341,6 +359,7 @@ def test_every_evaluation_is_counted_once(ladder, plan, story):
     world = play(ladder, plan, story)
     audit_observations(world)
     audit_rungs(world)
+    audit_limits(world)
     audit_incumbent(world)
     audit_end(world)
 
@@ -349,7 +368,7 @@ def test_every_evaluation_is_counted_once(ladder, plan, story):
 @given(st.sampled_from(LADDERS), plans, happenings)
 def test_a_replay_gives_the_same_orders(ladder, plan, story):
     world = play(ladder, plan, story)
-    again = Scheduler(Counting(ladder), plan, {"x": 0})
+    again = Scheduler(Repeating(ladder), plan, {"x": 0})
     assert [again.handle(reread(news)) for news, _ in world.told] == [
         orders for _, orders in world.told
     ]
@@ -363,11 +382,7 @@ def reread(news):
 
 
 def searched(world):
-    return {
-        evaluation: news
-        for evaluation, news in world.counted.items()
-        if evaluation.trial.bracket != COMPARISON_BRACKET
-    }
+    return {e: news for e, news in world.counted.items() if phase(e) == "search"}
 
 
 def audit_observations(world):
@@ -385,7 +400,7 @@ def audit_observations(world):
 def audit_rungs(world):
     """Rungs have the planned size, and the best of each are those who climbed."""
     counted = searched(world)
-    begun = {e for e in world.attempts if e.trial.bracket != COMPARISON_BRACKET}
+    begun = {e for e in world.attempts if phase(e) == "search"}
     for index in {evaluation.trial.bracket for evaluation in begun}:
         rungs = world.optimizer.rungs(index)
         done, best = True, []
@@ -416,32 +431,78 @@ def world_age(world):
     return lambda evaluation: order.index(evaluation.trial)
 
 
+def audit_limits(world):
+    """Nothing was begun beyond the limits."""
+    plan, begun = world.plan, [e for e in world.attempts if phase(e) == "search"]
+    if plan.max_evaluations is not None:
+        assert len(begun) <= plan.max_evaluations
+    if plan.max_epochs is not None:
+        assert sum(map(world.epochs, begun)) <= plan.max_epochs
+
+
+def ranking(world):
+    """(configuration, trial, loss) at the largest budget finished, each configuration once."""
+    finished = {e: n.loss for e, n in searched(world).items() if n.loss is not None}
+    largest = max((e.budget for e in finished), default=0.0)
+    ranked = sorted((loss, e.trial) for e, loss in finished.items() if e.budget == largest)
+    best = {}
+    for loss, trial in ranked:
+        best.setdefault(world.configurations[trial]["x"], (trial, loss))
+    return largest, [(x, trial, loss) for x, (trial, loss) in best.items()]
+
+
+def runoff_size(plan, candidates, budget):
+    """(candidates, seeds): the first of these that the comparison's half has room for."""
+    if plan.comparison_epochs is None:
+        return 0, 0
+    options = [(candidates, 2), *((fewer, 1) for fewer in range(candidates, 1, -1))]
+    half = plan.comparison_epochs * plan.comparison_seeds
+    fitting = [(n, seeds) for n, seeds in options if n > 1 and n * seeds * budget <= half]
+    return fitting[0] if fitting else (0, 0)
+
+
 def audit_incumbent(world):
+    """The winner of the runoff, in which took part who should; without one the lowest loss."""
+    budget, best = ranking(world)
+    candidates, seeds = runoff_size(world.plan, min(world.plan.candidates, len(best)), budget)
+    rerun = {e: news.loss for e, news in world.counted.items() if phase(e) == "runoff"}
+    assert rerun.keys() == {
+        ((RUNOFF_BRACKET, rank, seed), budget)
+        for rank in range(candidates)
+        for seed in range(seeds)
+    }
     losses = [
-        (-evaluation.budget, news.loss)
-        for evaluation, news in searched(world).items()
-        if news.loss is not None
+        tuple(rerun[(RUNOFF_BRACKET, rank, seed), budget] for seed in range(seeds))
+        for rank in range(candidates)
     ]
-    best = world.scheduler.progress.incumbent
-    assert (best and (-best.budget, best.loss)) == (min(losses) if losses else None)
+    for rank in range(candidates):
+        assert world.configurations[RUNOFF_BRACKET, rank, 0] == {"x": best[rank][0]}
+    means = [math.inf if None in its else sum(its) / seeds for its in losses]
+    first = means.index(min(means)) if means else 0
+    found = world.scheduler.progress.incumbent
+    assert (found is None) == (not best)
+    if best:
+        (x, trial, loss), again = best[first], losses[first] if losses else ()
+        assert (found.configuration, found.trial, found.budget) == ({"x": x}, trial, budget)
+        assert (found.loss, found.reevaluations) == (loss, again)
 
 
 def audit_end(world):
     """The end comes when it should, with nothing left over."""
-    plan, counted = world.plan, searched(world)
+    plan = world.plan
     assert set(world.counted) <= set(world.attempts)
-    if plan.max_evaluations is not None:
-        assert len(counted) <= plan.max_evaluations
-    searched_trials = {e.trial for e in world.attempts if e.trial.bracket != COMPARISON_BRACKET}
-    assert searched_trials <= set(world.discarded), "a checkpoint is left"
+    assert world.phases == [p for p in ("search", "runoff", "comparison") if p in world.phases]
+    assert {e.trial for e in world.attempts} <= set(world.discarded), "a checkpoint is left"
     best = world.scheduler.progress.incumbent
     everything = len(world.brackets) == plan.n_iterations
-    limits = world.stopped, plan.max_evaluations, plan.target_loss
+    limits = world.stopped, plan.max_evaluations, plan.max_epochs, plan.target_loss
     assert everything or any(limit is not None for limit in limits)
-    compared = {e.trial for e in world.counted if e.trial.bracket == COMPARISON_BRACKET}
+    compared = {e.trial for e in world.counted if phase(e) == "comparison"}
     arms = 1 if best and best.configuration == {"x": 0} else 2
     planned = {(-1, arm, seed) for arm in range(arms) for seed in range(plan.comparison_seeds)}
     if best is None or plan.comparison_epochs is None:
         assert not compared
     else:
         assert compared == planned
+        if arms == 2:
+            assert world.configurations[-1, 1, 0] == best.configuration
