@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bohb_seg.report.history import Attempt, Run
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.report.history import Attempt, Evaluation, Run
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
 
 WITHOUT_RESULT = ("crashed", "lost", "late")
 """Fates of attempts whose time bought nothing; a diverged one tells the search something."""
@@ -15,7 +15,7 @@ class Cost:
     """What a part of the run cost.
 
     Args:
-        part: ``search``, ``comparison`` or ``all``.
+        part: ``search``, ``runoff``, ``comparison`` or ``all``.
         epochs: Really trained, by attempts that reported.
         hours: Of workers, summed over all attempts, lost and failed ones included.
         wasted_hours: Of ``hours``, in attempts that gave no result.
@@ -32,11 +32,13 @@ class Cost:
 
 
 def costs(run: Run) -> tuple[Cost, ...]:
-    """Cost of the search, of the comparison and of both."""
+    """Cost of the search, of the runoff if there was one, of the comparison and of all."""
     final = [each for each in run.attempts if each.evaluation.trial.bracket == COMPARISON_BRACKET]
-    search = [each for each in run.attempts if each.evaluation.trial.bracket != COMPARISON_BRACKET]
+    runoff = [each for each in run.attempts if each.evaluation.trial.bracket == RUNOFF_BRACKET]
+    search = [each for each in run.attempts if each.evaluation.trial.bracket >= 0]
     return (
         _cost("search", search, run.end),
+        *([_cost("runoff", runoff, run.end)] if runoff else []),
         _cost("comparison", final, run.end),
         _cost("all", run.attempts, run.end),
     )
@@ -93,12 +95,50 @@ class Failure:
 
 def failures(run: Run) -> tuple[Failure, ...]:
     """Diverged, crashed, lost and late attempts, in order of their start."""
-    settled = {each.id for each in (*run.evaluations, *run.comparison) if each.loss is not None}
+    settled = {each.id for each in _all(run) if each.loss is not None}
     return tuple(
         Failure(each, _reason(each), each.error or "", each.evaluation in settled)
         for each in run.attempts
         if each.fate not in ("finished", "running")
     )
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """An evaluation that was trained in micro-batches because memory ran out.
+
+    Args:
+        batch: Patches of a step; None if the configuration does not say.
+        micro_batch: Patches at once.
+        device: In the worker's words.
+        here: Whether memory ran out in this evaluation; else the worker knew before what fits.
+    """
+
+    attempt: Attempt
+    batch: int | None
+    micro_batch: int
+    device: str
+    here: bool
+
+
+def shortages(run: Run) -> tuple[Shortage, ...]:
+    """All of them, the search's first."""
+    found = [_shortage(each.attempt) for each in _all(run)]
+    return tuple(each for each in found if each is not None)
+
+
+def _shortage(attempt: Attempt) -> Shortage | None:
+    micro_batch, batch = attempt.info.get("micro_batch"), attempt.configuration.get("batch_size")
+    here = bool(attempt.info.get("micro_batches"))
+    batch = batch if isinstance(batch, int) else None
+    if not isinstance(micro_batch, int) or not (here or (batch and micro_batch < batch)):
+        return None
+    device = str(attempt.info.get("device") or "an unnamed device")
+    return Shortage(attempt, batch, micro_batch, device, here)
+
+
+def _all(run: Run) -> tuple[Evaluation, ...]:
+    return (*run.evaluations, *run.runoff, *run.comparison)
 
 
 def _cost(part: str, attempts: Sequence[Attempt], now: float) -> Cost:
@@ -133,5 +173,6 @@ def _seconds(attempts: Sequence[Attempt], now: float) -> float:
 
 
 def _reason(attempt: Attempt) -> str:
-    lines = (attempt.error or "no reason was given").strip().splitlines()
-    return lines[-1].strip() if lines else "no reason was given"
+    """The last line of a traceback, without the modules that its error comes from."""
+    lines = (attempt.error or "").strip().splitlines()
+    return lines[-1].strip().removeprefix("bohb_seg.errors.") if lines else "no reason was given"

@@ -29,6 +29,15 @@ TRAINING_LINE: Any = (0, (1.5, 1.5))
 """Training is dotted with hollow markers, validation solid with filled ones."""
 
 
+STAR: Any = {
+    "linestyle": "",
+    "marker": "*",
+    "markersize": 13,
+    "markeredgecolor": "white",
+    "zorder": 4,
+}
+
+
 @styled
 def paired_seeds(differences: Sequence[PairedDifference]) -> Figure:
     """One panel per quantity; a line per seed goes from the default to the tuned result."""
@@ -159,6 +168,8 @@ def _seed_curves(ax: Axes, arm: Arm, kind: str) -> list[float]:
     if not training:
         for epochs, values in series:
             ax.plot(epochs, values, color=look.colour, linewidth=0.7, alpha=0.55)
+        for epoch, loss in _best_epochs(arm):
+            ax.plot(epoch, loss, color=look.colour, **STAR)
     epochs, length = min((each[0] for each in series), key=len), min(len(e[1]) for e in series)
     mean = np.mean([values[:length] for _, values in series], axis=0)
     every = max(1, length // 8)
@@ -177,12 +188,24 @@ def _seed_curves(ax: Axes, arm: Arm, kind: str) -> list[float]:
     return [float(v) for _, values in series for v in values if np.isfinite(v)]
 
 
+def _best_epochs(arm: Arm) -> list[tuple[int, float]]:
+    """Epoch and validation loss of the weights that were kept, of every seed that says so."""
+    found = []
+    for each in arm.finished:
+        epoch, losses = each.attempt.best_epoch, each.attempt.curves.get("validation_loss", ())
+        if epoch and 1 <= epoch <= len(losses):
+            found.append((epoch, numbers(losses)[epoch - 1]))
+    return found
+
+
 def _curve_keys(arms: Sequence[Arm]) -> list[Line2D]:
     keys = []
     for look, name in ((ARMS[arm.name], arm.name) for arm in arms):
         dotted = {"linestyle": TRAINING_LINE, "markerfacecolor": "white"}
         keys += [key(look, f"{name}, training", **dotted)]
         keys += [key(look, f"{name}, validation", linestyle="-", linewidth=2.6)]
+    if any(map(_best_epochs, arms)):
+        keys.append(Line2D([], [], color="black", label="weights kept", **STAR))
     return keys
 
 

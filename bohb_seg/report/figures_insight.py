@@ -26,7 +26,7 @@ from bohb_seg.report.style import (
     styled,
     time_unit,
 )
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
 
 MODEL, RANDOM = Look("#00568C", marker="^"), Look("#E69F00", marker="o")
 IDLE = "#e6e6e6"
@@ -34,6 +34,7 @@ MOST_LABELS = 40
 """Workers whose names fit beside their rows."""
 BARS: Mapping[str, Any] = {
     "finished": {"facecolor": "#2a7ab8", "edgecolor": "white"},
+    "runoff": {"facecolor": "#9cc7e6", "edgecolor": "#2a7ab8", "hatch": "\\\\\\"},
     "comparison": {"facecolor": "#9cc7e6", "edgecolor": "#2a7ab8", "hatch": "..."},
     "diverged": {"facecolor": "#f2c14e", "edgecolor": "#7a5c00", "hatch": "///"},
     "crashed": {"facecolor": "#f2c14e", "edgecolor": "#7a5c00", "hatch": "xxx"},
@@ -43,6 +44,7 @@ BARS: Mapping[str, Any] = {
 }
 BAR_LABELS = {
     "finished": "search, finished",
+    "runoff": "runoff, finished",
     "comparison": "comparison, finished",
     "late": "late (result dropped)",
     "lost": "lost with its worker",
@@ -221,8 +223,10 @@ def _bar(ax: Axes, attempt: Attempt, run: Run, row: int, unit: float) -> None:
 
 
 def _bar_kind(attempt: Attempt) -> str:
-    final = attempt.evaluation.trial.bracket == COMPARISON_BRACKET
-    return "comparison" if final and attempt.fate == "finished" else attempt.fate
+    if attempt.fate != "finished":
+        return attempt.fate
+    finals = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison"}
+    return finals.get(attempt.evaluation.trial.bracket, "finished")
 
 
 def _bar_keys(run: Run) -> list[Any]:

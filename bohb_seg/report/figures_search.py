@@ -1,6 +1,6 @@
 """Pictures of the search; each function draws one. Pure: numbers in, Figure out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +29,14 @@ from bohb_seg.report.style import (
     time_unit,
 )
 
+COLLAPSED: Any = {
+    "linestyle": "",
+    "marker": "D",
+    "color": FAILED,
+    "markerfacecolor": "white",
+    "markersize": 5.5,
+    "zorder": 5,
+}
 MOST_BRACKETS = 12
 """Panels in the figure of rungs; the table has all brackets."""
 
@@ -69,7 +77,8 @@ def learning_curves(run: Run) -> Figure:
     for its in trials(run.evaluations).values():
         epochs, losses = _longest_curve(its)
         if epochs:
-            _learning_curve(ax, epochs, losses, _trial_look(its[0], run, best))
+            collapsed = _has_collapsed(its)
+            _learning_curve(ax, epochs, losses, _trial_look(its[0], run, best), collapsed)
             drawn += [loss for loss in losses if np.isfinite(loss)]
             last = max(last, epochs[-1])
     loss_axis(ax, drawn)
@@ -88,7 +97,7 @@ def learning_curves(run: Run) -> Figure:
             markersize=4,
         ),
     ]
-    ax.legend(handles=keys, loc="upper right")
+    ax.legend(handles=keys + _collapsed_key(run), loc="upper right")
     return figure
 
 
@@ -113,7 +122,8 @@ def rungs(run: Run) -> Figure:
         loss_axis(ax, losses, "loss")
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(low, high + 0.1 * (high - low))
-    figure.legend(handles=_rung_keys(), loc="outside lower center", ncols=3)
+    keys = _rung_keys() + _collapsed_key(run)
+    figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
     return figure
 
 
@@ -190,7 +200,18 @@ def _trial_look(first: Evaluation, run: Run, best: Evaluation | None) -> str:
     return "default" if same(first.attempt.configuration, run.started.default) else ""
 
 
-def _learning_curve(ax: Axes, epochs: list[float], losses: list[float], arm: str) -> None:
+def _has_collapsed(its: Iterable[Evaluation]) -> bool:
+    return any(each.attempt.stopped == "collapsed" for each in its)
+
+
+def _collapsed_key(run: Run) -> list[Line2D]:
+    label = "ended early: collapsed"
+    return [Line2D([], [], **COLLAPSED, label=label)] if _has_collapsed(run.evaluations) else []
+
+
+def _learning_curve(
+    ax: Axes, epochs: list[float], losses: list[float], arm: str, collapsed: bool
+) -> None:
     look = ARMS.get(arm, Look(PALE))
     front = bool(arm)
     ax.plot(
@@ -210,6 +231,8 @@ def _learning_curve(ax: Axes, epochs: list[float], losses: list[float], arm: str
         markersize=7 if front else 3.5,
         zorder=4 if front else 2,
     )
+    if collapsed:
+        ax.plot(epochs[-1:], losses[-1:], **COLLAPSED)
 
 
 def _rise(ax: Axes, its: Sequence[Evaluation], top: float) -> None:
@@ -218,7 +241,9 @@ def _rise(ax: Axes, its: Sequence[Evaluation], top: float) -> None:
     for (x, y), (next_x, next_y) in pairwise(points):
         ax.plot((x, next_x), (y, next_y), color=ARMS["tuned"].colour, linewidth=1.1)
         ax.plot(x, y, "o", color=ARMS["tuned"].colour, markersize=5)
-    if points:
+    if points and _has_collapsed(its):
+        ax.plot(*points[-1], **COLLAPSED)
+    elif points:
         ax.plot(*points[-1], "o", color="#555555", markerfacecolor="white", markersize=5)
     for each in its:
         if each.attempt.fate in ("diverged", "crashed"):

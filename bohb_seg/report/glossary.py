@@ -5,13 +5,21 @@ GLOSSARY = {
     "average precision (AP)": "Area under the precision-recall curve of a class; 1 at best.",
     "bracket": "One round of successive halving: many trials start small, few end large.",
     "budget": "Epochs of training in total; a promoted trial goes on from its checkpoint.",
+    "candidate": "One of the search's best configurations, which take part in the runoff.",
+    "collapsed": (
+        "The network gave the same answer for every image and learnt nothing more; the training"
+        " ends with its true loss, which is a bad one."
+    ),
     "configuration": "One value for every hyperparameter of the search space.",
     "default": "The configuration one would take without a search; always evaluated first.",
     "Dice": "Twice the overlap of prediction and truth, divided by the sum of both; 1 at best.",
     "diverged": "The loss became infinite or not a number; counts as a bad configuration.",
     "epoch": "One pass over all training patches.",
     "evaluation": "One trial trained to one budget and scored on the validation part.",
-    "incumbent": "The trial with the lowest loss at the largest budget reached so far.",
+    "incumbent": (
+        "The trial with the lowest loss at the largest budget reached so far; once there was a"
+        " runoff, its winner."
+    ),
     "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
     "loss": (
         "What the search minimises: the run's objective on the whole validation part, by default"
@@ -19,13 +27,19 @@ GLOSSARY = {
     ),
     "lost": "The worker vanished while it worked; the evaluation is given to another one.",
     "micro average": "All (pixel, class) pairs taken together; frequent classes weigh more.",
+    "micro-batch": (
+        "As many patches of a batch as fit into memory; the parts' gradients are added up, so that"
+        " the step is that of the whole batch."
+    ),
     "model-based pick": "A configuration that the optimizer's model thought promising.",
     "patch": "A square piece of an image; what the network sees at once.",
+    "patience": "A retraining ends when so many epochs brought no lower validation loss.",
     "precision": "Of the pixels named as a class, the share that is right.",
     "promoted": "Allowed to go on to the next larger budget.",
     "rank correlation": "1 if two orders are the same, 0 if unrelated, -1 if opposite (Spearman).",
     "recall": "Of the pixels of a class, the share that is found.",
     "rung": "All trials of a bracket at one budget.",
+    "runoff": "The search's best few are trained again with further seeds; the lowest mean wins.",
     "seed": "The start of all random numbers of a training; same seed, same initial network.",
     "t-interval": "Range that holds the true mean difference in 95 % of such experiments.",
     "train, validation, test": (
@@ -34,7 +48,7 @@ GLOSSARY = {
     ),
     "trial": "A configuration being tried, named bracket-rung-number.",
     "trivial patch": "A patch that is nearly all of one class; any model gets it right or wrong.",
-    "tuned": "The search's incumbent, retrained for the final comparison.",
+    "tuned": "The incumbent, retrained for the final comparison.",
     "worker": "A process that trains; there may be many, on many machines.",
 }
 """Word -> one sentence, in alphabetical order."""

@@ -17,6 +17,7 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.journal import Entry, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
     Configuration,
     Discard,
     Evaluate,
@@ -29,6 +30,9 @@ from bohb_seg.trials import (
     WorkersChanged,
 )
 from bohb_seg.trials import Attempt as AttemptId
+
+EARLY_ENDS = ("collapsed", "patience", "diverged")
+"""What a worker calls the reasons for which a training ends before its budget."""
 
 Fate = Literal["finished", "diverged", "crashed", "lost", "late", "running"]
 
@@ -61,6 +65,18 @@ class Attempt:
         if isinstance(told, int | float):
             return float(told)
         return self.evaluation.budget if self.fate == "finished" else 0.0
+
+    @property
+    def stopped(self) -> str | None:
+        """Why it ended before its budget, one of ``EARLY_ENDS``; None if it did not."""
+        told = self.info.get("stopped")
+        return told if told in EARLY_ENDS else None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch, from 1, whose weights were kept instead of the last one's."""
+        told = self.info.get("best_epoch")
+        return told if isinstance(told, int) else None
 
     @property
     def curves(self) -> Mapping[str, Sequence[float | None]]:
@@ -117,6 +133,7 @@ class Run:
     Args:
         begin: Unix time of the first entry, end: of the last one.
         evaluations: Of the search, in order of their first start.
+        runoff: The evaluations of the runoff: trial (-2, rank of the candidate, index of the seed).
         comparison: The evaluations of the final comparison.
         finish: The reason of the run's end; None while it goes on.
         stop: The reason of an early stop, if one was asked for.
@@ -129,6 +146,7 @@ class Run:
     end: float
     attempts: tuple[Attempt, ...]
     evaluations: tuple[Evaluation, ...]
+    runoff: tuple[Evaluation, ...]
     comparison: tuple[Evaluation, ...]
     presences: tuple[Presence, ...]
     finish: str | None
@@ -177,7 +195,8 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> Run:
         begin=entries[0].time,
         end=entries[-1].time,
         attempts=tuple(attempts.known.values()),
-        evaluations=tuple(e for e in evaluations if e.id.trial.bracket != COMPARISON_BRACKET),
+        evaluations=tuple(e for e in evaluations if e.id.trial.bracket >= 0),
+        runoff=tuple(e for e in evaluations if e.id.trial.bracket == RUNOFF_BRACKET),
         comparison=tuple(e for e in evaluations if e.id.trial.bracket == COMPARISON_BRACKET),
         presences=_presences(entries),
         finish=_last_reason(entries, Finish),

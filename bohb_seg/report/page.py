@@ -15,6 +15,7 @@ from bohb_seg.report.accounts import costs
 from bohb_seg.report.comparison import arms
 from bohb_seg.report.glossary import GLOSSARY
 from bohb_seg.report.history import Run, read
+from bohb_seg.report.runoff import candidates
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.section import Section
 from bohb_seg.report.style import in_epochs
@@ -116,13 +117,17 @@ def _budgets(run: Run) -> str:
 
 
 def _tiles(run: Run) -> list[Tile]:
-    found, best, (search, _, whole) = arms(run), incumbent(run), costs(run)
+    best, (search, *_, whole) = incumbent(run), costs(run)
+    winner = next((each for each in candidates(run) if each.won), None)
     tiles = []
-    for arm in found:
+    for arm in arms(run):
         part = "test" if arm.scores("test", "miou") else "validation"
         if scores := arm.scores(part, "miou"):
             tiles.append(Tile(f"{fmean(scores):.3f}", f"{part} mIoU, {arm.name}"))
-    if best is not None:
+    if winner is not None and winner.mean is not None:
+        label = f"loss in the runoff (mean), {in_epochs(winner.search.budget)}"
+        tiles.append(Tile(f"{winner.mean:.4f}", label))
+    elif best is not None:
         tiles.append(Tile(f"{best.loss:.4f}", f"best search loss, {in_epochs(best.budget)}"))
     tiles.append(Tile(str(search.evaluations), "evaluations in the search"))
     tiles.append(Tile(f"{search.epochs:g}", "epochs trained by the search"))

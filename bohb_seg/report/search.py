@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from bohb_seg.report.history import Evaluation, Run, trials
@@ -52,8 +52,26 @@ def spending(run: Run) -> tuple[tuple[Evaluation, float, float], ...]:
 
 
 def incumbent(run: Run) -> Evaluation | None:
-    """The lowest loss at the largest budget finished; the earlier one of equals."""
-    return min(run.finished, key=lambda each: (-each.budget, each.loss), default=None)
+    """The lowest loss at the largest budget finished, the earlier one of equals.
+
+    Once there was a runoff: the same among the evaluations of the configuration that won it.
+    """
+    chosen = runoff_winner(run)
+    found = [
+        each
+        for each in run.finished
+        if chosen is None or same(each.attempt.configuration, chosen.attempt.configuration)
+    ]
+    return min(found, key=lambda each: (-each.budget, each.loss), default=None)
+
+
+def runoff_winner(run: Run) -> Evaluation | None:
+    """One evaluation of the runoff's winner; None before the runoff has ended."""
+    if not (run.runoff and run.comparison):
+        return None
+    ranks = sorted({each.id.trial.rung for each in run.runoff})
+    arms = [[each for each in run.runoff if each.id.trial.rung == rank] for rank in ranks]
+    return min(arms, key=lambda its: fmean(math.inf if e.loss is None else e.loss for e in its))[0]
 
 
 def middle(losses: Sequence[float]) -> float | None:

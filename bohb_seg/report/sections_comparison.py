@@ -8,8 +8,9 @@ from bohb_seg.report import tables_comparison as tables
 from bohb_seg.report.comparison import PARTS, Arm, arms
 from bohb_seg.report.curves import PrecisionRecall, class_curves, pooled_confusion
 from bohb_seg.report.figures_patches import sheet
-from bohb_seg.report.history import Run
+from bohb_seg.report.history import Evaluation, Run
 from bohb_seg.report.picking import picked_by
+from bohb_seg.report.runoff import candidates
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.section import Picture, Section, picture
 from bohb_seg.report.style import in_epochs
@@ -87,12 +88,25 @@ def _configuration(run: Run, found: Sequence[Arm]) -> Section:
         "model": "picked by the model",
         "random": "drawn at random",
     }[picked_by(run, best)]
-    sentence = (
-        f"The incumbent is trial {trial_name(best.id.trial)}, {how}: its loss of {best.loss:.4f} on"
-        f" the validation part after {in_epochs(best.budget)} is the lowest at the largest budget"
-        " reached."
+    name = f"The incumbent is trial {trial_name(best.id.trial)}, {how}"
+    why = _why_incumbent(run, best)
+    return Section(anchor, title, (f"{name}: {why}",), tables=(its,))
+
+
+def _why_incumbent(run: Run, best: Evaluation) -> str:
+    loss = f"{best.loss:.4f} on the validation part after {in_epochs(best.budget)}"
+    winner = next((each for each in candidates(run) if each.won), None)
+    if winner is None:
+        return f"its loss of {loss} is the lowest at the largest budget reached."
+    if winner.mean is None:
+        return (
+            f"its loss of {loss} is the lowest of the search, and no candidate passed the runoff."
+        )
+    return (
+        "of the best configurations of the search, which were trained again with further seeds in"
+        f" the runoff, it has the lowest mean loss, {winner.mean:.4f}; its loss in the search was"
+        f" {loss}."
     )
-    return Section(anchor, title, (sentence,), tables=(its,))
 
 
 def _losses(found: Sequence[Arm]) -> Section:
@@ -103,12 +117,25 @@ def _losses(found: Sequence[Arm]) -> Section:
     shown = picture(
         "loss_curves",
         figures.loss_curves(told),
-        "Thick lines are means over the seeds, thin ones single seeds: lower is better, and a"
-        " validation loss that rises while the training loss falls means overfitting; training"
-        " losses compare only if both configurations train with the same loss function.",
+        "Thick lines are means over the seeds as far as all of them go, thin ones single seeds:"
+        " lower is better, and a validation loss that rises while the training loss falls means"
+        " overfitting; training losses compare only if both configurations train with the same loss"
+        " function.",
         "Training and validation loss against epochs for default and tuned configuration.",
     )
-    return Section(anchor, title, pictures=(shown,))
+    return Section(anchor, title, _patience(told), (shown,))
+
+
+def _patience(found: Sequence[Arm]) -> tuple[str, ...]:
+    attempts = [each.attempt for arm in found for each in arm.finished]
+    if not any(each.best_epoch for each in attempts):
+        return ()
+    ended = sum(each.stopped == "patience" for each in attempts)
+    return (
+        "Of each retraining the weights of the epoch with the lowest validation loss were kept, at"
+        f" the star; {ended} of {len(attempts)} ended before their last epoch, because so many"
+        " epochs as --patience says had brought nothing better.",
+    )
 
 
 def _curves(run: Run, found: Sequence[Arm]) -> Section:

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from bohb_seg.report import accounts, figures_insight, figures_search, picking, ranking, search
+from bohb_seg.report import (
+    accounts,
+    figures_insight,
+    figures_runoff,
+    figures_search,
+    picking,
+    ranking,
+    runoff,
+    search,
+)
 from bohb_seg.report import tables_search as tables
 from bohb_seg.report.history import Run
 from bohb_seg.report.section import Section, picture
@@ -12,7 +21,7 @@ NO_LOSS = "No evaluation of the search has finished with a loss yet."
 
 
 def sections(run: Run) -> tuple[Section, ...]:
-    """From the incumbent to the cost, in the order of the page."""
+    """From the runoff, if there was one, to the cost, in the order of the page."""
     parts: tuple[Callable[[Run], Section], ...] = (
         _incumbent,
         _learning_curves,
@@ -26,21 +35,52 @@ def sections(run: Run) -> tuple[Section, ...]:
         _cost,
         _evaluations,
     )
-    return tuple(part(run) for part in parts)
+    return (*_runoff(run), *(part(run) for part in parts))
+
+
+def _runoff(run: Run) -> tuple[Section, ...]:
+    found = runoff.candidates(run)
+    if not found:
+        return ()
+    shown = picture(
+        "runoff",
+        figures_runoff.runoff(found),
+        "Each candidate has its loss in the search on the left (hollow circle) and its losses with"
+        " further seeds on the right, with their mean: the steeper a line rises, the more of the"
+        " search's loss was luck.",
+        "Loss in the search and losses with further seeds of every candidate.",
+    )
+    its = tables.runoff(found, run.started.default)
+    title = "The runoff: how much of the search's losses was luck?"
+    return (Section("runoff", title, runoff.sentences(found), (shown,), (its,)),)
 
 
 def _incumbent(run: Run) -> Section:
     anchor, title = "incumbent", "The search: best loss over time and epochs"
+    learnt = _learnt_before(run)
     if not run.finished:
-        return Section(anchor, title, empty=NO_LOSS)
+        return Section(anchor, title, learnt, empty=NO_LOSS)
     shown = picture(
         "incumbent",
         figures_search.progress(run),
         "Every point is one evaluation, every line the best loss so far at one budget; the thick"
-        " line is the incumbent's, and where it stays flat the search found nothing better.",
+        " line is that of the search's incumbent, and where it stays flat the search found nothing"
+        " better.",
         "Best loss so far for every budget, against time and against epochs trained.",
     )
-    return Section(anchor, title, pictures=(shown,), tables=(tables.incumbents(run),))
+    return Section(anchor, title, learnt, (shown,), (tables.incumbents(run),))
+
+
+def _learnt_before(run: Run) -> tuple[str, ...]:
+    """What the optimizer was given by a warm start, in at most one sentence."""
+    count = len(run.started.earlier)
+    if not count:
+        return ()
+    runs = [str(each) for each in run.started.settings.get("warm_start") or ()]
+    return (
+        f"Before its first suggestion the optimizer was given {count} evaluations of earlier runs"
+        f" ({', '.join(runs) or 'not named'}).",
+    )
 
 
 def _learning_curves(run: Run) -> Section:
@@ -57,7 +97,19 @@ def _learning_curves(run: Run) -> Section:
         " have chosen wrongly.",
         "Validation loss against epoch for every trial.",
     )
-    return Section(anchor, title, pictures=(shown,), tables=(its,))
+    return Section(anchor, title, _collapsed(run), (shown,), (its,))
+
+
+def _collapsed(run: Run) -> tuple[str, ...]:
+    count = sum(each.attempt.stopped == "collapsed" for each in run.evaluations)
+    if not count:
+        return ()
+    which = "evaluation ends" if count == 1 else "evaluations end"
+    return (
+        f"{count} of {len(run.evaluations)} {which} early, at a diamond: the network had"
+        " collapsed, which means that it gave the same answer for every image and learnt nothing"
+        " more. Such a loss is a true one.",
+    )
 
 
 def _rungs(run: Run) -> Section:
@@ -186,10 +238,13 @@ def _workers(run: Run) -> Section:
 
 
 def _failures(run: Run) -> Section:
-    anchor, title = "failures", "Failures"
-    found = accounts.failures(run)
+    anchor, title = "failures", "Failures and oddities"
+    found, short = accounts.failures(run), accounts.shortages(run)
+    oddities = (tables.shortages(short),) if short else ()
+    memory = (_memory(len(short)),) if short else ()
     if not found:
-        return Section(anchor, title, ("Every attempt that ended gave a result.",))
+        sentence = "Every attempt that ended gave a result."
+        return Section(anchor, title, (sentence, *memory), tables=oddities)
     open_ = sum(not each.recovered and each.attempt.fate != "diverged" for each in found)
     sentence = (
         f"{len(found)} of {len(run.attempts)} attempts gave no result that counts; of these"
@@ -197,7 +252,16 @@ def _failures(run: Run) -> Section:
         f" {sum(each.attempt.fate == 'diverged' for each in found)} diverged, which is a result of"
         f" its own kind (a bad configuration); {open_} remain without one."
     )
-    return Section(anchor, title, (sentence,), tables=(tables.failures(run, found),))
+    its = (tables.failures(run, found), *oddities)
+    return Section(anchor, title, (sentence, *memory), tables=its)
+
+
+def _memory(count: int) -> str:
+    return (
+        f"{count} evaluation{'s were' if count > 1 else ' was'} trained in micro-batches because"
+        " the memory of the device ran out; the gradients of a batch's parts are added up, so that"
+        " its size stays what the configuration says."
+    )
 
 
 def _cost(run: Run) -> Section:
@@ -206,6 +270,8 @@ def _cost(run: Run) -> Section:
         "Epochs are those really trained: a promoted trial goes on from its checkpoint and pays"
         " only the difference. Where a worker does not tell, its whole budget is counted."
     )
+    if any(each.part == "runoff" for each in accounts.costs(run)):
+        sentence += " Runoff and comparison are the final phase."
     return Section("cost", "Cost", (sentence,), tables=(its,))
 
 

@@ -5,6 +5,7 @@ from statistics import fmean, stdev
 
 from bohb_seg.report.comparison import PARTS, Arm
 from bohb_seg.report.curves import MICRO, Counts, PrecisionRecall
+from bohb_seg.report.history import Attempt
 from bohb_seg.report.patches import Choice
 from bohb_seg.report.tables import Cell, Table, table
 from bohb_seg.report.verdict import PairedDifference
@@ -27,10 +28,10 @@ def seeds(arms: Sequence[Arm]) -> Table:
     """Every retraining with its scores on every part."""
     columns = (
         *("configuration", "seed", "part", "loss", "mIoU", "pixel accuracy", "mean Dice"),
-        "outcome",
+        *("outcome", "ended early", "best epoch"),
     )
     rows = [
-        (arm.name, each.seed, part, *_scores(each.parts.get(part, {})), each.attempt.fate)
+        (arm.name, each.seed, part, *_scores(each.parts.get(part, {})), *_end(each.attempt))
         for arm in arms
         for each in arm.retrainings
         for part in PARTS
@@ -140,6 +141,10 @@ def patches(chosen: Sequence[Choice]) -> Table:
 
 def _scores(part: Mapping[str, float | None]) -> tuple[Cell, ...]:
     return tuple(part.get(name) for name in ("loss", "miou", "accuracy", "dice"))
+
+
+def _end(attempt: Attempt) -> tuple[Cell, ...]:
+    return attempt.fate, attempt.stopped, attempt.best_epoch
 
 
 def _labels(arms: Sequence[Arm], part: str, name: str) -> list[str]:

@@ -5,15 +5,39 @@ from itertools import zip_longest
 
 from bohb_seg.report import accounts, picking, ranking, search
 from bohb_seg.report.history import Evaluation, Run, trials
+from bohb_seg.report.runoff import Candidate, differences
 from bohb_seg.report.tables import Cell, Table, table, trial_name
+from bohb_seg.trials import Configuration
+
+
+def runoff(found: Sequence[Candidate], default: Configuration) -> Table:
+    """The candidates with their losses in the search and in the runoff."""
+    again = [f"re-evaluation {number + 1}" for number in range(len(found[0].losses))]
+    columns = (
+        *("candidate", "trial", "loss in the search", *again, "mean of these", "won"),
+        "differs from the default in",
+    )
+    rows = [
+        (
+            each.number,
+            trial_name(each.search.id.trial),
+            each.search_loss,
+            *each.losses,
+            each.mean,
+            each.won,
+            differences(each.search.attempt.configuration, default),
+        )
+        for each in found
+    ]
+    return table("runoff", "Candidates of the runoff", columns, rows)
 
 
 def evaluations(run: Run) -> Table:
     """Every evaluation of the search with its configuration, in order of start."""
     names = list({name: None for e in run.evaluations for name in e.attempt.configuration})
     columns = (
-        *("trial", "bracket", "budget (epochs)", "loss", "mIoU", "outcome", "picked by"),
-        *("attempts", "worker", "start (s)", "duration (s)", "epochs trained"),
+        *("trial", "bracket", "budget (epochs)", "loss", "mIoU", "outcome", "ended early"),
+        *("picked by", "attempts", "worker", "start (s)", "duration (s)", "epochs trained"),
         *names,
     )
     rows = [_evaluation(run, each, names) for each in run.evaluations]
@@ -153,8 +177,30 @@ def failures(run: Run, found: Sequence[accounts.Failure]) -> Table:
     return table("failures", "Attempts without a result", columns, rows)
 
 
+def shortages(found: Sequence[accounts.Shortage]) -> Table:
+    """Evaluations in micro-batches."""
+    columns = (
+        *("trial", "budget (epochs)", "worker", "device", "batch (patches)"),
+        *("micro-batch (patches)", "memory ran out"),
+    )
+    rows = [
+        (
+            trial_name(each.attempt.evaluation.trial),
+            each.attempt.evaluation.budget,
+            each.attempt.worker,
+            each.device,
+            each.batch,
+            each.micro_batch,
+            "in this evaluation" if each.here else "in an earlier one",
+        )
+        for each in found
+    ]
+    title = "Trained in micro-batches because memory ran out"
+    return table("micro_batches", title, columns, rows, folded=len(found) > 12)
+
+
 def costs(found: Sequence[accounts.Cost]) -> Table:
-    """What search and comparison cost."""
+    """What search and final phase cost."""
     columns = (
         *("part", "evaluations", "attempts", "epochs trained", "worker hours"),
         *("of these without result (h)", "wall time (h)"),
@@ -175,6 +221,7 @@ def _evaluation(run: Run, each: Evaluation, names: Sequence[str]) -> tuple[Cell,
         each.loss,
         each.info.get("miou"),
         attempt.fate,
+        attempt.stopped,
         picking.picked_by(run, each),
         each.attempts,
         attempt.worker,

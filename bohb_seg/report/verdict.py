@@ -146,6 +146,8 @@ def _missing(run: Run, found: Sequence[Arm]) -> str | None:
     names = {arm.name for arm in found}
     nothing_better = best is not None and same(best.attempt.configuration, run.started.default)
     if nothing_better and "tuned" not in names and (found or run.finish):
+        if run.runoff:
+            return "The default configuration won the runoff: nothing better than it was found."
         return "The search found nothing better than the default configuration."
     if names == {"default", "tuned"}:
         return None

@@ -49,6 +49,20 @@ def search(*losses_by_trial, bracket=0):
     return run(*timed)
 
 
+def run_off(first, second, *, ended=True):
+    """Trial 0 (OTHER) was better in the search than trial 1 (DEFAULT); losses of the runoff."""
+    timed = []
+    for number, (configuration, loss) in enumerate(((OTHER, 0.1), (DEFAULT, 0.2))):
+        timed.append((1, order((0, 0, number), 3, configuration=configuration)))
+        timed.append((2, news((0, 0, number), 3, loss)))
+    for rank, (configuration, losses) in enumerate(((OTHER, first), (DEFAULT, second))):
+        for seed, loss in enumerate(losses):
+            outcome = "diverged" if loss is None else "finished"
+            timed.append((3, order((-2, rank, seed), 3, configuration=configuration)))
+            timed.append((4, news((-2, rank, seed), 3, loss, outcome=outcome)))
+    return run(*timed, *([(5, order((-1, 0, 0), 9, configuration=DEFAULT))] if ended else []))
+
+
 def comparison(default, tuned, *, parts=("validation", "test"), finish=True):
     """A run whose two arms have these losses by seed (None: diverged); mIoU is 1 - loss."""
     timed = [(1, order((0, 0, 1), 3)), (2, news((0, 0, 1), 3, 0.1))]

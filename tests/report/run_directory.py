@@ -20,6 +20,7 @@ from bohb_seg.trials import (
     Evaluated,
     EvaluationId,
     Finish,
+    Observation,
     Settled,
     TrialId,
     WorkersChanged,
@@ -98,7 +99,21 @@ class Recorder:
             self.journal.append(self.settling(*events))
 
 
-def started(**settings):
+EARLIER = (
+    Observation({"batch_size": 8, "learning_rate": 0.004, "activation": "relu"}, 27.0, 0.41),
+    Observation({"batch_size": 8, "learning_rate": 0.09, "activation": "none"}, 27.0, None),
+)
+DEVICE = "NVIDIA L4"
+TOO_LARGE = (
+    'Traceback (most recent call last):\n  File "memory.py", line 1\n'
+    "bohb_seg.errors.DoesNotFitError: the configuration runs out of memory on NVIDIA L4 even with"
+    " a micro-batch of 1 patch of 64 x 64 pixels; give the run a worker with more memory, or a"
+    " space with smaller networks\n"
+)
+PATIENCE = 8
+
+
+def started(earlier=(), **settings):
     """The first entry of the simulated run."""
     known = {
         "run_id": "demo", "data": "../data/aerial", "patch_size": 64, "split": "group",
@@ -110,7 +125,7 @@ def started(**settings):
         "classes": [{"name": name, "colour": list(rgb)} for name, rgb in CLASSES.items()],
         "patches": {"train": 220, "validation": 36, "test": 40},
     }
-    return RunStarted({**known, **settings}, SPACE, data, DEFAULT)
+    return RunStarted({**known, **settings}, SPACE, data, DEFAULT, earlier)
 
 
 def quality(configuration):
@@ -144,16 +159,46 @@ def curves(configuration, epochs, random):
 
 
 def information(configuration, budget, before, random):
-    """What a worker tells of a finished evaluation."""
+    """What a worker tells of a finished evaluation; large batches do not fit into its memory."""
     its = curves(configuration, budget, random)
-    return its["validation_loss"][-1], {
+    size = configuration["batch_size"]
+    info = {
         "epochs": budget,
         "epochs_trained": budget - before,
         "continued_from": before,
         "curves": its,
         "miou": its["validation_miou"][-1],
         "stopped": None,
+        "device": DEVICE,
+        "micro_batch": size if size < 30 else size // 2,
     }
+    if size == 32:
+        info["micro_batches"] = {f"{DEVICE} | unet 16 64": 16}
+    return its["validation_loss"][-1], info
+
+
+def collapsed(info):
+    """The same, ended after two epochs in which the network was constant."""
+    its = {name: values[:2] for name, values in info["curves"].items()}
+    its["validation_loss"] = [1.3, 1.3]
+    trained = max(0, 2 - info["continued_from"])
+    ended = {"epochs": 2, "epochs_trained": trained, "stopped": "collapsed", "miou": 0.07}
+    return 1.3, {**info, **ended, "curves": its}
+
+
+def patient(info):
+    """The same, with the weights of the best epoch, and ended so many epochs later."""
+    losses = info["curves"]["validation_loss"]
+    best = min(range(len(losses)), key=losses.__getitem__) + 1
+    last = min(best + PATIENCE, len(losses))
+    ended = {
+        "epochs": last,
+        "epochs_trained": last,
+        "best_epoch": best,
+        "stopped": "patience" if last < len(losses) else None,
+        "curves": {name: values[:last] for name, values in info["curves"].items()},
+    }
+    return losses[best - 1], {**info, **ended}
 
 
 def sample(random, model):
@@ -178,15 +223,20 @@ class Simulation:
         self.free = [(0.0, worker) for worker in WORKERS]
         self.pending = []
         self.done = 0
+        self.known = []
 
     def run(self):
-        self.record(started())
+        self.record(started(EARLIER, warm_start=["../runs/earlier"]))
         self.record(WorkersChanged(joined=WORKERS), at=2.0)
-        best = (math.inf, DEFAULT)
         for bracket, rungs in enumerate(self.brackets):
-            best = min(best, self._bracket(bracket, rungs), key=lambda pair: pair[0])
+            self._bracket(bracket, rungs)
             self.record(BracketFinished(bracket))
-        return best[1]
+
+    def best(self):
+        """Configurations at the largest budget, best first, and that budget."""
+        largest = max(budget for budget, _, _ in self.known)
+        its = [each for each in self.known if each[0] == largest]
+        return [each[2] for each in sorted(its, key=lambda each: each[1])], largest
 
     def _bracket(self, bracket, rungs):
         models = [bracket > 0 and self.random.random() < 0.7 for _ in range(rungs[0][1])]
@@ -200,7 +250,6 @@ class Simulation:
             losses = self._rung(alive, budget, before)
             ranked = sorted(losses, key=losses.get)
             alive, before = {trial: alive[trial] for trial in ranked}, budget
-        return losses[ranked[0]], alive[ranked[0]][0]
 
     def _rung(self, alive, budget, before):
         losses = {}
@@ -226,13 +275,17 @@ class Simulation:
             text = "the loss became nan in epoch 1"
             self._at(end, Evaluated(evaluation, attempt, worker, "diverged", None, {}, text))
             return None
-        if self.done == 20:
+        if self.done in (20, 25):
             text = (
                 'Traceback (most recent call last):\n  File "x.py", line 1\nOSError: disk on fire'
             )
+            text = text if self.done == 20 else TOO_LARGE
             self._at(end, Evaluated(evaluation, attempt, worker, "crashed", None, {}, text))
             return self._evaluation(trial, configuration, model, budget, before, attempt + 1)
         loss, info = information(configuration, budget, before, self.random)
+        if self.done in (35, 50):
+            loss, info = collapsed(info)
+        self.known.append((budget, loss, configuration))
         self._at(end, Evaluated(evaluation, attempt, worker, "finished", loss, info))
         return loss
 
@@ -247,7 +300,14 @@ class Simulation:
 
 
 def write_run(
-    directory, *, brackets=BRACKETS, seeds=3, arms=("default", "tuned"), seed=3, end=True
+    directory,
+    *,
+    brackets=BRACKETS,
+    seeds=3,
+    arms=("default", "tuned"),
+    seed=3,
+    end=True,
+    candidates=3,
 ):
     """Writes a whole run directory and returns it.
 
@@ -258,24 +318,41 @@ def write_run(
         arms: Which of ``default`` and ``tuned`` the comparison has.
         seed: Of the simulation.
         end: Whether the journal ends with a ``Finish``.
+        candidates: Of the runoff; 0 for none.
     """
     directory = Path(directory)
     record = Recorder(directory / FILE_NAME)
     simulation = Simulation(record, brackets, seed)
-    best = simulation.run()
+    simulation.run()
     simulation.flush()
+    ranked, budget = simulation.best()
     record(RunResumed(), at=max(time for time, _ in simulation.free) + 1)
     record(WorkersChanged(joined=WORKERS), at=max(time for time, _ in simulation.free) + 6)
     random = np.random.default_rng(seed + 1)
+    best = write_runoff(record, ranked[:candidates], budget, random) if candidates else ranked[0]
     if seeds:
-        write_comparison(
-            directory, record, {"default": DEFAULT, "tuned": best}, arms, seeds, random
-        )
+        both = {"default": DEFAULT, "tuned": best}
+        write_comparison(directory, record, both, arms, seeds, random)
     record(Discard(TrialId(0, 0, 0)))
     if end:
         record(Finish("all brackets are done"))
     record.journal.close()
     return directory
+
+
+def write_runoff(record, ranked, budget, random, seeds=2):
+    """The candidates trained again; returns the winner."""
+    begin, sums = record.clock.now - START + 2, [0.0] * len(ranked)
+    for index, (seed, rank) in enumerate(np.ndindex(seeds, len(ranked))):
+        start = begin + (index // 2) * budget * SECONDS_PER_EPOCH * 1.05
+        evaluation, worker = EvaluationId(TrialId(-2, rank, seed), budget), WORKERS[index % 2]
+        loss, info = information(ranked[rank], budget, 0.0, random)
+        loss += (0.03, 0.004, 0.012)[rank % 3]
+        sums[rank] += loss
+        record(Evaluate(evaluation, 1, worker, ranked[rank]), at=start)
+        end = start + budget * SECONDS_PER_EPOCH
+        record(Evaluated(evaluation, 1, worker, "finished", loss, info), at=end)
+    return ranked[sums.index(min(sums))]
 
 
 def write_comparison(directory, record, configurations, arms, seeds, random, epochs=40):
@@ -310,7 +387,7 @@ def retraining(directory, name, number, configuration, labels, epochs, random):
     """Info and loss of one retraining; writes its predictions."""
     artefacts = f"comparison/{name}-{number}"
     (directory / artefacts).mkdir(parents=True)
-    loss, info = information(configuration, float(epochs), 0.0, random)
+    loss, info = patient(information(configuration, float(epochs), 0.0, random)[1])
     arrays, parts = {}, {}
     for part, harder in (("train", 0.75), ("validation", 1.0), ("test", 1.1)):
         error = harder * (0.16 if name == "tuned" else 0.22) + random.normal(0, 0.01)

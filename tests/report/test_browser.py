@@ -30,7 +30,7 @@ def test_every_image_is_there_and_nothing_sticks_out(browser, run_dir, tmp_path,
     page.goto((run_dir / "report" / "report.html").as_uri())
     sizes = page.eval_on_selector_all("img", "images => images.map(i => i.naturalWidth)")
     page.screenshot(path=tmp_path / "page.png", full_page=True)
-    assert len(sizes) == 17
+    assert len(sizes) == 18
     assert min(sizes) > 0
     assert wrong == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -40,5 +40,5 @@ def test_every_link_of_the_navigation_leads_to_a_section(browser, run_dir):
     page = browser.new_page()
     page.goto((run_dir / "report" / "report.html").as_uri())
     targets = page.eval_on_selector_all("nav a", "links => links.map(l => l.hash)")
-    assert len(targets) == 21
+    assert len(targets) == 22
     assert all(page.locator(target).count() == 1 for target in targets)

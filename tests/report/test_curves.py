@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
@@ -58,6 +58,7 @@ def test_the_micro_average_pools_pixels_of_all_classes():
 COUNTS = st.lists(st.integers(0, 50), min_size=8, max_size=8).map(np.array)
 
 
+@settings(deadline=None)
 @given(COUNTS.filter(np.any), COUNTS)
 def test_curves_stay_in_range_and_end_at_the_prevalence(positive, negative):
     curve = precision_recall(positive, negative)

@@ -18,7 +18,8 @@ ANCHORS = [
     *("best-patches", "worst-patches", "incumbent", "curves", "rungs", "budgets", "ranks"),
     *("picks", "hyperparameters", "workers", "failures", "cost", "evaluations", "glossary"),
 ]
-"""The order of SPEC section 8."""
+"""The order of SPEC section 8; a runoff, if there was one, opens the search's part."""
+WITH_RUNOFF = [*ANCHORS[:9], "runoff", *ANCHORS[9:]]
 
 
 def anchors(html):
@@ -32,10 +33,10 @@ def rows(folder, name):
 
 def test_a_whole_run_fills_every_section_in_order(run_dir):
     html = (run_dir / "report" / "report.html").read_text()
-    assert anchors(html) == ANCHORS
+    assert anchors(html) == WITH_RUNOFF
     assert 'class="empty"' not in html
-    assert html.count("<img ") == len(list((run_dir / "report" / "figures").glob("*.png"))) == 17
-    assert html.count("<figcaption>") == 17
+    assert html.count("<img ") == len(list((run_dir / "report" / "figures").glob("*.png"))) == 18
+    assert html.count("<figcaption>") == 18
 
 
 def test_the_page_needs_nothing_from_outside(run_dir):
@@ -46,7 +47,7 @@ def test_the_page_needs_nothing_from_outside(run_dir):
 
 def test_every_table_parses_and_is_rectangular(run_dir):
     files = list((run_dir / "report" / "tables").glob("*.csv"))
-    assert len(files) == 24
+    assert len(files) == 26
     for file in files:
         first, *others = csv.reader(file.open())
         assert others, file.name
@@ -61,8 +62,59 @@ def test_the_tables_tell_what_was_simulated(run_dir):
         *("diverged", "crashed", "lost"),
     }
     assert [row["seeds"] for row in rows(run_dir, "paired_differences")] == ["3"] * 4
-    cost = rows(run_dir, "cost")
-    assert float(cost[1]["epochs trained"]) == 6 * 40
+    parts = {row["part"]: float(row["epochs trained"]) for row in rows(run_dir, "cost")}
+    assert parts["runoff"] == 3 * 2 * 27
+    assert parts["search"] + parts["runoff"] + parts["comparison"] == parts["all"]
+    assert parts["comparison"] < 6 * 40  # patience
+
+
+def test_the_winner_of_the_runoff_is_the_tuned_configuration(run_dir):
+    candidates = rows(run_dir, "runoff")
+    (winner,) = [row for row in candidates if row["won"] == "True"]
+    assert winner["candidate"] != "1"
+    assert float(winner["mean of these"]) == min(float(row["mean of these"]) for row in candidates)
+    tuned = {row["hyperparameter"]: row["tuned"] for row in rows(run_dir, "configuration")}
+    assert f"batch_size {tuned['batch_size']}, " in winner["differs from the default in"]
+    html = (run_dir / "report" / "report.html").read_text()
+    mean = f"{float(winner['mean of these']):.4f}"
+    assert f"The incumbent is trial {winner['trial']}, " in html
+    assert f"it has the lowest mean loss, {mean}; its loss in the search was" in html
+    assert f"<strong>{mean}</strong><span>loss in the runoff" in html
+    assert rows(run_dir, "incumbent")[-1]["trial"] == candidates[0]["trial"]
+
+
+def test_what_ended_early_is_said(run_dir):
+    html = (run_dir / "report" / "report.html").read_text()
+    early = [row for row in rows(run_dir, "evaluations") if row["ended early"]]
+    assert [(row["ended early"], row["loss"]) for row in early] == [("collapsed", "1.3")] * 2
+    assert "2 of 61 evaluations end early" in html
+    retrained = [row for row in rows(run_dir, "comparison_seeds") if row["part"] == "test"]
+    assert all(1 <= int(row["best epoch"]) <= 40 for row in retrained)
+    ended = sum(row["ended early"] == "patience" for row in retrained)
+    assert 0 < ended < 6
+    assert f"{ended} of 6 ended before their last epoch" in html
+
+
+def test_what_did_not_fit_is_said(run_dir):
+    html = (run_dir / "report" / "report.html").read_text()
+    short = rows(run_dir, "micro_batches")
+    assert {int(row["batch (patches)"]) // int(row["micro-batch (patches)"]) for row in short} == {
+        2
+    }
+    assert {row["memory ran out"] for row in short} == {"in this evaluation", "in an earlier one"}
+    assert f"{len(short)} evaluations were trained in micro-batches" in html
+    reasons = [row["reason"] for row in rows(run_dir, "failures")]
+    assert [each for each in reasons if each.startswith("DoesNotFitError: the configuration runs")]
+
+
+def test_what_the_optimizer_knew_before_is_said(run_dir):
+    html = (run_dir / "report" / "report.html").read_text()
+    assert "the optimizer was given 2 evaluations of earlier runs (../runs/earlier)." in html
+
+
+def test_what_was_trained_after_the_search_is_named_in_words(run_dir):
+    names = {row["trial"] for row in rows(run_dir, "timeline")}
+    assert {"candidate 3, seed 1", "default, seed 0", "tuned, seed 2", "0-0-0"} <= names
 
 
 def test_writing_again_removes_what_is_not_written_any_more(tmp_path, run_dir):
@@ -81,6 +133,17 @@ def live(directory, *events):
         record(event, at=record.clock.now - 1_790_000_000 + 60)
     record.journal.close()
     return directory
+
+
+def test_a_runoff_that_goes_on_decides_nothing_yet(tmp_path):
+    search = [order((0, 0, n), 1, configuration={"batch_size": n}) for n in (1, 2)]
+    done = [news((0, 0, n), 1, n / 10) for n in (1, 2)]
+    again = [order((-2, n - 1, 0), 1, configuration={"batch_size": n}) for n in (1, 2)]
+    events = (*search, *done, *again, news((-2, 0, 0), 1, 0.9))
+    html = write_report(live(tmp_path, *events)).read_text()
+    assert anchors(html) == WITH_RUNOFF
+    assert "The runoff has not ended yet" in html
+    assert "The incumbent is trial 0-0-1, " in html
 
 
 @pytest.mark.parametrize(
@@ -117,6 +180,7 @@ def test_only_the_default_was_retrained(tmp_path):
     directory = write_run(tmp_path / "r", brackets=(((1, 3), (3, 1)),), seeds=1, arms=("default",))
     html = write_report(directory).read_text()
     assert "best-patches" in html
+    assert "collapsed, which" not in html
     assert "tuned 0." not in html
 
 
@@ -159,6 +223,7 @@ def test_cells_are_shown_rounded(cell, text):
 
 def test_what_a_strange_worker_tells_does_not_break_the_page(tmp_path):
     strange = {"curves": ["x"], "epochs_trained": "many", "miou": "good", "parts": {}}
+    strange |= {"stopped": ["x"], "best_epoch": "last", "micro_batch": "few", "micro_batches": 3}
     one = order((0, 0, 0), 1), news((0, 0, 0), 1, 0.5, **strange)
     two = order((-1, 0, 0), 9), news((-1, 0, 0), 9, 0.5, **strange, artefacts="../../etc")
     assert anchors(write_report(live(tmp_path, *one, *two)).read_text()) == ANCHORS

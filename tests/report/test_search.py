@@ -1,9 +1,9 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.journals import OTHER, news, order, run, search
+from report.journals import OTHER, news, order, run, run_off, search
 from report.run_directory import DEFAULT
 from scipy.stats import spearmanr
 
@@ -73,6 +73,7 @@ def test_advice(rho, pairs, said):
     assert said in ranking.advice([found])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=12, unique=True))
 def test_rank_correlation_is_scipys_or_undefined(pairs):
     its = search(*({1: x, 3: y} for x, y in pairs))
@@ -139,6 +140,39 @@ def test_cost_counts_lost_time_and_trained_epochs():
     first, second = accounts.worker_times(its)
     assert (first.busy, first.idle, first.busy_share) == (7200.0, 0.0, 1.0)
     assert (second.busy, second.wasted, second.idle, second.losses) == (0.0, 1800.0, 0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "winner"),
+    [
+        ((0.5, 0.5), (0.4, 0.5), 1),
+        ((0.4, 0.4), (0.3, 0.5), 0),
+        ((None, 0.0), (0.9, 0.9), 1),
+        ((None,), (None,), 0),
+    ],
+)
+def test_the_incumbent_is_who_won_the_runoff(first, second, winner):
+    assert incumbent(run_off(first, second)).id.trial == (0, 0, winner)
+
+
+def test_a_runoff_that_has_not_ended_decides_nothing():
+    its = run_off((0.5,), (0.4,), ended=False)
+    assert incumbent(its).id.trial == (0, 0, 0)
+
+
+def test_the_runoff_is_no_part_of_the_search():
+    its = run_off((0.5, None), (0.4, 0.4))
+    assert [each.id.trial for each in its.evaluations] == [(0, 0, 0), (0, 0, 1)]
+    assert [each.id.trial for each in its.runoff] == [
+        (-2, 0, 0),
+        (-2, 0, 1),
+        (-2, 1, 0),
+        (-2, 1, 1),
+    ]
+    costs = accounts.costs(its)
+    assert [(each.part, each.evaluations) for each in costs] == [
+        *(("search", 2), ("runoff", 4), ("comparison", 1), ("all", 7))
+    ]
 
 
 def test_failures_name_their_reason_and_whether_they_were_made_good():

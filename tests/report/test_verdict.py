@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.journals import comparison, news, order, run
 from report.run_directory import DEFAULT
@@ -83,6 +83,7 @@ def test_the_representative_seed_has_the_lowest_validation_loss():
 LOSSES = st.lists(st.tuples(st.floats(0, 2), st.floats(0, 2)), min_size=2, max_size=8)
 
 
+@settings(deadline=None)
 @given(LOSSES)
 def test_the_interval_agrees_with_scipys_paired_test(pairs):
     default, tuned = map(list, zip(*pairs, strict=True))
@@ -92,6 +93,7 @@ def test_the_interval_agrees_with_scipys_paired_test(pairs):
         assert (first.low, first.high) == pytest.approx((expected.low, expected.high))
 
 
+@settings(deadline=None)
 @given(LOSSES)
 def test_swapping_the_arms_swaps_the_verdict(pairs):
     default, tuned = map(list, zip(*pairs, strict=True))
