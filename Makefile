@@ -8,6 +8,10 @@ run: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+# Where no TensorFlow is installed, as on most TPU and many GPU machines.
+test-jax: .venv-jax/installed
+	.venv-jax/bin/python -m pytest tests/training
+
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -26,10 +30,21 @@ benchmarks: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+.venv-jax/installed: .venv/installed requirements-jax.lock
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/python -m pip install --quiet --require-hashes -r requirements-jax.lock
+	$(BIN)/uv pip install --quiet --python .venv-jax/bin/python --constraints requirements.lock \
+	  pytest pytest-timeout hypothesis scikit-learn psutil hatchling editables
+	.venv-jax/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
 # Asks the package index for the newest versions that pyproject.toml allows.
 lock: .venv/installed
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
-	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev --upgrade pyproject.toml -o requirements.lock
+	echo 'tensorflow; python_version < "3"' | $(LOCK) --extra jax \
+	  --overrides - --constraints requirements.lock pyproject.toml -o requirements-jax.lock
 
-.PHONY: run test check benchmarks lock
+LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+.PHONY: run test test-jax check benchmarks lock

@@ -83,20 +83,26 @@ class LocalWorkers:
     def _command(self, number: int) -> list[str]:
         settings = self._settings
         host, port = self._nameserver
-        gpus = machine.nvidia_gpus()
         flags: dict[str, object] = {
             "--host": host,
             "--port": port,
             "--run-id": settings.run_id,
             "--worker": settings.worker,
             "--log-level": settings.log_level,
-            "--device": f"gpu:{number % gpus}" if gpus else "auto",
+            "--device": self._device(number),
             "--threads": max(1, machine.processors() // self._count),
         }
         if settings.tls:
             flags["--tls"] = settings.tls
         words = [str(word) for pair in flags.items() for word in pair]
         return [sys.executable, "-m", "bohb_seg.worker", *words, "--leave-with-parent"]
+
+    @staticmethod
+    def _device(number: int) -> str:
+        if machine.tpu_chips():
+            return "tpu"
+        gpus = len(machine.gpus())
+        return f"gpu:{number % gpus}" if gpus else "auto"
 
     def _log_file(self, number: int) -> Path:
         return self._settings.run_dir / "logs" / f"worker-{number}.log"

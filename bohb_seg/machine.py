@@ -1,9 +1,21 @@
 """What this machine has, found without importing anything heavy."""
 
+import itertools
 import os
 import re
+import resource
 import socket
 from pathlib import Path
+
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Where a container finds its memory limit, in bytes: version 2 and version 1."""
+_PCI = Path("/sys/bus/pci/devices")
+_GOOGLE = "0x1ae0"
+_TPU_CHIPS = frozenset({"0x0027", "0x0056", "0x005e", "0x0062", "0x0063", "0x006f", "0x0076"})
+"""PCI device ids of TPU v2 to 7x, those of ``jax._src.hardware_utils``."""
 
 
 def processors() -> int:
@@ -11,15 +23,47 @@ def processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def nvidia_gpus() -> int:
-    """NVIDIA GPUs whose device files are visible here."""
-    files = Path("/dev").glob("nvidia*")
-    return sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in files)
+def processor() -> str:
+    """The processor's model."""
+    return _cpuinfo("model name") or "unknown processor"
+
+
+def processor_flags() -> frozenset[str]:
+    """What the processor can do, in Linux' words."""
+    return frozenset(_cpuinfo("flags").split())
+
+
+def memory_gb() -> int:
+    """Memory that this process may take, rounded: the machine's, or a container's or its limit."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+        limits += [limit for limit in resource.getrlimit(kind)[:1] if limit > 0]
+    limits += map(int, filter(str.isdigit, map(_content, _CGROUP_LIMITS)))
+    return round(min(limits) / 2**30)
+
+
+def gpus() -> tuple[str, ...]:
+    """The NVIDIA GPUs that this process may use, by what CUDA_VISIBLE_DEVICES calls them."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        # CUDA itself stops at the first that is none, for which -1 is commonly written.
+        names = (name.strip() for name in allowed.split(","))
+        return tuple(itertools.takewhile(lambda name: name not in ("", "-1"), names))
+    files = (re.fullmatch(r"nvidia(\d+)", file.name) for file in Path("/dev").glob("nvidia*"))
+    return tuple(str(index) for index in range(sum(map(bool, files))))
+
+
+def tpu_chips() -> int:
+    """TPU chips of this machine, found on its PCI bus."""
+    devices = (file.parent for file in _PCI.glob("*/vendor") if _content(file) == _GOOGLE)
+    return sum(_content(device / "device") in _TPU_CHIPS for device in devices)
 
 
 def local_workers() -> int:
-    """How many workers fit on this machine: one per GPU, else one per two processors."""
-    return nvidia_gpus() or max(1, processors() // 2)
+    """How many workers fit on this machine: one per GPU, one for a TPU, or one per 2 processors."""
+    if tpu_chips():
+        return 1
+    return len(gpus()) or max(1, processors() // 2)
 
 
 def is_dead(worker: str) -> bool:
@@ -33,3 +77,18 @@ def is_dead(worker: str) -> bool:
     except OSError:
         return True
     return state.startswith(("Z", "X"))  # ended, but its parent has not looked yet
+
+
+def _cpuinfo(field: str) -> str:
+    """The first value of a field of Linux' /proc/cpuinfo; empty on other systems."""
+    lines = _content(Path("/proc/cpuinfo")).splitlines()
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(field))
+    return next(found, "")
+
+
+def _content(file: Path) -> str:
+    """What a file of the system says; empty if there is none."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

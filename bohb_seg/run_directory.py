@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ RESULTS_EVERY = 30.0
 """Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
 
 RECORDED_VERSIONS = (
-    *("bohb-seg", "hpbandster", "ConfigSpace", "Pyro4", "keras", "tensorflow", "numpy"),
+    *("bohb-seg", "hpbandster", "ConfigSpace", "Pyro4", "keras", "tensorflow", "jax", "numpy"),
 )
 """Packages whose version is kept with the settings."""
 
@@ -247,11 +247,19 @@ def started(past: Sequence[Entry]) -> RunStarted | None:
 def _settings_record(start: RunStarted) -> dict[str, Any]:
     return {
         **{public(name): value for name, value in start.settings.items()},
-        "versions": {name: version(name) for name in RECORDED_VERSIONS},
+        "versions": {name: _version(name) for name in RECORDED_VERSIONS},
         "git_commit": _git_commit(),
         "data_fingerprint": start.data.get("fingerprint"),
         "split_hash": start.data.get("split_hash"),
     }
+
+
+def _version(package: str) -> str | None:
+    """None if it is not installed: one of the two backends suffices."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _git_commit() -> str | None:

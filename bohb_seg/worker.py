@@ -50,10 +50,10 @@ def command(config: Path | None, **flags: object) -> None:
     if settings.device == "all-gpus":
         _one_process_per_gpu()
         return
+    devices.prepare(settings.device, settings.threads)  # before a master is waited for
     security.set_up_pyro(settings.tls, "worker")
     found = _find_post(settings)
     training = found.training_settings(settings)
-    devices.prepare(settings.device, settings.threads)
     worker = _build(worker_class, settings, training, found.run_id)
     serve(worker, settings, found, _departure)
 
@@ -132,7 +132,7 @@ def _build(
 
 
 def _one_process_per_gpu() -> None:
-    count = machine.nvidia_gpus()
+    count = len(machine.gpus())
     if not count:
         raise SettingsError("--device all-gpus: this machine shows no GPU; choose --device auto")
     rest = [*sys.argv[1:], "--leave-with-parent"]

@@ -41,3 +41,58 @@ def test_a_worker_whose_parent_has_not_looked_is_dead(child):
 @pytest.mark.parametrize("name", [named(1, "elsewhere"), "hpbandster.run_r.worker.w", ""])
 def test_of_others_nothing_is_known(name):
     assert not machine.is_dead(name)
+
+
+# --- what it has ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "names"),
+    [
+        ("0,3", ("0", "3")),
+        ("GPU-1a, GPU-2b", ("GPU-1a", "GPU-2b")),
+        ("1,-1,2", ("1",)),
+        ("", ()),
+        ("-1", ()),
+    ],
+)
+def test_only_gpus_that_were_granted_count(monkeypatch, allowed, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert machine.gpus() == names
+
+
+def test_each_granted_gpu_gets_a_worker(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join("13579"))
+    assert machine.local_workers() == 5
+
+
+def test_without_gpus_two_processors_get_a_worker(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert machine.local_workers() == max(1, machine.processors() // 2)
+
+
+def test_memory_is_the_machines_unless_the_process_may_take_less():
+    """Compared with the kernel's own account."""
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30));"
+    asked = "from bohb_seg import machine; print(machine.memory_gb())"
+    done = subprocess.run([sys.executable, "-c", limited + asked], capture_output=True, text=True)
+    assert done.stdout == "3\n"
+    total = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
+    assert 1 <= machine.memory_gb() <= round(total)
+
+
+def test_a_tpu_is_known_by_its_chips_on_the_bus(monkeypatch, tmp_path):
+    """Google's network card, which stands beside them on its machines, is none."""
+    for slot, vendor, device in [
+        ("a", "0x1ae0", "0x0063"),
+        ("b", "0x1ae0", "0x0063"),
+        ("c", "0x1ae0", "0x0042"),
+        ("d", "0x8086", "0x0063"),
+    ]:
+        (tmp_path / slot).mkdir()
+        (tmp_path / slot / "vendor").write_text(f"{vendor}\n")
+        (tmp_path / slot / "device").write_text(f"{device}\n")
+    monkeypatch.setattr(machine, "_PCI", tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # without a TPU that were two workers
+    assert machine.tpu_chips() == 2
+    assert machine.local_workers() == 1
