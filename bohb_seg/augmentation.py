@@ -1,47 +1,137 @@
-"""Random views of patches, on uint8 arrays: flips, quarter turns, colour changes."""
+"""Random views of patches, made in the compiled step: turns, flips, zoom and colour changes.
+
+All randomness is drawn on the host (:func:`draw`), a row of numbers per patch; the graph
+(:func:`apply`) only computes. Ranges at strength 1 are about those of nnU-Net (Isensee et al. 2021,
+supplementary note 4), from which a draw is uniform every time; at strength 0 only the eight
+turns and flips remain, and the view is a permutation of the patch's pixels.
+
+Zooming out shows the surroundings as mirror images, in the image and in the mask alike: aerial
+images have no up, so they look real, and no pixel is made up or ignored that was not before.
+Masks take the nearest pixel of the point that images interpolate around.
+"""
+
+from typing import Any
 
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
-LARGEST_GAIN = 0.3
-"""A channel is multiplied by 1 ± this at strength 1: about the range of daylight and sensors."""
-LARGEST_SHIFT = 40
-"""This many of the 255 grey levels are added or taken away at strength 1."""
+Tensor = Any
+
+LARGEST_ZOOM = 1.4
+"""Scales from 1/1.4 to 1.4, as likely in as out; nnU-Net 0.7..1.4."""
+LARGEST_GAIN = 0.25
+"""Brightness: each channel is multiplied by 1 ± this; nnU-Net 0.75..1.25, each channel for itself,
+too (the colour of daylight)."""
+LARGEST_CONTRAST = 0.25
+"""Distances from the mean are multiplied by 1 ± this; nnU-Net 0.75..1.25."""
+LARGEST_GAMMA = 1.5
+"""Exponents from 1/1.5 to 1.5; nnU-Net 0.7..1.5."""
+
+COLUMNS = 11
+"""Of a view: transposed, rows and columns reversed (0 or 1); zoom; where the window lies, vertical
+and horizontal (-1..1 of the room there is); gain of red, green, blue; contrast; gamma."""
 
 
-def augment(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    strength: float,
-    random: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Turns and flips every patch at random and changes its colours.
+def draw(count: int, strength: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """Draws views.
 
     Args:
-        images: (n, p, p, 3) RGB.
-        labels: (n, p, p) classes; turned and flipped alike.
-        strength: Of the colour changes, 0..1.
+        count: n patches.
+        strength: Of everything but turns and flips, 0..1.
         random: All randomness comes from here.
 
     Returns:
-        New arrays of the same shapes.
+        (n, COLUMNS).
     """
-    count = len(images)
-    turns, flips = random.integers(4, size=count), random.integers(2, size=count)
-    tables = _colour_tables(count, strength, random)
-    views, masks = np.empty_like(images), np.empty_like(labels)
-    channels = np.arange(3)
-    for index in range(count):
-        image, label = np.rot90(images[index], turns[index]), np.rot90(labels[index], turns[index])
-        if flips[index]:
-            image, label = image[:, ::-1], label[:, ::-1]
-        views[index] = tables[index][channels, image] if strength else image
-        masks[index] = label
-    return views, masks
+    turns = random.integers(2, size=(count, 3))
+    window = random.uniform(-1, 1, (count, 2))
+    zoom, contrast, gamma, *gains = strength * random.uniform(-1, 1, (6, count))
+    columns = [
+        LARGEST_ZOOM**zoom,
+        *window.T,
+        *(1 + LARGEST_GAIN * gain for gain in gains),
+        1 + LARGEST_CONTRAST * contrast,
+        LARGEST_GAMMA**gamma,
+    ]
+    return np.column_stack([turns, *columns]).astype(np.float32)
 
 
-def _colour_tables(count: int, strength: float, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Look-up tables (count, 3, 256): one gain per channel and one shift per patch."""
-    gains = 1 + LARGEST_GAIN * strength * random.uniform(-1, 1, (count, 3, 1))
-    shifts = LARGEST_SHIFT * strength * random.uniform(-1, 1, (count, 1, 1))
-    return np.asarray(np.clip(np.arange(256) * gains + shifts, 0, 255).round(), np.uint8)
+def apply(images: Tensor, labels: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
+    """Makes the views.
+
+    Args:
+        images: (b, p, p, 3) of 0..255, uint8 or float32.
+        labels: (b, p, p) uint8, ignored pixels among them.
+        views: (b, COLUMNS) of :func:`draw`.
+
+    Returns:
+        Images float32 0..255 and labels uint8, of the same shapes.
+    """
+    edge = images.shape[1]
+    rows = _sources(views[:, 1], views[:, 3], views[:, 4], edge)
+    columns = _sources(views[:, 2], views[:, 3], views[:, 5], edge)
+    images, labels = _transposed(images, views[:, 0]), _transposed(labels[..., None], views[:, 0])
+    images = _resampled(images, _linear(rows, edge), _linear(columns, edge))
+    labels = _resampled(labels, _nearest(rows, edge), _nearest(columns, edge))
+    return _coloured(images, views[:, 6:]), ops.cast(labels[..., 0], "uint8")
+
+
+def _transposed(values: Tensor, chosen: Tensor) -> Tensor:
+    """Swaps rows and columns of (b, p, p, k) where ``chosen`` (b,) is 0, not 1.
+
+    Where it is 0, because :func:`_resampled` swaps them once more. By sums, which are exact here: a
+    broadcast ``where`` is several times slower in TensorFlow.
+    """
+    kept = ops.cast(chosen, values.dtype)[:, None, None, None]
+    return values * kept + ops.swapaxes(values, 1, 2) * (1 - kept)
+
+
+def _sources(reversed_: Tensor, zoom: Tensor, place: Tensor, edge: int) -> Tensor:
+    """Where each of p rows comes from, (b, p): 0..p from the first row's edge to the last one's."""
+    steps = ops.arange(edge, dtype="float32") + 0.5 - edge / 2
+    steps = steps * (1 - 2 * reversed_[:, None])
+    room = ops.abs(edge - edge / zoom) / 2
+    points = ops.mod(steps / zoom[:, None] + (room * place)[:, None] + edge / 2, 2 * edge)
+    return ops.minimum(points, 2 * edge - points)
+
+
+def _linear(sources: Tensor, edge: int) -> Tensor:
+    """Weights (b, p, p) of each old row in each new one, at most two of them not zero."""
+    centres = ops.clip(sources - 0.5, 0, edge - 1)
+    return ops.relu(1 - ops.abs(centres[..., None] - ops.arange(edge, dtype="float32")))
+
+
+def _nearest(sources: Tensor, edge: int) -> Tensor:
+    """Like :func:`_linear`, but 1 for the row that the point lies in."""
+    rows = ops.cast(ops.clip(ops.floor(sources), 0, edge - 1), "int32")
+    return ops.one_hot(rows, edge, dtype="float32")
+
+
+def _resampled(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Swaps rows and columns of (b, p, p, k), then mixes each by weights (b, p, p).
+
+    As products of matrices, which every device is good at and can share out by patches. One-hot
+    weights give labels exactly, even where a device multiplies in bfloat16.
+    """
+    mixed = _mixed(ops.cast(values, "float32"), columns)
+    return _mixed(ops.swapaxes(mixed, 1, 2), rows)
+
+
+def _mixed(values: Tensor, weights: Tensor) -> Tensor:
+    edge, channels = values.shape[2:]
+    flat = ops.reshape(values, (-1, edge, edge * channels))
+    return ops.reshape(ops.matmul(weights, flat), (-1, edge, edge, channels))
+
+
+def _coloured(images: Tensor, colours: Tensor) -> Tensor:
+    """Applies gains, contrast and gamma (b, 5) to images of 0..255."""
+    gains, contrast, gamma = (
+        colours[:, None, None, part] for part in (slice(3), slice(3, 4), slice(4, 5))
+    )
+    mean = ops.mean(images, axis=(1, 2), keepdims=True)
+    # Written so that 1, 1, 1 gives exactly what was there.
+    images = images * (gains * contrast) + mean * (gains * (1 - contrast))
+    images = ops.clip(images, 0, 255)
+    # A power; ops.power is four times slower in TensorFlow and JAX.
+    return images * ops.exp((gamma - 1) * ops.log(ops.maximum(images, 1) / 255))

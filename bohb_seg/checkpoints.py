@@ -16,7 +16,7 @@ import secrets
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, final
 
@@ -45,6 +45,7 @@ class EpochRecord:
         validation_loss: The run's objective on the whole validation part.
         learning_rate: At the epoch's end.
         seconds: Training and validation.
+        constant: Whether the network answered the same whatever the image (see stopping).
     """
 
     epoch: int
@@ -54,6 +55,20 @@ class EpochRecord:
     validation_accuracy: float
     learning_rate: float
     seconds: float
+    constant: bool = False
+
+
+CURVES = tuple(field.name for field in fields(EpochRecord) if field.name != "constant")
+"""What is drawn of the records, one value per epoch."""
+Weights = Sequence[NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The weights with the lowest validation loss so far, and the epoch after which they were."""
+
+    epoch: int
+    weights: Weights
 
 
 @dataclass(frozen=True)
@@ -64,11 +79,13 @@ class Checkpoint:
         weights: The model's, in Keras' order.
         optimizer: The optimizer's variables, its step counter among them.
         history: One record per epoch since the first.
+        best: Where ``--patience`` asks for it.
     """
 
-    weights: Sequence[NDArray[np.generic]]
-    optimizer: Sequence[NDArray[np.generic]]
+    weights: Weights
+    optimizer: Weights
     history: tuple[EpochRecord, ...]
+    best: Best | None = None
 
     @property
     def epoch(self) -> int:
@@ -146,10 +163,19 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    header = {"key": key, "history": [asdict(record) for record in checkpoint.history]}
+    best = checkpoint.best
+    header = {
+        "key": key,
+        "history": [asdict(record) for record in checkpoint.history],
+        "best_epoch": best.epoch if best else None,
+    }
+    stacks = {"weight": checkpoint.weights, "optimizer": checkpoint.optimizer}
+    if best and best.epoch < checkpoint.epoch:  # else they are the weights themselves
+        stacks["best"] = best.weights
     arrays = {
-        **{f"weight-{index:04d}": array for index, array in enumerate(checkpoint.weights)},
-        **{f"optimizer-{index:04d}": array for index, array in enumerate(checkpoint.optimizer)},
+        f"{name}-{index:04d}": array
+        for name, stack in stacks.items()
+        for index, array in enumerate(stack)
     }
     text = np.array(json.dumps(header))
     # Uncompressed: weights hardly shrink, and zlib would take longer than the disk.
@@ -202,12 +228,16 @@ def _read(path: Path, key: str) -> Checkpoint | None:
             if header["key"] != key:
                 _log.warning("%s belongs to other settings, data or configuration; ignored", path)
                 return None
-            weights = [file[name] for name in file.files if name.startswith("weight-")]
-            optimizer = [file[name] for name in file.files if name.startswith("optimizer-")]
+            weights, optimizer, best_weights = (
+                [file[name] for name in file.files if name.startswith(f"{stack}-")]
+                for stack in ("weight", "optimizer", "best")
+            )
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s cannot be read (%s); training starts again", path, error)
         return None
     history = tuple(EpochRecord(**record) for record in header["history"])
-    return Checkpoint(weights, optimizer, history)
+    best_epoch = header.get("best_epoch")
+    best = Best(best_epoch, best_weights or weights) if best_epoch else None
+    return Checkpoint(weights, optimizer, history, best)

@@ -38,6 +38,25 @@ class UnknownPluginError(BohbSegError):
         super().__init__(f"unknown {kind} {name!r}; there are: {', '.join(self.known)}")
 
 
+class DoesNotFitError(BohbSegError):
+    """Another device, with more memory, may train this configuration.
+
+    Args:
+        device: Where it was tried.
+        micro_batch: Patches at once, the fewest that were tried.
+        edge: Of a patch, in pixels.
+    """
+
+    def __init__(self, device: str, micro_batch: int, edge: int) -> None:
+        self.device, self.micro_batch, self.edge = device, micro_batch, edge
+        patches = "1 patch" if micro_batch == 1 else f"{micro_batch} patches"
+        super().__init__(
+            f"the configuration runs out of memory on {device} even with a micro-batch of {patches}"
+            f" of {edge} x {edge} pixels; give the run a worker with more memory, or a space with"
+            " smaller networks"
+        )
+
+
 class JournalError(BohbSegError):
     """The journal cannot be replayed.
 

@@ -9,23 +9,23 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bohb_seg import checkpoints, devices, metrics, objectives
-from bohb_seg.checkpoints import EpochRecord
+from bohb_seg.course import Course, Outcome
 from bohb_seg.datasets import SegmentationData
 from bohb_seg.errors import SettingsError
-from bohb_seg.interruption import Interrupted, Interruption
-from bohb_seg.job import Job, checkpoint_key
+from bohb_seg.interruption import Interruption
+from bohb_seg.job import Job
+from bohb_seg.memory import Fits, Sparing
 from bohb_seg.recipe import Recipe
 from bohb_seg.seeds import epoch_seeds
 from bohb_seg.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from bohb_seg.training import Assignment, Training
+    from bohb_seg.training import Assignment
 
-__all__ = ["Job", "evaluate", "objective"]
+__all__ = ["Fits", "Job", "evaluate"]
 
 RETRY_INTERVAL = 10.0
 """Seconds between two tries to write the comparison's files to a full disk."""
@@ -39,30 +39,12 @@ _Written = TypeVar("_Written")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """Where the epochs led.
-
-    Args:
-        history: One record per epoch, those of earlier evaluations among them.
-        continued_from: Epochs that were trained before.
-        tally: Of the validation part; None after a divergence.
-        fit_seconds: Spent in training proper.
-        complaint: Why there is no checkpoint; "" if there is.
-    """
-
-    history: tuple[EpochRecord, ...]
-    continued_from: int
-    tally: metrics.Tally | None
-    fit_seconds: float
-    complaint: str = ""
-
-
 def evaluate(
     settings: TrainingSettings,
     data: SegmentationData,
     job: Job,
     interruption: Interruption | None = None,
+    fits: Fits | None = None,
 ) -> dict[str, Any]:
     """Trains and scores one configuration.
 
@@ -71,6 +53,7 @@ def evaluate(
         data: The run's data set.
         job: What to train, how long, and where its files lie.
         interruption: Ends the evaluation between two epochs when it is requested.
+        fits: What is known of the device's memory; what is found out is added.
 
     Returns:
         ``loss``: the run's objective on the whole validation part, NaN if training diverged;
@@ -78,44 +61,44 @@ def evaluate(
 
     Raises:
         SettingsError: the configuration cannot be trained.
+        DoesNotFitError: it cannot be trained on this device.
         OSError: a checkpoint or an artefact cannot be written, though there is room.
         Interrupted: it was asked to end, and has left a checkpoint.
     """
     interruption = interruption or Interruption()
     _check_fit(settings, job.recipe)
-    from bohb_seg import training
-
     started = time.perf_counter()
     assignment = _assignment(settings, data, job)
+    sparing = Sparing(
+        assignment,
+        lambda: epoch_seeds(settings.seed, job.config_id, 0),
+        settings.patch_size,
+        fits or Fits(),
+        str(job.config_id),
+    )
     try:
-        trained = training.Training(assignment, epoch_seeds(settings.seed, job.config_id, 0))
-        outcome = _train(trained, settings, data, job, interruption)
+        outcome = Course(settings, data, job, sparing, interruption).run()
         info = _info(settings, data, job, outcome)
         info |= {
             "precision_policy": assignment.policy,
-            "parameters": trained.parameters,
+            "parameters": sparing.do(lambda training: training.parameters),
             "device": devices.describe(),
         }
         loss = math.nan
         if outcome.tally is not None:
-            loss = objective(settings, outcome.tally)
+            loss = objectives.of(settings.objective, outcome.tally)
             if job.is_comparison:
-                loss = _compare(settings, data, job, trained, info, interruption)
-        del trained
+                loss = _compare(settings, data, job, sparing, info, interruption)
     finally:
-        training.release()
+        sparing.close()
     info |= {
+        "micro_batch": sparing.micro_batch,
         "seconds": time.perf_counter() - started,
         "peak_memory_mb": devices.peak_memory_mb(),
     }
+    if sparing.learnt:
+        info["micro_batches"] = sparing.learnt
     return {"loss": loss, "info": info}
-
-
-def objective(settings: TrainingSettings, tally: metrics.Tally) -> float:
-    """What the run minimises; the same formula whatever a configuration trained with."""
-    if settings.objective == "seed":
-        return objectives.seed(tally)
-    return objectives.default(tally)
 
 
 def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
@@ -141,89 +124,8 @@ def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) ->
     )
 
 
-def _train(
-    trained: "Training",
-    settings: TrainingSettings,
-    data: SegmentationData,
-    job: Job,
-    interruption: Interruption,
-) -> _Outcome:
-    key = checkpoint_key(settings, data, job)
-    checkpoint = checkpoints.load(job.checkpoints, key, job.epochs)
-    history: tuple[EpochRecord, ...] = ()
-    if checkpoint:
-        trained.restore(checkpoint)
-        history = checkpoint.history
-    continued_from = len(history)
-    # A finished evaluation whose result was lost on the way is only scored again.
-    tally = _tally(trained.model, data.validation) if continued_from == job.epochs else None
-    fit_seconds = 0.0
-    keeper = checkpoints.Keeper(job.checkpoints, key)
-    try:
-        for epoch in range(continued_from + 1, job.epochs + 1):
-            interruption.check()
-            started = time.perf_counter()
-            seeds = epoch_seeds(settings.seed, job.config_id, epoch)
-            train_loss = trained.epoch(data.train.images, data.train.labels, seeds)
-            fit_seconds += time.perf_counter() - started
-            tally = _tally(trained.model, data.validation) if math.isfinite(train_loss) else None
-            if tally is None or not tally.finite:
-                _log.info("%s epoch %d/%d: diverged", job.config_id, epoch, job.epochs)
-                return _Outcome(history, continued_from, None, fit_seconds)
-            record = _record(settings, epoch, train_loss, tally, trained.learning_rate, started)
-            history += (record,)
-            keeper.hold(trained.checkpoint(history))
-            _report(job, record)
-    except Interrupted:
-        keeper.write()
-        raise
-    keeper.write()
-    return _Outcome(history, continued_from, tally, fit_seconds, keeper.complaint)
-
-
-def _tally(model: Any, part: Any) -> metrics.Tally:
-    from bohb_seg.training import probabilities
-
-    return metrics.Tally.join(
-        metrics.Tally.of(scores, part.labels[patches])
-        for patches, scores in probabilities(model, part.images)
-    )
-
-
-def _record(
-    settings: TrainingSettings,
-    epoch: int,
-    train_loss: float,
-    tally: metrics.Tally,
-    learning_rate: float,
-    started: float,
-) -> EpochRecord:
-    return EpochRecord(
-        epoch=epoch,
-        train_loss=train_loss,
-        validation_loss=objective(settings, tally),
-        validation_miou=tally.miou,
-        validation_accuracy=tally.accuracy,
-        learning_rate=learning_rate,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def _report(job: Job, record: EpochRecord) -> None:
-    _log.info(
-        "%s epoch %d/%d: train loss %.4f, validation loss %.4f, mIoU %.3f, %.1f s",
-        job.config_id,
-        record.epoch,
-        job.epochs,
-        record.train_loss,
-        record.validation_loss,
-        record.validation_miou,
-        record.seconds,
-    )
-
-
 def _info(
-    settings: TrainingSettings, data: SegmentationData, job: Job, outcome: _Outcome
+    settings: TrainingSettings, data: SegmentationData, job: Job, outcome: Outcome
 ) -> dict[str, Any]:
     history, tally = outcome.history, outcome.tally
     trained = len(history) - outcome.continued_from
@@ -233,12 +135,13 @@ def _info(
         "epochs_trained": trained,
         "continued_from": outcome.continued_from,
         "curves": {
-            field.name: [getattr(record, field.name) for record in history]
-            for field in fields(EpochRecord)
+            name: [getattr(record, name) for record in history] for name in checkpoints.CURVES
         },
         "images_per_second": images / outcome.fit_seconds if images else None,
-        "stopped": None if tally else "diverged",
+        "stopped": outcome.stopped,
     }
+    if outcome.best_epoch:
+        info["best_epoch"] = outcome.best_epoch
     if outcome.complaint:
         info["checkpoint"] = outcome.complaint
     if tally is None:
@@ -253,16 +156,21 @@ def _compare(
     settings: TrainingSettings,
     data: SegmentationData,
     job: Job,
-    trained: "Training",
+    sparing: Sparing,
     info: dict[str, Any],
     interruption: Interruption,
 ) -> float:
     """Writes the comparison's files; scores, and so loss, are of the model in the file."""
     from bohb_seg import artefacts
 
+    def objective(tally: metrics.Tally) -> float:
+        return objectives.of(settings.objective, tally)
+
     def write() -> dict[str, dict[str, Any]]:
-        return artefacts.write(
-            trained.exported(), data, job.directory, job.artefacts, lambda t: objective(settings, t)
+        return sparing.do(
+            lambda training: artefacts.write(
+                training.exported(), data, job.directory, job.artefacts, objective
+            )
         )
 
     parts = _when_there_is_room(write, job, interruption)

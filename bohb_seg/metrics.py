@@ -75,6 +75,19 @@ class Tally:
         )
 
     @classmethod
+    def counted(
+        cls,
+        confusion: NDArray[np.float32],
+        hits: NDArray[np.float32],
+        truth: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        focal: NDArray[np.float32],
+    ) -> "Tally":
+        """Takes what :func:`bohb_seg.scoring.counts` gives: as here, but (n, C, C) confusions."""
+        sums = (part.astype(np.float64) for part in (hits, truth, scores, focal))
+        return cls(confusion.astype(np.int64).sum(axis=0), *sums)
+
+    @classmethod
     def join(cls, tallies: Iterable["Tally"]) -> "Tally":
         """One tally of all patches, in order."""
         parts = list(tallies)

@@ -1,12 +1,14 @@
-"""Keras: builds, trains and asks one model, one epoch at a time.
+"""Trains and asks one model, one epoch at a time.
 
 An epoch is one call of Keras' own ``fit`` on uint8 images in an order that we chose, so the speed
 is Keras' and all randomness is ours: nothing is drawn from a global generator, and an epoch is the
-same whether the epochs before it ran here or come from a checkpoint. The last, smaller batch is
-trained, too; its size is a dynamic dimension, so it traces nothing again.
+same whether the epochs before it ran here or come from a checkpoint, and whether the network was
+compiled for this evaluation or for an earlier one of the same shape.
+
+The last batch has fewer patches. On TensorFlow that traces nothing again. Elsewhere it is filled
+up with patches whose labels are ignored, so that it is a batch like the others.
 """
 
-import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,24 +18,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_seg import devices, losses, plugins
-from bohb_seg.augmentation import augment
+from bohb_seg import augmentation, batches, devices, metrics, shelf
 from bohb_seg.checkpoints import Checkpoint, EpochRecord
+from bohb_seg.datasets import IGNORE, Part
+from bohb_seg.losses import Formula
 from bohb_seg.models.scaling import Scaling
+from bohb_seg.network import FILLER, Shape
 from bohb_seg.recipe import Recipe
 from bohb_seg.seeds import EpochSeeds
+from bohb_seg.shelf import release
+
+__all__ = ["Assignment", "Training", "probabilities", "release"]
 
 PREDICTED_PIXELS = 2**18
-"""Pixels per batch of prediction: more is not faster on a CPU, and memory stays small."""
+"""Pixels per batch of prediction, or more: on a CPU larger ones are not faster, and take memory."""
 BATCHES_BETWEEN_CHECKS = 8
 """How often the loss is looked at for divergence: each look waits for an accelerator."""
-WARM_UP = 0.05
-"""Share of all steps over which ``cosine`` rises to its learning rate."""
-POLY_POWER = 0.9
-"""The customary one for segmentation (DeepLab, Chen et al. 2017)."""
-SGD_MOMENTUM = 0.9
-NO_DECAY = ["bias", "gamma", "beta"]
-"""Variables that are not shrunk: decay is meant for the convolutions' kernels."""
 
 
 @dataclass(frozen=True)
@@ -58,44 +58,66 @@ class Assignment:
     patches: int
     horizon: float
 
+    @property
+    def compiled(self) -> Shape:
+        """What a network is compiled for."""
+        return Shape.of(self.model, self.classes, self.scaling, self.policy, self.recipe)
+
+    def shape(self, patch_size: int) -> str:
+        """What decides how many patches fit into memory, for people and as a key."""
+        return f"{self.compiled}, {patch_size} px"
+
     def build(self, seed: int, policy: str | None = None) -> keras.Model:
-        """A new model with weights drawn from ``seed``."""
-        architecture = plugins.find("models", self.model)
-        built: keras.Model = architecture.build(
-            self.recipe,
-            classes=self.classes,
-            scaling=self.scaling,
-            precision=policy or self.policy,
-            seed=seed,
-        )
-        return built
+        """A new model of Keras' own layers with weights drawn from ``seed``."""
+        whole = Shape(self.model, self.classes, self.scaling, self.policy, self.recipe)
+        return whole.build(seed, policy)
+
+    @property
+    def steps(self) -> int:
+        """Of the learning rate schedule."""
+        batches = math.ceil(self.patches / self.recipe.batch_size)
+        return max(1, round(self.horizon * batches))
 
 
 @final
 class Training:
-    """A model, its optimizer and where they are on their way."""
+    """A model, its optimizer and where they are on their way.
 
-    def __init__(self, assignment: Assignment, seeds: EpochSeeds) -> None:
-        """Builds and compiles; nothing is traced yet."""
-        self._assignment = assignment
-        self._recipe = assignment.recipe
-        self.model = assignment.build(seeds.graph)
-        self.model.compile(
-            optimizer=_optimizer(assignment),
-            loss=losses.make(self._recipe),
-            jit_compile=devices.compiles(),
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
+    Args:
+        assignment: What to train.
+        seeds: Of the initial weights.
+        micro_batch: Patches that are computed at a time, where a batch does not fit into memory;
+            the gradients are the batch's all the same. None: the whole batch.
+
+    Whatever the device raises when its memory is exhausted comes out of :meth:`epoch` and
+    :meth:`tally` as it is; then :meth:`close` drops the network instead of keeping it.
+    """
+
+    def __init__(
+        self, assignment: Assignment, seeds: EpochSeeds, micro_batch: int | None = None
+    ) -> None:
+        recipe = assignment.recipe
+        self.micro_batch = micro_batch
+        self._assignment, self._recipe = assignment, recipe
+        self._rows = _Rows.of(recipe.batch_size, micro_batch)
+        self._key = assignment.compiled, self._rows.micro
+        self._compiled = shelf.take(*self._key)
+        self._compiled.net.set_weights(assignment.build(seeds.graph).get_weights())
+        self._compiled.descent.begin(recipe, assignment.steps)
+        network = self._compiled.network
+        network.formula.assign(Formula.of(recipe, assignment.classes).vector())
+        network.dropout_rate.assign(recipe.dropout)
+        self._intact = True
 
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return int(self.model.count_params())
+        return int(self._compiled.net.count_params())
 
     @property
     def learning_rate(self) -> float:
         """The one that the next step would have."""
-        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        return float(keras.ops.convert_to_numpy(self._compiled.descent.optimizer.learning_rate))
 
     def epoch(
         self, images: NDArray[np.uint8], labels: NDArray[np.uint8], seeds: EpochSeeds
@@ -111,38 +133,111 @@ class Training:
             Mean loss; NaN or infinite as soon as it was seen to be so, the rest is not trained.
         """
         order = seeds.order.permutation(len(images))
-        images, labels = images[order], labels[order]
+        rows, filler = self._rows.arrange(len(images))
+        inputs = [images[order[rows]], labels[order[rows]], (seeds.graph + rows).astype(np.int32)]
+        inputs[1][filler], inputs[2][filler] = IGNORE, FILLER
         if self._recipe.augmentation is not None:
-            images, labels = augment(images, labels, self._recipe.augmentation, seeds.order)
-        _seed_dropout(self.model, seeds.graph)
-        history = self.model.fit(
-            images,
-            labels,
-            batch_size=self._recipe.batch_size,
+            strength = self._recipe.augmentation
+            inputs.append(augmentation.draw(len(images), strength, seeds.order)[rows])
+        self._intact = False
+        history = self._compiled.network.fit(
+            tuple(inputs),
+            batch_size=self._rows.per_step,
             shuffle=False,
             verbose=0,
             callbacks=[_StopAtDivergence()],
         )
-        return float(history.history["loss"][-1])
+        # An accelerator's error may come only now.
+        loss = float(history.history["loss"][-1])
+        self._intact = True
+        return loss
+
+    def tally(self, part: Part) -> metrics.Tally:
+        """Scores the model on a part of the data, in batches of their own size."""
+        count = len(part.images)
+        size = self._rows.scored(count, part.labels[0].size)
+        # The last patch fills up the last batch.
+        rows = np.minimum(np.arange(_multiple(count, size)), count - 1)
+        self._intact = False
+        counts = self._compiled.scorer.predict(
+            (part.images[rows], part.labels[rows]), batch_size=size, verbose=0
+        )
+        self._intact = True
+        return metrics.Tally.counted(*(np.asarray(each)[:count] for each in counts))
 
     def exported(self) -> keras.Model:
         """The same network in float32, for files that any machine reads."""
         model = self._assignment.build(seed=0, policy="float32")
-        model.set_weights(self.model.get_weights())
+        model.set_weights(self._compiled.net.get_weights())
         model.jit_compile = devices.compiles() is not False
         return model
 
     def checkpoint(self, history: tuple[EpochRecord, ...]) -> Checkpoint:
         """Everything that :meth:`restore` needs."""
-        state = [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
-        return Checkpoint(self.model.get_weights(), state, history)
+        state = [keras.ops.convert_to_numpy(v) for v in self._compiled.descent.state]
+        return Checkpoint(self._compiled.net.get_weights(), state, history)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes on from a checkpoint of the same assignment."""
-        self.model.set_weights(list(checkpoint.weights))
-        variables = self.model.optimizer.variables
-        for variable, value in zip(variables, checkpoint.optimizer, strict=True):
+        self._compiled.net.set_weights(list(checkpoint.weights))
+        for variable, value in zip(self._compiled.descent.state, checkpoint.optimizer, strict=True):
             variable.assign(value)
+
+    def close(self) -> None:
+        """Leaves the network to the next evaluation of its shape; nothing works after it."""
+        if self._intact:
+            shelf.keep(*self._key, self._compiled)
+        del self._compiled
+        self._intact = False
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """How patches are laid out for the steps.
+
+    Args:
+        batch: Patches of a step.
+        per_step: With those that fill it up.
+        micro: Patches that are computed at a time; None: all.
+        fills: Whether the last step must be as large as the others.
+    """
+
+    batch: int
+    per_step: int
+    micro: int | None
+    fills: bool
+
+    @classmethod
+    def of(cls, batch: int, micro: int | None) -> "_Rows":
+        shares = devices.parallel()
+        micro = None if micro is None or micro >= batch else _multiple(micro, shares)
+        fills = micro is not None or shares > 1 or keras.backend.backend() != "tensorflow"
+        return cls(batch, _multiple(batch, micro or shares), micro, fills)
+
+    def arrange(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Which of ``count`` patches stands in each row, and which rows only fill up.
+
+        These are patches, too, because batch normalisation sees them.
+        """
+        if not self.fills:
+            return np.arange(count), np.zeros(count, np.bool_)
+        steps = math.ceil(count / self.batch)
+        places = np.full((steps, self.per_step), count)
+        places[:, : self.batch] = np.arange(steps * self.batch).reshape(steps, self.batch)
+        filler = places.ravel() >= count
+        return np.where(filler, np.arange(places.size) % count, places.ravel()), filler
+
+    def scored(self, count: int, pixels: int) -> int:
+        """Patches of a batch that is only scored, of ``count`` patches of so many pixels.
+
+        As many as are trained at a time always fit, because their activations need not be kept.
+        """
+        most = self.micro or max(self.batch, PREDICTED_PIXELS // pixels)
+        return _multiple(min(most, count), devices.parallel())
+
+
+def _multiple(number: int, of: int) -> int:
+    return math.ceil(number / of) * of
 
 
 def probabilities(
@@ -154,19 +249,16 @@ def probabilities(
         model: Takes images as they are.
         images: (n, p, p, 3) RGB.
     """
-    batch = max(1, min(len(images), PREDICTED_PIXELS // images[0, :, :, 0].size))
-    for start in range(0, len(images), batch):
-        chunk = images[start : start + batch]
+
+    def predict(rows: slice, size: int) -> NDArray[np.float32]:
+        chunk = images[rows]
         # Filled up to the one size that is traced.
-        padding = [(0, batch - len(chunk)), (0, 0), (0, 0), (0, 0)]
+        padding = [(0, size - len(chunk)), (0, 0), (0, 0), (0, 0)]
         scores = np.asarray(model.predict_on_batch(np.pad(chunk, padding)), np.float32)
-        yield slice(start, start + len(chunk)), scores[: len(chunk)]
+        return scores[: len(chunk)]
 
-
-def release() -> None:
-    """Frees what Keras keeps of models that are gone."""
-    keras.utils.clear_session(free_memory=True)
-    gc.collect()
+    size = max(1, min(len(images), PREDICTED_PIXELS // images[0, :, :, 0].size))
+    yield from batches.sparing(len(images), size, predict)
 
 
 @final
@@ -176,50 +268,3 @@ class _StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if batch % BATCHES_BETWEEN_CHECKS == 0 and not math.isfinite(float(logs["loss"])):
             self.model.stop_training = True
-
-
-def _optimizer(assignment: Assignment) -> keras.optimizers.Optimizer:
-    recipe = assignment.recipe
-    rate = _schedule(assignment)
-    match recipe.optimizer:
-        case "adam":
-            return keras.optimizers.Adam(rate)
-        case "adamw":
-            optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-        case "sgd":
-            optimizer = keras.optimizers.SGD(
-                rate, SGD_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay or None
-            )
-    if recipe.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
-    return optimizer
-
-
-def _schedule(assignment: Assignment) -> Any:
-    """A learning rate, or Keras' schedule that reads it off the optimizer's step counter."""
-    recipe = assignment.recipe
-    batches = math.ceil(assignment.patches / recipe.batch_size)
-    steps = max(1, round(assignment.horizon * batches))
-    match recipe.schedule:
-        case "constant":
-            return recipe.learning_rate
-        case "poly":
-            return keras.optimizers.schedules.PolynomialDecay(
-                recipe.learning_rate, steps, end_learning_rate=0.0, power=POLY_POWER
-            )
-        case "cosine":
-            warm_up = max(1, round(WARM_UP * steps))
-            return keras.optimizers.schedules.CosineDecay(
-                0.0,
-                max(1, steps - warm_up),
-                warmup_target=recipe.learning_rate,
-                warmup_steps=warm_up,
-            )
-
-
-def _seed_dropout(model: keras.Model, seed: int) -> None:
-    """Sets every dropout layer's state, which else depends on how many steps ran before."""
-    for index, layer in enumerate(model.layers):
-        if isinstance(layer, keras.layers.Dropout):
-            # Keras counts the steps in the second number; the first tells the layers apart.
-            layer.seed_generator.state.assign(np.array([seed + index, 0]))

@@ -10,9 +10,14 @@ else is needed. Two things make it lose less when a machine goes away:
   result any more. ``bohb-worker`` sets the attribute before each job; the one in the class is for
   a worker that is run without it. Without such calls a worker that is told to leave has
   ``--notice`` seconds to finish; then ``Interrupted`` is raised wherever ``compute`` is.
+
+And one thing makes it try less in vain: before each job ``bohb-worker`` sets ``self.micro_batches``
+to what all workers of the run have found out about memory, ``{"<kind of device> | <shape of the
+network>": patches at once}``, and takes what this one found out from ``info["micro_batches"]``.
 """
 
 import logging
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -20,7 +25,7 @@ from typing import Any, final
 from hpbandster.core.worker import Worker
 
 from bohb_seg import datasets
-from bohb_seg.evaluation import Job, evaluate
+from bohb_seg.evaluation import Fits, Job, evaluate
 from bohb_seg.interruption import Interruption
 from bohb_seg.settings import TrainingSettings
 
@@ -35,11 +40,12 @@ class Segmentation(Worker):
     """
 
     interruption = Interruption()
+    micro_batches: Mapping[str, int] = {}
 
     def __init__(self, *, settings: TrainingSettings, **kwargs: Any) -> None:
         # Without a logger, HpBandSter would reconfigure the logging of the whole program.
         super().__init__(**{"logger": logging.getLogger(__name__), **kwargs})
-        self._settings = settings
+        self._settings, self._fits = settings, Fits()
 
     @cached_property
     def data(self) -> datasets.SegmentationData:
@@ -61,4 +67,5 @@ class Segmentation(Worker):
         """Trains one configuration until it has seen ``budget`` epochs in total."""
         bracket, rung, number = map(int, config_id)
         job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
-        return evaluate(self._settings, self.data, job, self.interruption)
+        self._fits.told(self.micro_batches)
+        return evaluate(self._settings, self.data, job, self.interruption, self._fits)

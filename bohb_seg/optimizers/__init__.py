@@ -22,10 +22,10 @@ class Optimizer(Protocol):
         ...
 
     def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
-        """Learns from an evaluation.
+        """Learns from an evaluation, of this run or of an earlier one.
 
         Args:
-            configuration: What was trained.
+            configuration: What was trained; of another space, only what exists here counts.
             budget: Epochs it has seen in total.
             loss: Finite, smaller is better; None if it diverged or failed.
         """

@@ -29,7 +29,8 @@ class Encoding:
         self._columns = [
             index for index, name in enumerate(space.at) if not isinstance(space[name], Constant)
         ]
-        tuned = [space[space.at[column]] for column in self._columns]
+        self._tuned = [space.at[column] for column in self._columns]
+        tuned = [space[name] for name in self._tuned]
         self.choices = np.array(
             [len(p.choices) if isinstance(p, CategoricalHyperparameter) else 0 for p in tuned],
             np.int64,
@@ -40,10 +41,20 @@ class Encoding:
         )
 
     def encode(self, configuration: Configuration) -> Floats:
-        """The point (d,) of a configuration; NaN where a hyperparameter is inactive."""
-        vector = Point(self._space, values=dict(configuration)).get_array()[self._columns]
+        """The point (d,) of a configuration, which may come from another space.
+
+        NaN where it says nothing: the hyperparameter is inactive, is not mentioned, or has a value
+        that does not exist here. Names that do not exist here are passed over.
+        """
+        vector = np.array([self._coordinate(name, configuration) for name in self._tuned])
         cells = np.maximum(self._levels, 1)
         return np.where(self._levels > 0, (vector + 0.5) / cells, vector)
+
+    def _coordinate(self, name: str, configuration: Configuration) -> float:
+        hyperparameter = self._space[name]
+        if name not in configuration or not hyperparameter.legal_value(configuration[name]):
+            return np.nan
+        return float(hyperparameter.to_vector(configuration[name]))
 
     def decode(self, point: Floats) -> Point:
         """The configuration at a point (d,) without NaN; inactive hyperparameters are left out.

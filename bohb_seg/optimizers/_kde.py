@@ -1,14 +1,18 @@
-"""Kernel densities of mixed data, equal to those of statsmodels' ``KDEMultivariate``, vectorised.
+"""Kernel densities of mixed data, vectorised: those of statsmodels' ``KDEMultivariate``, mended.
 
 A product of one kernel per dimension: Gaussian where the dimension is continuous, Aitchison and
-Aitken's where it is unordered. Bandwidths by the normal reference rule. Kept as they are there,
-because HpBandSter is the reference to be equal to:
+Aitken's where it is unordered. Bandwidths by the normal reference rule, for unordered dimensions
+from the standard deviation of the codes, because HpBandSter is the reference to be equal to. Two
+things differ, in unordered dimensions only and not where the data show every level and the
+bandwidth is legal:
 
-- the rule is used for unordered dimensions too, where the standard deviation is that of the codes;
-  a bandwidth may exceed 1 and the kernel become negative;
-- the number of levels is counted in the data, not in the space. A dimension in which all data agree
-  has one level, and any other value gets the density h / 0. That infinity is given on purpose and
-  never multiplied (statsmodels returns NaN where a Gaussian underflows beside it).
+- The kernel gives ``1 - h`` to the level of the datum and ``h / (c - 1)`` to each other one. There
+  ``c`` is counted in the data, so that a level nobody has gets too much, or h / 0 where all data
+  agree; here it is the number of levels in the space, and a density sums to one over them.
+- ``h`` is at most ``(c - 1) / c``, where the kernel is uniform. Above it (common there with three
+  or more levels and few data) a level is the less likely the more often it was seen; above 1 the
+  kernel is negative. Only densities are cut: points are drawn with the bandwidth as it was, so
+  that candidates are judged otherwise, but are the same.
 
 Sources: Racine, "Nonparametric Econometrics: A Primer", 2008; Aitchison and Aitken, "Multivariate
 binary discrimination by the kernel method", Biometrika 63, 1976.
@@ -30,31 +34,26 @@ class KernelDensity:
     Args:
         data: (n, d), n >= 1, no NaN; continuous columns in [0, 1], unordered ones codes 0, 1, ...
         choices: (d,) how many values an unordered dimension has in the space; 0: continuous.
-        min_bandwidth: Where the data agree, a little width is left.
+        min_bandwidths: (d,) what is left of the width where the data agree.
     """
 
-    def __init__(self, data: Floats, choices: NDArray[np.int64], min_bandwidth: float) -> None:
+    def __init__(self, data: Floats, choices: NDArray[np.int64], min_bandwidths: Floats) -> None:
         self.data, self._choices = data, choices
         count, dimensions = data.shape
         scott = 1.06 * data.std(axis=0) * count ** (-1 / (4 + dimensions))
-        self.bandwidths: Floats = np.maximum(scott, min_bandwidth)
+        self._reference: Floats = np.maximum(scott, min_bandwidths)
+        self.bandwidths: Floats = np.minimum(self._reference, _widest(choices))
         self._continuous = np.flatnonzero(choices == 0)
         self._tables = [self._table(column) for column in np.flatnonzero(choices)]
 
     def pdf(self, points: Floats) -> Floats:
-        """The density at ``points`` (m, d) -> (m,); never NaN, infinite at unseen levels."""
+        """The density at ``points`` (m, d) -> (m,)."""
         widths = self.bandwidths[self._continuous]
         scaled = self.data[:, self._continuous] / widths
         kernels = self._gaussian(points[:, self._continuous] / widths, scaled)
-        infinite = np.zeros(len(points), bool)
         for column, table in self._tables:
-            factors = table[points[:, column].astype(np.intp)]
-            unseen = np.isinf(factors[:, 0])
-            infinite |= unseen
-            factors[unseen] = 0
-            kernels *= factors
+            kernels *= table[points[:, column].astype(np.intp)]
         density: Floats = kernels.sum(axis=1) / (len(self.data) * widths.prod())
-        density[infinite] = math.inf
         return density
 
     def sample(self, count: int, widening: float, random: np.random.Generator) -> Floats:
@@ -67,7 +66,7 @@ class KernelDensity:
         """
         points: Floats = self.data[random.integers(len(self.data), size=count)]
         for column, choices in enumerate(self._choices):
-            width, centres = self.bandwidths[column], points[:, column]
+            width, centres = self._reference[column], points[:, column]
             if choices:
                 keep = random.random(count) < 1 - width
                 points[:, column] = np.where(keep, centres, random.integers(choices, size=count))
@@ -87,11 +86,15 @@ class KernelDensity:
     def _table(self, column: int) -> tuple[int, Floats]:
         """Kernel of every value of an unordered dimension (rows) at every datum (columns)."""
         codes = self.data[:, column].astype(np.intp)
-        width, levels = self.bandwidths[column], len(np.unique(codes))
-        elsewhere = width / (levels - 1) if levels > 1 else math.inf
-        table = np.full((self._choices[column], len(codes)), elsewhere)
+        width, levels = self.bandwidths[column], self._choices[column]
+        table = np.full((levels, len(codes)), width / max(levels - 1, 1))
         table[codes, np.arange(len(codes))] = 1 - width
         return column, table
+
+
+def _widest(choices: NDArray[np.int64]) -> Floats:
+    """The largest legal bandwidth (d,): without limit where the dimension is continuous."""
+    return np.where(choices > 0, 1 - 1 / np.maximum(choices, 1), np.inf)
 
 
 def _truncated_normal(centres: Floats, width: float, random: np.random.Generator) -> Floats:

@@ -2,16 +2,23 @@
 
 Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML
 2018, https://proceedings.mlr.press/v80/falkner18a.html, as HpBandSter 0.7.4 implements it: same
-densities, same suggestions in distribution (both are tested against it), vectorised. Differences:
+densities, same suggestions in distribution (both are tested against it), vectorised. Two defects
+are mended:
+
+- A categorical value that no configuration of one side has makes a density there infinite or NaN,
+  and such a candidate is taken at once. Here densities are finite (see ``_kde``), and what nobody
+  has is unlikely, not impossible, to the same degree on both sides (see ``_least_bandwidths``).
+- With few observations the good side would be half of them. Here it is at most the share that
+  Hyperband promotes (see ``_split``).
+
+Further differences, none of which changes what is suggested:
 
 - our own seeded random state; the model is refitted when it is asked, not at every result;
 - what HpBandSter does silently when its model breaks (``except:`` and random search) is an
   exception here;
 - a candidate that a forbidden clause rules out gives way to the next best one;
-- ordinal hyperparameters are allowed, constants are not modelled (see ``_encoding``).
-
-Infinite densities, at a categorical value no configuration of one side has, are treated as there:
-only the bad side lacks it: taken at once; only the good side: preferred; both: never taken.
+- ordinal hyperparameters are allowed, constants are not modelled (see ``_encoding``);
+- observations may come from earlier runs, of other spaces and on other budgets, too.
 """
 
 from dataclasses import dataclass, field
@@ -35,6 +42,9 @@ CANDIDATES = 64
 GOOD_PERCENT = 15
 BANDWIDTH_FACTOR = 3.0
 MIN_BANDWIDTH = 1e-3
+
+_SPREAD = 2
+"""A density needs a standard deviation, so there are two good ones at least."""
 
 _MIN_DENSITY = 1e-32
 """Densities below it do not differ: HpBandSter's guard against dividing by zero."""
@@ -88,25 +98,31 @@ class Bohb:
         return self._prior.suggest()
 
     def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
-        """Remembers a result, unless a larger budget has a model already.
+        """Remembers a result, of this run or of an earlier one.
 
         Args:
-            configuration: What was trained.
+            configuration: What was trained. Of another space only what exists here, too, counts;
+                the rest is filled in like an inactive hyperparameter.
             budget: Epochs it has seen in total.
             loss: Finite; None (diverged or failed) counts as infinite.
         """
-        modelled = self._modelled_budget()
-        if modelled is not None and budget < modelled:
+        point = self._encoding.encode(configuration)
+        if np.isnan(point).all():
             return
         empty = _Observations(np.empty((0, self._dimensions)))
-        self._observations.setdefault(budget, empty).add(self._encoding.encode(configuration), loss)
+        self._observations.setdefault(budget, empty).add(point, loss)
         self._model = None
 
     def _modelled_budget(self) -> float | None:
-        """The largest budget with enough points for both sides, dimensions + 1 each."""
+        """The largest budget with enough points for both sides, dimensions + 1 each.
+
+        An earlier run may have gone beyond this run's largest budget; once that one has a model of
+        its own, it decides, or else nothing of this run would ever be learnt.
+        """
         enough = 2 * (self._dimensions + 1)
         budgets = [b for b, seen in self._observations.items() if len(seen.losses) >= enough]
-        return max(budgets, default=None)
+        top = self._ladder.max_budget
+        return top if top in budgets else max(budgets, default=None)
 
     def _fitted(self) -> _Model | None:
         budget = self._modelled_budget()
@@ -115,28 +131,54 @@ class Bohb:
         return self._model
 
     def _fit(self, seen: _Observations) -> _Model:
-        count, least = len(seen.losses), self._dimensions + 1
-        good = max(least, GOOD_PERCENT * count // 100)
-        bad = max(least, (100 - GOOD_PERCENT) * count // 100)
+        count = len(seen.losses)
+        good, bad = _split(count, self._dimensions + 1, self._ladder.eta)
         order = np.argsort(seen.losses, kind="stable")
         return _Model(
-            self._density(seen.points[order[:good]]),
-            self._density(seen.points[order[good : good + bad]]),
+            self._density(seen.points[order[:good]], count),
+            self._density(seen.points[order[good : good + bad]], count),
         )
 
-    def _density(self, points: Floats) -> KernelDensity:
+    def _density(self, points: Floats, count: int) -> KernelDensity:
         choices = self._encoding.choices
-        return KernelDensity(_imputed(points, choices, self._random), choices, MIN_BANDWIDTH)
+        data = _imputed(points, choices, self._random)
+        return KernelDensity(data, choices, _least_bandwidths(choices, count))
 
 
-def _ranking(model: _Model, candidates: Floats) -> list[int]:
-    """Indices of the candidates that may be taken, best first."""
+def _least_bandwidths(choices: NDArray[np.int64], count: int) -> Floats:
+    """The least bandwidths (d,), the same for both sides.
+
+    Continuous: HpBandSter's. Unordered with c levels: where a side agrees, each other level gets
+    1 / (count + c), Laplace's rule of succession over the observations of both sides. HpBandSter's
+    0.001 would make a handful of configurations evidence of 1000 to 1, and a candidate with a level
+    that the bad side lacks would still be taken whatever else it says. (Optuna's TPE mixes a
+    uniform prior in to the same end.)
+
+    Args:
+        choices: (d,) levels of each unordered dimension; 0: continuous.
+        count: Observations of both sides.
+    """
+    return np.where(choices > 0, (choices - 1) / (count + choices), MIN_BANDWIDTH)
+
+
+def _split(count: int, least: int, eta: float) -> tuple[int, int]:
+    """How many of ``count`` configurations are good, and how many of the others are bad.
+
+    Args:
+        count: At least ``2 * least``.
+        least: What HpBandSter takes for good at least: half of the first ``2 * least``.
+        eta: One of ``eta`` is promoted; a larger share than that is not called good.
+    """
+    few = min(least, max(_SPREAD, int(count / eta)))
+    good = max(few, GOOD_PERCENT * count // 100)
+    return good, max(least, (100 - GOOD_PERCENT) * count // 100)
+
+
+def _ranking(model: _Model, candidates: Floats) -> NDArray[np.intp]:
+    """Indices of the candidates, best first."""
     good, bad = model.good.pdf(candidates), model.bad.pdf(candidates)
-    at_once = np.isinf(bad) & np.isfinite(good)
-    comparable = np.flatnonzero(np.isfinite(bad))
-    ratio = np.maximum(bad, _MIN_DENSITY)[comparable] / np.maximum(good, _MIN_DENSITY)[comparable]
-    ranked = comparable[np.argsort(ratio, kind="stable")]
-    return [*np.flatnonzero(at_once).tolist(), *ranked.tolist()]
+    ratio = np.maximum(bad, _MIN_DENSITY) / np.maximum(good, _MIN_DENSITY)
+    return np.argsort(ratio, kind="stable")
 
 
 def _imputed(points: Floats, choices: NDArray[np.int64], random: np.random.Generator) -> Floats:

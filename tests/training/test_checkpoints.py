@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg import checkpoints
-from bohb_seg.checkpoints import Checkpoint, EpochRecord
+from bohb_seg.checkpoints import Best, Checkpoint, EpochRecord
 from bohb_seg.seeds import epoch_seeds
 
 
@@ -24,6 +25,19 @@ def test_what_is_saved_is_loaded(tmp_path):
     for one, other in zip(loaded.weights, checkpoint(3).weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [value.item() for value in loaded.optimizer] == [7]
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_the_best_weights_are_loaded_too(tmp_path, epoch):
+    """Those of the last epoch are written once."""
+    kept = dataclasses.replace(checkpoint(3), best=Best(epoch, checkpoint(epoch).weights))
+    checkpoints.save(tmp_path, "key", kept)
+    best = checkpoints.load(tmp_path, "key", at_most=9).best
+    assert best.epoch == epoch
+    for one, other in zip(best.weights, checkpoint(epoch).weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with np.load(tmp_path / "epoch-00003.npz") as file:
+        assert len([name for name in file.files if "best" in name]) == (2 if epoch == 2 else 0)
 
 
 def test_a_checkpoint_of_something_else_is_never_continued(tmp_path, caplog):
@@ -180,3 +194,5 @@ def test_seeds_depend_on_run_trial_and_epoch_and_arms_share_theirs():
     assert draw(0, (0, 0, 0), 1) == draw(0, (0, 0, 0), 1)
     assert draw(0, (-1, 0, 2), 5) == draw(0, (-1, 1, 2), 5)
     assert draw(0, (-1, 0, 1), 5) != draw(0, (-1, 0, 2), 5)
+    assert draw(0, (-2, 0, 1), 5) == draw(0, (-2, 2, 1), 5)
+    assert len({draw(0, (phase, 0, seed), 5) for phase in (0, -1, -2) for seed in (0, 1)}) == 6

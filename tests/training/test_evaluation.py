@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from bohb_seg import training
 from bohb_seg.errors import SettingsError
 from bohb_seg.evaluation import Job, evaluate
 
@@ -54,13 +55,14 @@ def test_info_is_complete_and_plain(settings, data, tmp_path):
         *("epochs", "epochs_trained", "continued_from", "curves", "seconds"),
         *("miou", "iou", "accuracy", "precision", "recall", "dice", "focal"),
         *("images_per_second", "peak_memory_mb", "device", "precision_policy", "parameters"),
-        *("stopped", "loss_at_own_batch"),
+        *("stopped", "loss_at_own_batch", "micro_batch"),
     }
     assert result["info"]["curves"].keys() == {
         *("epoch", "train_loss", "validation_loss", "validation_miou", "validation_accuracy"),
         *("learning_rate", "seconds"),
     }
     assert result["info"]["stopped"] is None
+    assert result["info"]["micro_batch"] == 4
     assert 0.8 < result["info"]["loss_at_own_batch"] != result["loss"]
 
 
@@ -130,3 +132,25 @@ def test_arms_share_their_seeds_and_seeds_differ(settings, data, tmp_path):
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
     assert losses[0] != pytest.approx(losses[2], abs=1e-6)
+
+
+# --- a process that trained before ------------------------------------------------------------
+
+OTHERS = [
+    {**EVERYTHING, "optimizer": "adam", "learning_rate": 1.0, "schedule": "constant"},
+    {**EVERYTHING, "dropout": 0.5, "loss": "ce", "augmentation": 1.0, "batch_size": 3},
+    {**TINY, "optimizer": "sgd", "learning_rate": 1e18, "loss": "dice+ce"},
+]
+"""Of the shape that is asked for next, with other values; and one that diverges."""
+
+
+def test_nothing_is_left_of_earlier_evaluations(settings, data, tmp_path):
+    training.release()
+    fresh = train(settings(), data, tmp_path / "fresh", EVERYTHING, 3)
+    for number, other in enumerate(OTHERS):
+        train(settings(), data, tmp_path / str(number), other, 2)
+    later = train(settings(), data, tmp_path / "later", EVERYTHING, 3)
+    for name, curve in fresh["info"]["curves"].items():
+        if name != "seconds":
+            assert later["info"]["curves"][name] == pytest.approx(curve, abs=1e-5), name
+    assert later["loss"] == pytest.approx(fresh["loss"], abs=1e-5)
