@@ -41,7 +41,8 @@ class Recipe:
         loss: What is minimised by gradients; not what the search compares.
         region_weight: Share of the Dice part in ``dice+...``, 0..1.
         focal_gamma: Exponent of the focal part of ``dice+focal``.
-        augmentation: Strength of colour changes, 0..1, flips and quarter turns on; None: nothing.
+        augmentation: Strength of zoom and colour changes, 0..1; flips and quarter turns are on;
+            None: nothing.
     """
 
     optimizer: OptimizerName = "adam"

@@ -1,0 +1,212 @@
+"""Ours and Keras' own ``fit`` on one model, and the machine's matrix rate on the same backend.
+
+As a program: serves one way, ``python -m benchmarks.training.keras_ways NAME PRECISION``.
+"""
+
+import itertools
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+
+from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, ready, serve
+from bohb_seg import devices
+from bohb_seg.recipe import Recipe
+from bohb_seg.seeds import epoch_seeds
+
+RECIPE = Recipe(batch_size=BATCH, learning_rate=LEARNING_RATE)
+"""The reports' U-Net and loss, un-tuned."""
+MATRICES_ON_CPU, MATRICES = (2048, 10), (8192, 200)
+"""Rows of the square matrices and products per round, on a processor and on an accelerator."""
+
+
+def patches_of(edge: int, patches: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random images and labels."""
+    random = np.random.default_rng(0)
+    images = random.integers(256, size=(patches, edge, edge, 3), dtype=np.uint8)
+    return images, random.integers(CLASSES, size=(patches, edge, edge), dtype=np.uint8)
+
+
+def assignment(patches: int, precision: str):
+    """What to train."""
+    from bohb_seg.training import Assignment
+
+    policy = devices.policy(precision)
+    return Assignment(RECIPE, "unet", CLASSES, "unit", policy, patches, horizon=9)
+
+
+class _Fits:
+    """What the ways share: data, and no memory of an accelerator to look at but Keras'."""
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+
+    def take(self, edge: int, patches: int) -> None:
+        """Forgets the size before."""
+        from bohb_seg import training
+
+        training.release()
+        self.images, self.labels = patches_of(edge, patches)
+
+    def peak_mb(self) -> float | None:
+        """The accelerator's; a processor has none."""
+        return devices.peak_memory_mb() if accelerated() else None
+
+
+@final
+class Ours(_Fits):
+    """Our epoch loop."""
+
+    def prepare(self, edge: int, patches: int) -> dict[str, Any]:
+        """Two evaluations of one shape; also counts what a patch costs."""
+        self.take(edge, patches)
+        self.training = None
+        self.seeds = (epoch_seeds(0, (0, 0, 0), epoch) for epoch in itertools.count())
+        facts = ready(self._evaluate)
+        return facts | {"flops": flops(assignment(patches, self.precision).build(0), edge)}
+
+    def epoch(self) -> None:
+        """All patches."""
+        self._train(self.images, self.labels)
+
+    def _evaluate(self) -> Callable[[], object]:
+        from bohb_seg.training import Training
+
+        if self.training is not None:
+            self.training.close()
+        self.training = Training(assignment(len(self.images), self.precision), next(self.seeds))
+        return lambda: self._train(self.images[:BATCH], self.labels[:BATCH])
+
+    def _train(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.training.epoch(images, labels, next(self.seeds))
+
+
+@final
+class Bare(_Fits):
+    """Keras' ``fit``: on uint8 images and labels with our loss, or as the reports call it, on
+    float32 images and one-hot labels.
+    """
+
+    def __init__(self, precision: str, one_hot: bool) -> None:
+        super().__init__(precision)
+        self.one_hot = one_hot
+
+    def prepare(self, edge: int, patches: int) -> dict[str, Any]:
+        """Two models, one after the other."""
+        self.take(edge, patches)
+        if self.one_hot:
+            self.images = self.images.astype(np.float32)
+            self.labels = np.eye(CLASSES, dtype=np.float32)[self.labels]
+        return ready(self._evaluate)
+
+    def epoch(self) -> None:
+        """All patches, in Keras' order."""
+        self.model.fit(self.images, self.labels, batch_size=BATCH, verbose=0)
+
+    def _evaluate(self) -> Callable[[], object]:
+        import keras
+
+        self.model = assignment(len(self.images), self.precision).build(seed=0)
+        self.model.compile(
+            optimizer=keras.optimizers.Adam(LEARNING_RATE),
+            loss=one_hot_loss if self.one_hot else sparse_loss,
+            jit_compile=devices.compiles(),
+        )
+        images, labels = self.images[:BATCH], self.labels[:BATCH]
+        return lambda: self.model.fit(images, labels, batch_size=BATCH, verbose=0)
+
+
+@final
+class Matrices:
+    """What the machine can do: products of large square matrices."""
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+
+    def prepare(self, edge: int, patches: int) -> dict[str, Any]:
+        """The same whatever the size."""
+        from keras import ops
+
+        rows, self.products = MATRICES if accelerated() else MATRICES_ON_CPU
+        self.matrix = ops.cast(ops.full((rows, rows), 1 / rows), self.precision)
+        self.epoch()
+        return {"flops": 2 * rows**3 * self.products}
+
+    def epoch(self) -> None:
+        """Some products."""
+        from keras import ops
+
+        for _ in range(self.products):
+            product = ops.matmul(self.matrix, self.matrix)
+        # An accelerator computes in order, so the last one waits for all.
+        ops.convert_to_numpy(ops.cast(product[0, 0], "float32"))
+
+    def peak_mb(self) -> float | None:
+        """Not asked for."""
+        return None
+
+
+def sparse_loss(labels: Any, probabilities: Any) -> Any:
+    """The reports' loss, as we have it."""
+    from bohb_seg import losses
+
+    formula = losses.Formula.of(RECIPE, CLASSES).vector()
+    sums = losses.sums(labels, probabilities, losses.gamma(formula))
+    return losses.value(sums, formula)
+
+
+def one_hot_loss(truth: Any, scores: Any) -> Any:
+    """The reports' loss, as they have it."""
+    from keras import ops
+
+    pixels = (0, 1, 2)
+    hits, total = ops.sum(truth * scores, pixels), ops.sum(truth, pixels) + ops.sum(scores, pixels)
+    clipped = ops.clip(scores, 1e-7, 1 - 1e-7)
+    focal = ops.mean(-0.25 * truth * (1 - clipped) ** 2 * ops.log(clipped))
+    return 1 - ops.mean(0.1666 * (2 * hits + 1e-5) / (total + 1e-5)) + focal
+
+
+def flops(model: Any, edge: int) -> float:
+    """Of a training step per patch: those of the convolutions, three times.
+
+    A multiplication and an addition are two. The gradients with respect to a layer's weights and to
+    its input each cost as much as the layer itself; all else is small beside it and left out, so
+    that shares of the matrix rate are a little too low.
+    """
+    import keras
+
+    layers = [layer for layer in model.layers if "Conv2D" in type(layer).__name__]
+    ends = keras.Model(model.inputs, [t for layer in layers for t in (layer.input, layer.output)])
+    shapes = ends.compute_output_shape((1, edge, edge, 3))
+    total = 0
+    for layer, before, after in zip(layers, shapes[::2], shapes[1::2], strict=True):
+        # A transposed convolution multiplies at each pixel of its input.
+        multiplied = before if "Transpose" in type(layer).__name__ else after
+        total += 2 * math.prod(layer.kernel.shape) * multiplied[1] * multiplied[2]
+    return 3.0 * total
+
+
+def accelerated() -> bool:
+    """Whether Keras computes on an accelerator."""
+    return not devices.describe().startswith("cpu")
+
+
+WAYS = {
+    "ours": Ours,
+    "keras fit": lambda precision: Bare(precision, one_hot=False),
+    "keras fit, one-hot": lambda precision: Bare(precision, one_hot=True),
+    "matrices": Matrices,
+}
+
+
+def main() -> None:
+    """Serves the way that the command line names."""
+    name, precision = sys.argv[1:]
+    devices.prepare("auto")
+    serve(WAYS[name](precision))
+
+
+if __name__ == "__main__":
+    main()
