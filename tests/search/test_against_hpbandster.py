@@ -1,16 +1,30 @@
-"""Without faults and with one worker, our scheduler does what HpBandSter's master does."""
+"""Ours against HpBandSter 0.7.4 itself.
 
+Without faults and with one worker, our scheduler does what its master does. Where its sampler is
+sound (every categorical level seen on both sides, every bandwidth legal, enough observations), our
+suggestions have the distribution of its own.
+"""
+
+import itertools
 import logging
 import random
 
+import ConfigSpace as CS  # noqa: N817
 import numpy as np
+import pytest
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers import HyperBand
+from hpbandster.optimizers.config_generators.bohb import BOHB
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from scipy.stats import chi2_contingency, ks_2samp
 from search.conftest import Counting, hpbandster_master
 
+from bohb_seg import spaces
 from bohb_seg.hyperband import Ladder
+from bohb_seg.optimizers import bohb
+from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.scheduler import Plan, Scheduler
 from bohb_seg.trials import Evaluate, Evaluated, WorkersChanged
 
@@ -84,3 +98,152 @@ def test_same_trials_in_the_same_order(bounds, iterations, seed, bad):
     np.testing.assert_allclose([b for _, b, _ in ours], [b for _, b, _ in theirs], rtol=1e-14)
     if bad == 1 and len(ladder.budgets) > 1:
         assert any(trial[1] > 0 for trial, _, _ in ours)  # places no survivor filled
+
+
+def mixed_space():
+    space = CS.ConfigurationSpace(seed=1)
+    space.add(
+        CS.Float("rate", (1e-4, 1e-1), log=True),
+        CS.Float("dropout", (0.0, 0.5)),
+        CS.Integer("batch", (1, 32)),
+        CS.Categorical("norm", ["batch", "group", "none"]),
+        CS.Categorical("flip", [True, False]),
+    )
+    return space
+
+
+def conditional_space():
+    space = CS.ConfigurationSpace(seed=1)
+    optimizer = CS.Categorical("optimizer", ["adam", "sgd"])
+    momentum = CS.Float("momentum", (0.0, 1.0))
+    space.add(CS.Float("rate", (1e-4, 1e-1), log=True), optimizer, momentum)
+    space.add(CS.EqualsCondition(momentum, optimizer, "sgd"))
+    return space
+
+
+def some_loss(configuration, noise):
+    texts = sum(len(value) for value in configuration.values() if isinstance(value, str))
+    return 0.3 * texts + sum(v for v in configuration.values() if not isinstance(v, str)) + noise
+
+
+def observations(space, count):
+    noise = np.random.default_rng(0).normal(size=count)
+    drawn = [spaces.plain(point) for point in space.sample_configuration(count)]
+    return [(c, float(some_loss(c, extra))) for c, extra in zip(drawn, noise, strict=True)]
+
+
+def their_job(configuration, loss):
+    job = Job((0, 0, 0), config=dict(configuration), budget=9.0)
+    job.result = {"loss": loss, "info": {}}
+    return job
+
+
+def their_generator(space, seen):
+    generator = BOHB(space, logger=logging.getLogger("hpbandster.quiet"))
+    for number, observation in enumerate(seen):
+        generator.new_result(their_job(*observation), update_model=number == len(seen) - 1)
+    return generator
+
+
+def their_suggestions(generator, last, count):
+    """Each from a model of its own: inactive values are filled in at random once per model."""
+    for _ in range(count):
+        del generator.configs[9.0][-1], generator.losses[9.0][-1]
+        generator.new_result(their_job(*last))
+        yield generator.get_config(9.0)
+
+
+def our_suggestions(space, seen, count):
+    optimizer = bohb.build(space, Ladder(1, 9, 3), seed=0)
+    for configuration, loss in seen:
+        optimizer.observe(configuration, 9.0, loss)
+    for _ in range(count):
+        optimizer._model = None  # as above
+        yield optimizer.suggest()
+
+
+def is_sound(kde, levels):
+    """All levels are in their data, and no bandwidth is beyond the uniform kernel."""
+    columns = np.flatnonzero(levels)
+    seen = [len(np.unique(kde.data[:, column])) for column in columns]
+    return (
+        seen == levels[columns].tolist()
+        and (kde.bw <= 1 - 1 / np.maximum(levels, 1))[columns].all()
+    )
+
+
+def energy_pvalue(first, second, shuffles=2000):
+    """Permutation test of the energy distance between two samples (n, d) and (m, d)."""
+    both = np.vstack([first, second])
+    labels = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+    draw = np.random.default_rng(0)
+    columns = np.column_stack([labels, *(draw.permutation(labels) for _ in range(shuffles))])
+    statistics = -np.sum(columns * (cdist(both, both) @ columns), axis=0)
+    return np.mean(statistics[1:] >= statistics[0])
+
+
+def unit_cube(space, configurations):
+    """Points with one column per level of unordered dimensions; -1 where inactive."""
+    encoding = Encoding(space)
+    points = np.array([encoding.encode(configuration) for configuration in configurations])
+    columns = [
+        points[:, index] == np.arange(levels)[:, None] if levels else [points[:, index]]
+        for index, levels in enumerate(encoding.choices)
+    ]
+    return np.nan_to_num(np.vstack(columns).T.astype(float), nan=-1.0)
+
+
+def difference(space, first, second):
+    """The smallest p-value: of every column alone and of all together (a thousand at most)."""
+    cubes = unit_cube(space, first), unit_cube(space, second)
+    pvalues = [energy_pvalue(cubes[0][:1000], cubes[1][:1000])]
+    for one, other in zip(*(cube.T for cube in cubes), strict=True):
+        if len(values := np.unique([*one, *other])) > 2:
+            pvalues.append(ks_2samp(one, other).pvalue)
+        elif len(values) == 2:
+            table = [[np.sum(side == value) for value in values] for side in (one, other)]
+            pvalues.append(chi2_contingency(table).pvalue)
+    return min(pvalues)
+
+
+@pytest.mark.filterwarnings("ignore")  # HpBandSter calls what ConfigSpace and NumPy deprecated
+@pytest.mark.parametrize(("build", "count"), [(mixed_space, 120), (conditional_space, 60)])
+def test_suggestions_are_distributed_as_hpbandsters(build, count):
+    np.random.seed(0)
+    space = build()
+    seen = observations(space, count)
+    generator = their_generator(space, seen)
+    for kde in generator.kde_models[9.0].values():
+        assert is_sound(kde, generator.vartypes)
+    theirs, infos = zip(*their_suggestions(generator, seen[-1], 300), strict=True)
+    suggestions = list(our_suggestions(space, seen, 1500))
+    ours = [suggestion.configuration for suggestion in suggestions]
+    picks = [
+        sum(info["model_based_pick"] for info in infos),
+        sum(suggestion.model_based for suggestion in suggestions),
+    ]
+    assert chi2_contingency([picks, [300 - picks[0], 1500 - picks[1]]]).pvalue > 1e-3
+    assert difference(space, theirs, ours) > 1e-3
+    prior = [spaces.plain(point) for point in space.sample_configuration(1500)]
+    assert difference(space, theirs, prior) < 1e-4, "the test cannot tell a model from chance"
+
+
+def test_imputation_is_hpbandsters():
+    """All inactive values of a row come from one row that has the first of them."""
+    nan = np.nan
+    points = np.array(
+        [[0.1, nan, nan, nan], [0.2, 1.0, 0.3, nan], [0.3, 0.0, nan, nan], [0.4, nan, nan, nan]]
+    )
+    choices = np.array([0, 2, 0, 5])
+    generator = object.__new__(BOHB)
+    generator.vartypes = choices
+    np.random.seed(0)
+    draw = np.random.default_rng(0)
+    theirs = np.array([generator.impute_conditional_data(points) for _ in range(4000)])
+    ours = np.array([bohb._imputed(points, choices, draw) for _ in range(4000)])
+    assert not np.isnan(ours).any()
+    np.testing.assert_array_equal(np.unique(ours[:, :, :3]), np.unique(theirs[:, :, :3]))
+    for row, column in itertools.product(range(4), range(4)):
+        values = np.unique([*ours[:, row, column], *theirs[:, row, column]])
+        table = [[(t[:, row, column] == v).sum() for v in values] for t in (ours, theirs)]
+        assert len(values) == 1 or chi2_contingency(table).pvalue > 1e-3

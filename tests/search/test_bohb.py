@@ -1,13 +1,9 @@
-import itertools
-import logging
-import warnings
-
 import ConfigSpace as CS  # noqa: N817
 import numpy as np
 import pytest
-from hpbandster.core.dispatcher import Job
-from hpbandster.optimizers.config_generators.bohb import BOHB
-from scipy.stats import chi2_contingency, ks_2samp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from search.test_against_hpbandster import mixed_space
 
 from bohb_seg import spaces
 from bohb_seg.hyperband import Ladder
@@ -16,18 +12,6 @@ from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.optimizers._kde import KernelDensity
 
 LADDER = Ladder(1, 9, 3)
-
-
-def mixed_space():
-    space = CS.ConfigurationSpace(seed=1)
-    space.add(
-        CS.Float("rate", (1e-4, 1e-1), log=True),
-        CS.Float("dropout", (0.0, 0.5)),
-        CS.Integer("batch", (1, 32)),
-        CS.Categorical("norm", ["batch", "group", "none"]),
-        CS.Categorical("flip", [True, False]),
-    )
-    return space
 
 
 def thorny_space():
@@ -75,47 +59,6 @@ def picked(optimizer, count=200):
     """What the model proposes."""
     suggestions = [optimizer.suggest() for _ in range(count)]
     return [s.configuration for s in suggestions if s.model_based]
-
-
-def their_suggestions(space, seen, count):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # HpBandSter calls what ConfigSpace deprecated
-        np.random.seed(0)
-        space.seed(0)
-        generator = BOHB(space, logger=logging.getLogger("hpbandster.quiet"))
-        for number, (configuration, loss) in enumerate(seen):
-            job = Job((0, 0, number), config=dict(configuration), budget=9.0)
-            job.result = {"loss": loss, "info": {}}
-            generator.new_result(job, update_model=number == len(seen) - 1)
-        drawn = [generator.get_config(9.0) for _ in range(count)]
-    return [config for config, _ in drawn], [info["model_based_pick"] for _, info in drawn]
-
-
-def test_suggestions_are_distributed_as_hpbandsters():
-    space = mixed_space()
-    seen = observations(space, 60)
-    theirs, their_picks = their_suggestions(space, seen, 350)
-    optimizer = fed(space, seen)
-    ours = [optimizer.suggest() for _ in range(3000)]
-    tables = {
-        name: [
-            [[c[name] for c in drawn].count(choice) for choice in space[name].choices]
-            for drawn in (theirs, [s.configuration for s in ours])
-        ]
-        for name in ("norm", "flip")
-    }
-    tables["picks"] = [
-        [picks.count(True), picks.count(False)]
-        for picks in (their_picks, [s.model_based for s in ours])
-    ]
-    pvalues = {name: chi2_contingency(table).pvalue for name, table in tables.items()}
-    for name in ("rate", "dropout", "batch"):
-        samples = [c[name] for c in theirs], [s.configuration[name] for s in ours]
-        pvalues[name] = ks_2samp(*samples).pvalue
-    assert min(pvalues.values()) > 1e-3, pvalues
-    prior = [spaces.plain(space.sample_configuration())["batch"] for _ in range(3000)]
-    learnt = ks_2samp(prior, [s.configuration["batch"] for s in ours]).pvalue
-    assert learnt < 1e-10, "the test could not tell a model from chance"
 
 
 @pytest.mark.filterwarnings("error")
@@ -175,12 +118,6 @@ def test_failures_count_as_bad():
     assert np.mean([c["x"] < 0.55 for c in picked(optimizer)]) > 0.9
 
 
-def test_a_faulty_model_is_loud():
-    optimizer = fed(mixed_space(), [])
-    with pytest.raises(ValueError, match="unheard"):
-        optimizer.observe({"unheard": 1}, 9.0, 0.0)
-
-
 def test_same_seed_same_suggestions():
     def suggestions(seed):
         np.random.seed(int.from_bytes(np.random.default_rng().bytes(2), "big"))
@@ -198,41 +135,61 @@ def test_the_given_space_is_left_alone():
     assert space.random.get_state()[1].tolist() == before
 
 
-def test_unseen_levels_rank_as_in_hpbandster():
-    """Only the bad side lacks the value: at once; only the good side: first; both: never."""
-    choices = np.array([3])
-    zeros, ones, both = np.zeros((4, 1)), np.ones((4, 1)), np.array([[0.0], [1.0], [0.0], [1.0]])
-    candidates = np.array([[0.0], [1.0], [2.0]])
-
-    def ranking(good, bad):
-        densities = KernelDensity(good, choices, 1e-3), KernelDensity(bad, choices, 1e-3)
-        return bohb._ranking(bohb._Model(*densities), candidates)
-
-    assert ranking(good=zeros, bad=zeros) == [0]
-    assert ranking(good=both, bad=zeros) == [1, 2, 0]
-    assert ranking(good=zeros, bad=both)[0] in (1, 2)
-    assert ranking(good=zeros, bad=ones) == [0, 1]
+def test_a_level_new_to_the_bad_side_is_not_taken_whatever_else_it_says():
+    choices = np.array([0, 3])
+    spread = np.linspace(0, 1, 12)
+    good = np.column_stack([np.linspace(0.25, 0.35, 6), [0, 0, 0, 0, 1, 1]])
+    bad = np.column_stack([spread, np.zeros(12)])
+    widths = bohb._least_bandwidths(choices, 18)
+    densities = KernelDensity(good, choices, widths), KernelDensity(bad, choices, widths)
+    candidates = np.array([[0.8, 1.0], [0.3, 0.0], [0.3, 1.0], [0.3, 2.0]])
+    ranking = bohb._ranking(bohb._Model(*densities), candidates).tolist()
+    assert ranking[0] == 2, "good in both dimensions"
+    assert ranking[-1] == 0, "far from everything good"
 
 
-def test_imputation_is_hpbandsters():
-    """All inactive values of a row come from one row that has the first of them."""
-    nan = np.nan
-    points = np.array(
-        [[0.1, nan, nan, nan], [0.2, 1.0, 0.3, nan], [0.3, 0.0, nan, nan], [0.4, nan, nan, nan]]
-    )
-    choices = np.array([0, 2, 0, 5])
-    generator = object.__new__(BOHB)
-    generator.vartypes = choices
-    np.random.seed(0)
-    random = np.random.default_rng(0)
-    theirs = np.array([generator.impute_conditional_data(points) for _ in range(4000)])
-    ours = np.array([bohb._imputed(points, choices, random) for _ in range(4000)])
-    assert not np.isnan(ours).any()
-    np.testing.assert_array_equal(np.unique(ours[:, :, :3]), np.unique(theirs[:, :, :3]))
-    for row, column in itertools.product(range(4), range(4)):
-        values = np.unique([*ours[:, row, column], *theirs[:, row, column]])
-        table = [[(t[:, row, column] == v).sum() for v in values] for t in (ours, theirs)]
-        assert len(values) == 1 or chi2_contingency(table).pvalue > 1e-3
+def test_a_level_that_nobody_has_says_nothing():
+    """HpBandSter never takes it; here the other dimensions decide."""
+    choices = np.array([0, 3, 1])
+    good = np.column_stack([np.linspace(0.25, 0.35, 6), np.zeros(6), np.zeros(6)])
+    bad = np.column_stack([np.linspace(0, 1, 34), np.zeros(34), np.zeros(34)])
+    widths = bohb._least_bandwidths(choices, 40)
+    sides = [
+        KernelDensity(side, choices, widths).pdf(np.array([[0.3, 0, 0], [0.3, 2, 0]]))
+        for side in (good, bad)
+    ]
+    assert sides[0][0] / sides[1][0] == pytest.approx(sides[0][1] / sides[1][1])
+    assert sides[0][1] / sides[0][0] == pytest.approx(1 / 41)
+
+
+def test_least_widths_are_the_same_on_both_sides():
+    space = CS.ConfigurationSpace({"c": ["a", "b", "z"], "x": (0.0, 1.0), "y": (0.0, 1.0)})
+    seen = [({"c": "a", "x": x, "y": 0.5}, x) for x in np.linspace(0, 1, 60).tolist()]
+    model = fed(space, seen)._fitted()
+    assert len(model.good.data) < len(model.bad.data)
+    for side in (model.good, model.bad):
+        assert side.bandwidths[[0, 2]].tolist() == [2 / 63, 1e-3]
+
+
+@settings(deadline=None)
+@given(st.integers(2, 33), st.integers(0, 2000), st.sampled_from([2, 2.5, 3, 4, 10]))
+def test_good_ones_are_few_from_the_start(least, more, eta):
+    count = 2 * least + more
+    good, bad = bohb._split(count, least, eta)
+    assert 2 <= good <= max(count / eta, 0.15 * count, 2)
+    assert bad >= least
+    published = max(least, 15 * count // 100)
+    assert good == published or count < eta * least
+    assert bad == max(least, 85 * count // 100)
+
+
+def test_losses_decide_who_is_good():
+    space = CS.ConfigurationSpace({"x": (0.0, 1.0)})
+    losses = [3.0, None, 1.0, 2.0, 5.0, 4.0, 1.5, 2.5, 6.0]
+    optimizer = fed(space, [({"x": i / 10}, loss) for i, loss in enumerate(losses)])
+    model = optimizer._fitted()
+    assert sorted(model.good.data[:, 0]) == pytest.approx([0.2, 0.6])
+    assert sorted(model.bad.data[:, 0]) == pytest.approx([0.0, 0.1, 0.3, 0.4, 0.5, 0.7, 0.8])
 
 
 def test_ordinals_are_equal_cells():
@@ -246,3 +203,74 @@ def test_ordinals_are_equal_cells():
     for value, width in [(0.0, 16), (0.24, 16), (0.26, 24), (0.99, 48), (1.0, 48)]:
         point[column] = value
         assert encoding.decode(point)["width"] == width
+
+
+STRANGE = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3))
+
+
+@st.composite
+def foreign(draw):
+    """A configuration of the thorny space, some of its values lost or illegal, others added."""
+    space = thorny_space()
+    space.seed(draw(st.integers(0, 10_000)))
+    own = spaces.plain(space.sample_configuration())
+    kept = {name: value for name, value in own.items() if draw(st.booleans())}
+    illegal = {name: "no such value" for name in own if name not in kept and draw(st.booleans())}
+    unknown = draw(st.dictionaries(st.sampled_from(["lr", "depth", ""]), STRANGE))
+    return own, kept, kept | illegal | unknown
+
+
+@settings(deadline=None)
+@given(foreign())
+def test_of_another_spaces_configuration_what_exists_here_counts(configurations):
+    own, kept, strange = configurations
+    encoding = Encoding(thorny_space())
+    tuned = [name for name in thorny_space().at if name != "version"]
+    whole = encoding.encode(own)
+    expected = [x if name in kept else np.nan for name, x in zip(tuned, whole, strict=True)]
+    np.testing.assert_array_equal(encoding.encode(strange), expected)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*thorny_space().at, "lr"]), STRANGE))
+def test_any_mapping_of_plain_values_can_be_encoded(configuration):
+    point = Encoding(thorny_space()).encode(configuration)
+    assert all(np.isnan(point) | ((point >= 0) & (point <= 3)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(foreign(), st.floats(0, 1) | st.none()), min_size=14, max_size=30))
+def test_suggestions_after_other_spaces_are_legal(seen):
+    space = thorny_space()
+    optimizer = fed(space, [(strange, loss) for (_, _, strange), loss in seen])
+    for suggestion in (optimizer.suggest() for _ in range(5)):
+        CS.Configuration(space, values=dict(suggestion.configuration))  # raises if illegal
+
+
+def test_observations_with_nothing_in_common_are_ignored():
+    nothing = [{"lr": 0.1}, {"optimizer": "rmsprop"}, {"version": 3}, {}]
+    seen = observations(thorny_space(), 40)
+    one = fed(thorny_space(), seen)
+    other = fed(thorny_space(), [*[(n, 0.0) for n in nothing] * 10, *seen])
+    assert [one.suggest() for _ in range(20)] == [other.suggest() for _ in range(20)]
+
+
+def test_what_another_space_knows_is_used():
+    space = CS.ConfigurationSpace({"x": (0.0, 1.0), "c": ["a", "b"], "new": (0.0, 1.0)})
+    older = CS.ConfigurationSpace({"x": (0.0, 2.0), "c": ["a", "z"], "gone": (0.0, 1.0)})
+    seen = [(c, abs(c["x"] - 0.3) + (c["c"] == "z")) for c, _ in observations(older, 200)]
+    picks = picked(fed(space, seen), 400)
+    assert 0.15 < np.median([c["x"] for c in picks]) < 0.4
+    assert np.mean([c["c"] == "a" for c in picks]) > 0.8
+
+
+def test_an_earlier_runs_larger_budgets_do_not_outlast_ones_own():
+    space = CS.ConfigurationSpace({"x": (0.0, 1.0)})
+    optimizer = bohb.build(space, LADDER, 0)
+    for x in np.linspace(0, 1, 40):
+        optimizer.observe({"x": float(x)}, 27.0, float(x))
+    assert np.median([c["x"] for c in picked(optimizer)]) < 0.3
+    for x in np.linspace(0, 1, 40):
+        optimizer.observe({"x": float(x)}, 9.0, float(1 - x))
+        optimizer.observe({"x": float(x)}, 3.0, float(x))
+    assert np.median([c["x"] for c in picked(optimizer)]) > 0.7
