@@ -1,0 +1,1 @@
+"""Search methods compared on problems that cost nothing, under a simulated clock."""
