@@ -85,8 +85,9 @@ def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
 
 def brackets_for(epochs: float) -> int:
     """How many brackets come to so many epochs."""
-    number = 1
-    while expected(hyperband.bracket(LADDER, index) for index in range(number))[1] < epochs:
+    number, rungs = 0, []
+    while not rungs or expected(rungs, continuing=True)[1] < epochs:
+        rungs.append(hyperband.bracket(LADDER, number))
         number += 1
     return number
 

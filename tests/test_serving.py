@@ -258,6 +258,7 @@ def left(process, status=0):
 
 def test_a_worker_introduces_itself_before_it_is_known(shared):
     master, worker = shared
+    until(lambda: master.heard("look"))
     kinds = [kind for kind, *_ in master.told]
     assert kinds.index("hello") < kinds.index("look")
     ((name, facts),) = master.heard("hello")[:1]
@@ -278,10 +279,10 @@ def test_a_result_goes_to_its_reply_as_plain_values(pair):
 def test_what_others_learnt_about_memory_is_not_an_argument_of_compute(pair):
     master, worker = pair
     told = {"cpu | unet": 4}
-    first = master.order(worker, 8, micro_batches=told, does="recall")
+    first = master.order(worker, 20, micro_batches=told, does="recall")
     assert first.result()["result"] == {"loss": 0.5, "info": told}
     idle(worker)
-    assert master.order(worker, 9, does="recall").result()["result"] == {"loss": 0.5, "info": {}}
+    assert master.order(worker, 21, does="recall").result()["result"] == {"loss": 0.5, "info": {}}
 
 
 def test_an_order_that_is_brought_twice_is_done_once(pair):
