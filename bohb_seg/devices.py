@@ -11,7 +11,6 @@ out to them.
 
 import importlib.util
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -129,7 +128,7 @@ def peak_memory_mb() -> float:
     taken = _peak_of_device()
     if taken is not None:
         return taken / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return machine.peak_memory_mb()
 
 
 def forget_traces() -> None:

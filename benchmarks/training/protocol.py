@@ -6,7 +6,6 @@ ready for a patch size, ``{}`` lets it train once over all patches.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from bohb_seg import machine
 
 ROOT = Path(__file__).parents[2]
 BATCH, CLASSES = 16, 6
@@ -67,7 +68,7 @@ def serve(way: Way) -> None:
             reply = {
                 "wall": time.perf_counter() - wall,
                 "processor": time.process_time() - processor,
-                "peak_mb": way.peak_mb() or _peak_mb(),
+                "peak_mb": way.peak_mb() or machine.peak_memory_mb(),
             }
         print(json.dumps(reply), file=replies, flush=True)
 
@@ -119,11 +120,3 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return
-
-
-def _peak_mb() -> float:
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line) / 1024

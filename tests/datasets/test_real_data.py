@@ -21,12 +21,13 @@ pytestmark = [
 ]
 
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
+from bohb_seg import machine
 from bohb_seg.datasets import prepare
 from bohb_seg.settings import DataSettings, merge
 started = time.monotonic()
 data = prepare(merge(DataSettings, json.loads(sys.argv[1]), environment={}))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = machine.peak_memory_mb()
 print(json.dumps({
     "seconds": time.monotonic() - started, "peak_mb": peak, "summary": data.summary(),
     "unknown": dict(data.audit.unknown), "palette_masks": data.audit.palette_masks,

@@ -133,6 +133,13 @@ def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between()
     assert 0 < continued.learning_rate < 1e-3
 
 
+def test_a_checkpoint_holds_what_was_learnt_and_not_the_configuration():
+    here = small.training(optimizer="adamw", weight_decay=0.1, learning_rate=0.5)
+    here.restore(small.training(learning_rate=0.001).checkpoint(()))
+    assert here.learning_rate == 0.5
+    assert float(here._compiled.descent.optimizer.weight_decay) == pytest.approx(0.1)
+
+
 def test_a_diverged_epoch_ends_soon():
     data = small.part(40)
     here = small.training(optimizer="sgd", learning_rate=1e30, batch_size=1, patches=40)
