@@ -14,8 +14,8 @@ _spec.loader.exec_module(small)
 
 KINDS = 6
 """Evaluations after which kinds of networks come again, larger ones."""
-SLACK = {"tensorflow": 80, "jax": 150}
-"""MB. JAX keeps programs of single operations, which weights of a new shape need to be drawn."""
+SLACK = {"tensorflow": 80, "jax": 250}
+"""MB. JAX keeps programs of single operations, for each new shape of weights: 147 MB here."""
 
 
 @pytest.fixture
