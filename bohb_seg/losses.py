@@ -84,6 +84,11 @@ def gamma(formula: Tensor) -> Tensor:
     return formula[3]
 
 
+def length(classes: int) -> int:
+    """Of what :func:`sums` gives for C classes."""
+    return 3 * classes + 2
+
+
 def sums(labels: Tensor, probabilities: Tensor, gamma: Tensor) -> Tensor:
     """What the loss needs to know of a batch; sums of parts of a batch add up to its own.
 

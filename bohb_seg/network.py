@@ -117,7 +117,7 @@ class Network(keras.Model):  # type: ignore[misc]
         super().__init__()
         self.net, self.micro = net, micro
         self._drawn = drawn
-        self._length = 3 * net.output_shape[-1] + 2  # of losses.sums()
+        self._length = losses.length(net.output_shape[-1])
         self.formula = self._value("formula", (Formula.LENGTH,))
         self.dropout_rate = self._value("dropout_rate", ())
         self._mean = keras.metrics.Mean("mean_loss")
