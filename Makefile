@@ -6,7 +6,11 @@ run: .venv/installed
 	$(BIN)/bohb-master --n-iterations 2
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not deploy"
+
+# Docker, Slurm and systemd for real: needs root and what .ci/run installs; skips and says so else.
+test-deploy: .venv/installed
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m deploy
 
 # Where no TensorFlow is installed, as on most TPU and many GPU machines. What differs there; all of
 # tests/training would take many minutes, because XLA compiles slowly on a CPU.
@@ -51,4 +55,4 @@ lock: .venv/installed
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: run test test-jax check benchmarks lock
+.PHONY: run test test-deploy test-jax check benchmarks lock

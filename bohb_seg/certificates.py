@@ -68,14 +68,20 @@ def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
     metavar="HOST_OR_IP",
     help="Name or address of a machine; only for HpBandSter's own programs, may be repeated.",
 )
+@click.option("--keep", is_flag=True, help="Change nothing if DIR holds valid ones already.")
 @click.option("--days", default=3650, type=click.IntRange(1, 36_500), show_default=True)
 @click.version_option(version("bohb-seg"))
-def command(folder: Path, addresses: tuple[str, ...], days: int) -> None:
+def command(folder: Path, addresses: tuple[str, ...], keep: bool, days: int) -> None:
     """Makes the certificates of a private cluster in the new folder DIR.
 
     \b
     Example: bohb-certs certificates
     """
+    if keep and (folder / AUTHORITY).exists():
+        for role in ROLES:
+            security.check(folder, role)
+        click.echo(f"kept {folder}: its certificates are valid")
+        return
     make(folder, addresses, days)
     until = datetime.now(UTC) + timedelta(days=days)
     click.echo(

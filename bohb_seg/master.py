@@ -81,7 +81,7 @@ def command(config: Path | None, **flags: object) -> int:
     security.set_up_pyro(settings.tls, "master")
     plugins.check("models", settings.model)
     plugins.worker_file(settings.worker)
-    if settings.resume:
+    if settings.resume or (settings.restartable and run_directory.holds_run(settings.run_dir)):
         settings, past = run_directory.resumed(settings, flags)
     else:
         run_directory.refuse_used(settings.run_dir)
@@ -125,13 +125,18 @@ class Master:
                 workers.start()
                 self._loop(workers)
         finally:
-            # Workers whose results found no room on the disk keep them for the next master.
-            self._transport.close(dismiss=not self._paused)
+            self._transport.close(dismiss=self._dismisses)
             workers.stop()
             self._directory.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
         return self._conclude()
+
+    @property
+    def _dismisses(self) -> bool:
+        """Whether workers may go: not if the next master needs them, or what they still hold."""
+        goes_on = self.settings.restartable and not self._scheduler.finished
+        return not (self._paused or goes_on)
 
     def _say_where(self) -> None:
         (host, port), run_id = self._transport.nameserver, self.settings.run_id

@@ -31,7 +31,7 @@ from bohb_seg.trials import (
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
     *("heartbeat", "checkpoint_gb"),
-    *("resume", "log_level", "cache_dir", "run_dir", "max_hours"),
+    *("resume", "restartable", "log_level", "cache_dir", "run_dir", "max_hours"),
 )
 """Settings that may differ from those of the run that is resumed; each start has its own, but one
 that says nothing of ``max_hours`` has those of the first."""
@@ -189,13 +189,19 @@ class RunDirectory:
         self._journal.close()
 
 
+def holds_run(run_dir: Path) -> bool:
+    """Whether a run has begun there: a crash may leave a journal without a whole first line."""
+    journal = run_dir / FILE_NAME
+    return journal.exists() and b"\n" in journal.read_bytes()
+
+
 def refuse_used(run_dir: Path) -> None:
     """Refuses to start a new run where one lies already.
 
     Raises:
         SettingsError: names the two ways out.
     """
-    if (run_dir / FILE_NAME).exists():
+    if holds_run(run_dir):
         raise SettingsError(
             f"--run-dir {run_dir} already holds a run; add --resume to go on with it, or choose"
             " another --run-dir"

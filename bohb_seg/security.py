@@ -92,6 +92,15 @@ def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
     _raise_file_limit()
 
 
+def check(folder: Path, role: Role) -> None:
+    """Looks whether the certificates in ``folder`` would do for ``role``.
+
+    Raises:
+        SettingsError: as :func:`set_up_pyro`.
+    """
+    _read(folder, role)
+
+
 @final
 class Proxy(Pyro4.Proxy):  # type: ignore[misc]
     """A Pyro4 proxy that talks only to a peer of the role it expects."""

@@ -124,6 +124,11 @@ class SearchSettings(TrainingSettings):
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
     heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
     resume: bool = Field(False, description="go on with the run in --run-dir")
+    restartable: bool = Field(
+        False,
+        description="for a master that something starts again: go on with the run in --run-dir if"
+        " there is one, and leave workers waiting until the search is finished",
+    )
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )

@@ -101,6 +101,16 @@ def test_an_authority_is_never_overwritten(folder):
     assert (folder / "ca.pem").read_bytes() == before
 
 
+def test_valid_certificates_are_kept_and_others_told(tmp_path):
+    assert run(MODULE, "ours", "--keep", folder=tmp_path).returncode == 0
+    before = (tmp_path / "ours" / "worker.pem").read_bytes()
+    again = run(MODULE, "ours", "--keep", folder=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "kept ours: its certificates are valid\n")
+    assert (tmp_path / "ours" / "worker.pem").read_bytes() == before
+    (tmp_path / "ours" / "worker.key").unlink()
+    assert "worker.key cannot be read" in refused(MODULE, tmp_path / "ours", "--keep")
+
+
 @pytest.mark.parametrize("last", sorted(FILES))
 def test_an_interrupted_command_can_be_repeated(tmp_path, monkeypatch, last):
     write = certificates._write

@@ -9,7 +9,10 @@ from faults.accounts import trained_twice
 from faults.audit import audit
 from faults.cluster import Cluster
 
+from bohb_seg import journal
+from bohb_seg.command_line import EXIT_STOPPED_EARLY
 from bohb_seg.journal import RunResumed
+from bohb_seg.trials import Evaluate
 
 pytestmark = pytest.mark.faults
 
@@ -86,3 +89,20 @@ def test_a_worker_that_leaves_while_there_is_no_master_is_not_waited_for(cluster
     other.finish()
     audit(cluster.run_dir)
     assert cluster.result(order).worker == cluster.name(other)
+
+
+def test_a_master_that_something_starts_again_keeps_its_workers(cluster):
+    search = ("--restartable", "--min-budget", 3, "--max-budget", 9, "--n-iterations", 2)
+    cluster.run_dir.mkdir()
+    (cluster.run_dir / journal.FILE_NAME).write_bytes(b'{"time": 17')  # killed at its first word
+    master, worker = cluster.master(*search), cluster.worker()
+    cluster.order_of(worker)
+    master.terminate()
+    assert master.status() == EXIT_STOPPED_EARLY
+    master = cluster.master(*search)  # the very same words
+    cluster.until(lambda: cluster.events(RunResumed), "the run goes on")
+    master.finish()
+    worker.finish()
+    audit(cluster.run_dir)
+    assert {order.worker for order in cluster.events(Evaluate)} == {cluster.name(worker)}
+    cluster.master(*search).finish()  # there is nothing left to do, and that is no fault
