@@ -74,6 +74,7 @@ def evaluate(
         lambda: epoch_seeds(settings.seed, job.config_id, 0),
         settings.patch_size,
         fits or Fits(),
+        settings.cache_dir / "deaths",
         str(job.config_id),
     )
     try:

@@ -7,10 +7,12 @@ configuration says. What fits depends on the kind of device and on the network's
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, final
 
 from bohb_seg import devices
 from bohb_seg.checkpoints import Checkpoint
+from bohb_seg.deaths import Deaths
 from bohb_seg.errors import DoesNotFitError
 from bohb_seg.seeds import EpochSeeds
 
@@ -52,6 +54,7 @@ class Sparing:
         seeds: Of the initial weights; they are drawn again where no epoch is finished yet.
         edge: Of a patch, in pixels.
         fits: What is known; what is found out is added.
+        notes: Folder of this machine for what processes say that may die of it.
         name: Of the evaluation, for the log.
 
     Attributes:
@@ -66,6 +69,7 @@ class Sparing:
         seeds: Callable[[], EpochSeeds],
         edge: int,
         fits: Fits,
+        notes: Path,
         name: str,
     ) -> None:
         self._assignment, self._seeds, self._edge = assignment, seeds, edge
@@ -77,6 +81,9 @@ class Sparing:
         self.state: Checkpoint | None = None
         self.learnt: dict[str, int] = {}
         self.micro_batch = fits.largest(self._key, self._batch)
+        self._deaths = Deaths(notes, self._key)
+        while self._deaths.forbid(self.micro_batch):
+            self._shrink("lost two processes over")
 
     @property
     def _batch(self) -> int:
@@ -93,12 +100,13 @@ class Sparing:
         """
         while True:
             try:
-                return work(self._ready())
+                with self._deaths.risk(self.micro_batch):
+                    return work(self._ready())
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
             # Here, because as long as there is the error, its traceback holds the arrays.
-            self._shrink()
+            self._shrink("has no memory for")
 
     def go_on_from(self, state: Checkpoint) -> None:
         """Sets the state, of which no more is asked than weights and optimizer."""
@@ -123,7 +131,7 @@ class Sparing:
                 self._training.restore(self.state)
         return self._training
 
-    def _shrink(self) -> None:
+    def _shrink(self, why: str) -> None:
         from bohb_seg import training
 
         self._training = None
@@ -135,7 +143,7 @@ class Sparing:
         self._fits.learn(self._key, self.micro_batch)
         self.learnt[self._key] = self.micro_batch
         _log.warning(
-            "%s: %s has no memory for %d patches at once; goes on after epoch %d with %d",
-            *(self._name, devices.describe(), failed),
+            "%s: %s %s %d patches at once; goes on after epoch %d with %d",
+            *(self._name, devices.describe(), why, failed),
             *(self.state.epoch if self.state else 0, self.micro_batch),
         )

@@ -1,3 +1,4 @@
+import functools
 import importlib.util
 import sys
 from pathlib import Path
@@ -33,6 +34,6 @@ def data():
 
 
 @pytest.fixture
-def settings():
+def settings(tmp_path):
     """Makes settings; a function, because tests change single ones."""
-    return scenes.settings
+    return functools.partial(scenes.settings, cache_dir=tmp_path / "cache")

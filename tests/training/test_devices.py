@@ -128,6 +128,20 @@ def test_a_process_sees_one_gpu_of_those_granted(device, visible):
     assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
+@on_each_backend
+def test_a_gpu_that_the_backend_does_not_see_is_refused(backend):
+    code = "devices.prepare('gpu'); devices.confirm('gpu')"
+    said = refusal(code, KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="no-such-gpu")
+    assert f"--device gpu: {backend} sees no GPU here" in said
+    assert {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda12]"}[backend] in said
+
+
+@on_each_backend
+def test_the_processor_needs_no_confirmation(backend):
+    code = "import sys; devices.prepare('auto'); devices.confirm('auto')\n"
+    assert told(code + "print(json.dumps('keras' in sys.modules))", KERAS_BACKEND=backend) is False
+
+
 PROCESSOR = """
 devices.prepare("cpu")
 import keras

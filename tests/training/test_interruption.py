@@ -166,7 +166,7 @@ departure.listen()
 data = scenes.data(Audit(18, 3, {}, 0, {}, 0.0, 0.0, {}, (), ()))
 job = Job((0, 0, 4), eval(sys.argv[4]), float(sys.argv[5]), Path(sys.argv[2]))
 try:
-    evaluate(scenes.settings(), data, job, departure.at_work)
+    evaluate(scenes.settings(cache_dir=sys.argv[2]), data, job, departure.at_work)
 except Interrupted as reason:
     print("ended:", reason)
 """

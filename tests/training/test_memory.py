@@ -196,9 +196,9 @@ def test_one_patch_that_does_not_fit_is_one_sentence_and_loses_no_epoch(train, d
 
 
 @pytest.mark.training
-def test_an_error_of_another_kind_is_no_reason_to_try_again(data):
+def test_an_error_of_another_kind_is_no_reason_to_try_again(data, tmp_path):
     assignment = Assignment(parse(CONFIGURATION), "unet", 3, "unit", "float32", 10, 3.0)
-    sparing = Sparing(assignment, lambda: epoch_seeds(0, (0, 0, 4), 0), 32, Fits(), "it")
+    sparing = Sparing(assignment, lambda: epoch_seeds(0, (0, 0, 4), 0), 32, Fits(), tmp_path, "it")
     tries = []
 
     def fail(trained):
@@ -252,7 +252,7 @@ wide = {
 }
 data = replace(data, **wide)
 configuration = {"base_filters": 8, "depth": 1, "dropout": 0.0, "norm": "group", "loss": "dice+ce"}
-settings = scenes.settings(patch_size=30 * scenes.EDGE)
+settings = scenes.settings(patch_size=30 * scenes.EDGE, cache_dir=FOLDER)
 
 def train(data, number, epochs, batch_size):
     job = Job((0, 0, number), {**configuration, "batch_size": batch_size}, epochs, Path(FOLDER))
@@ -265,6 +265,32 @@ if ROOM:
     limits.leave(ROOM)
 print(json.dumps([train(data, 1, 2.0, count), train(data, 2, 1.0, count) if ROOM else None]))
 """
+
+
+@pytest.mark.training
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX says that memory is short, see the next test"
+)
+def test_what_kills_processes_is_done_in_smaller_parts_by_the_next(tmp_path):
+    """TensorFlow's convolutions crash on a CPU without memory: nobody is left to say so."""
+
+    def run(room, folder):
+        return child(LITTLE_ROOM, ROOM=room, FOLDER=str(tmp_path / folder))
+
+    tries = []
+    while not tries or tries[-1].returncode:
+        assert len(tries) < 5, tries[-1].stderr[-3000:]
+        tries.append(run(ROOM, "limited"))
+    assert [each.returncode < 0 for each in tries] == [True, True, False]
+    assert "lost two processes over 3 patches at once; goes on after epoch 0 with 1" in (
+        tries[-1].stderr
+    )
+    limited, again = json.loads(tries[-1].stdout.splitlines()[-1])
+    expected, _ = json.loads(run("0", "unlimited").stdout.splitlines()[-1])
+    assert [each["micro_batch"] for each in (expected, limited, again)] == [3, 1, 1]
+    assert list(limited["micro_batches"].values()) == [1]
+    for name in ("train_loss", "validation_loss"):  # Dice counts pixels, of which one may tip over
+        assert limited["curves"][name] == pytest.approx(expected["curves"][name], abs=2e-3), name
 
 
 @pytest.mark.training
