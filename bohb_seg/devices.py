@@ -23,6 +23,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 BACKENDS = ("tensorflow", "jax")
 """Keras backends, the preferred first: on processors TensorFlow is two to three times as fast."""
 
+_PACKAGES = {
+    ("tensorflow", "GPU"): "tensorflow[and-cuda]",
+    ("jax", "GPU"): "jax[cuda12]",
+    ("jax", "TPU"): "jax[tpu]",
+}
+"""What brings along the libraries with which a backend sees a device."""
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 """Processor flags with which oneDNN multiplies bfloat16 in hardware; without, it is slower."""
 _FIRST_BFLOAT16_CAPABILITY = 8.0
@@ -67,6 +73,35 @@ def prepare(device: str = "auto", threads: int | None = None) -> None:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "PJRT_NPROC"):
             os.environ[name] = str(threads)
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+
+
+def confirm(device: str) -> None:
+    """Makes sure that the backend sees the GPU or TPU that was asked for; imports Keras.
+
+    Without their libraries for CUDA, TensorFlow and mostly JAX would train on the processor and
+    say nothing.
+
+    Args:
+        device: What was given to :func:`prepare`.
+
+    Raises:
+        SettingsError: it does not.
+    """
+    if device in ("auto", "cpu"):
+        return
+    import keras
+
+    backend, reason = keras.backend.backend(), ""
+    try:
+        found = _accelerator()
+    except RuntimeError as error:  # JAX's, where it knows what is missing
+        found, reason = None, f" ({str(error).splitlines()[0]})"
+    if found is None:
+        kind = "TPU" if device == "tpu" else "GPU"
+        raise SettingsError(
+            f"--device {device}: {backend} sees no {kind} here{reason}; install"
+            f" {_PACKAGES[backend, kind]} and a driver that suits it, or use --device auto or cpu"
+        )
 
 
 def distribute() -> None:

@@ -73,3 +73,7 @@ class JournalError(BohbSegError):
 
 class ServiceError(BohbSegError):
     """The nameserver or the dispatcher cannot be opened, or refuses to serve us."""
+
+
+class RunOverError(BohbSegError, ConnectionError):
+    """There is no master any more: who looks for one may leave."""

@@ -135,6 +135,18 @@ def read(path: Path) -> list[Entry]:
     return [_decode(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
+def tail(path: Path, count: int) -> dict[int, Entry]:
+    """The last ``count`` entries by the number of their line; a torn last line is left out.
+
+    Raises:
+        JournalError: one of them is damaged.
+        OSError: the file cannot be read.
+    """
+    whole = path.read_bytes().split(b"\n")[:-1]
+    lines = list(enumerate(whole, start=1))[-count:]
+    return {number: _decode(path, number, line) for number, line in lines}
+
+
 def _whole_length(path: Path) -> int:
     text = path.read_bytes()
     return text.rfind(b"\n") + 1

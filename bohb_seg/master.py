@@ -34,6 +34,7 @@ from bohb_seg import (
     security,
     spaces,
 )
+from bohb_seg.dashboard import Dashboard
 from bohb_seg.errors import BohbSegError, JournalError, SettingsError
 from bohb_seg.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.local_workers import LocalWorkers
@@ -86,7 +87,8 @@ def command(config: Path | None, **flags: object) -> int:
     else:
         run_directory.refuse_used(settings.run_dir)
         past = []
-    return Master(settings, past).run()
+    with Dashboard(settings) as dashboard:
+        return Master(settings, past).run(dashboard)
 
 
 def main() -> NoReturn:
@@ -112,7 +114,7 @@ class Master:
         self._interrupted = self._paused = False
         self._enough, self._here = bool(past), 0
 
-    def run(self) -> int:
+    def run(self, dashboard: Dashboard) -> int:
         """Searches, compares and reports; returns the exit status."""
         self._transport.bind(resuming=bool(self._past))
         self._directory = RunDirectory(self.settings, self._start, self._past)
@@ -123,7 +125,8 @@ class Master:
                 self._begin()
                 self._say_where()
                 workers.start()
-                self._loop(workers)
+                dashboard.start()
+                self._loop(workers, dashboard)
         finally:
             self._transport.close(dismiss=self._dismisses)
             workers.stop()
@@ -140,6 +143,7 @@ class Master:
 
     def _say_where(self) -> None:
         (host, port), run_id = self._transport.nameserver, self.settings.run_id
+        self._directory.tell((host, port))
         join = f"bohb-worker --host {host} --port {port} --run-id {run_id}"
         if self.settings.tls:
             join += f" --tls {self.settings.tls}"
@@ -162,6 +166,7 @@ class Master:
         if self._interrupted:
             _log.warning("stopped early; go on with '%s'", again)
             return command_line.EXIT_STOPPED_EARLY
+        self._directory.tell(None)
         _log.info("done; the report is %s", report)
         return 0
 
@@ -277,12 +282,13 @@ class Master:
         events = [entry.event for entry in self._past]
         return (event for event in [*events, *self._due] if isinstance(event, Evaluate))
 
-    def _loop(self, workers: LocalWorkers) -> None:
+    def _loop(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
         deadline = time.monotonic() + 3600 * (self.settings.max_hours or math.inf)
         waiting: list[News] = []
         while not (self._scheduler.finished or self._interrupted):
             waiting = self._until_enough(waiting + self._transport.receive(TURN))
             workers.look_after()
+            dashboard.look_after()
             self._keep_cap()
             if time.monotonic() > deadline:
                 self._handle([StopRequested("--max-hours is over")])

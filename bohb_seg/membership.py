@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, final
 
 from bohb_seg import security
-from bohb_seg.errors import ServiceError
+from bohb_seg.errors import RunOverError, ServiceError
 from bohb_seg.post import ELSEWHERE, Post, ask, prefix
 from bohb_seg.settings import WorkerSettings, flag_of
 from bohb_seg.waiting import Waiting, tries
@@ -100,6 +100,9 @@ class Membership:
                 self._stay_known()
                 waiting.over()
                 pause = self.post.heartbeat
+            except RunOverError as over:
+                self._work.end(str(over))
+                return
             except ServiceError as refusal:
                 self._work.end("the master refuses it", refusal)
                 return
@@ -175,7 +178,7 @@ class Membership:
                 remote.trigger_discover_worker()
 
     def _nameserver(self) -> Any:
-        return security.nameserver(self._settings.host, self._settings.port)
+        return security.nameserver(*self._settings.nameserver)
 
     def _hang_up(self) -> None:
         if self._remote is not None:

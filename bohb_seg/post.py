@@ -67,7 +67,7 @@ def runs(settings: WorkerSettings, run_id: str = "") -> dict[str, str]:
     """The runs that the nameserver knows, or only this one, with their dispatchers."""
     # The whole list holds all workers, too: 256 of them should not ask for it.
     only = f"{prefix(run_id)}dispatcher" if run_id else "hpbandster.run_"
-    with security.nameserver(settings.host, settings.port) as names:
+    with security.nameserver(*settings.nameserver) as names:
         found = names.list(prefix=only)
     return {
         name.removeprefix("hpbandster.run_").removesuffix(".dispatcher"): uri

@@ -76,18 +76,20 @@ class Display:
         """
         match news:
             case Evaluated() if not counts and news.outcome != "crashed":
-                _log.info("%s: dropped, another attempt was first", _evaluation(news.evaluation))
+                _log.info(
+                    "%s: dropped, another attempt was first", evaluation_name(news.evaluation)
+                )
             case Evaluated():
                 self._epochs += float(news.info.get("epochs_trained") or 0)
                 outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome
-                _log.info("%s: %s", _evaluation(news.evaluation), outcome)
+                _log.info("%s: %s", evaluation_name(news.evaluation), outcome)
                 if news.outcome == "crashed":
                     _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
             case WorkersChanged():
                 for name in news.joined:
-                    _log.info("worker %s joined", _short(name))
+                    _log.info("worker %s joined", worker_name(name))
                 for name in news.left:
-                    _log.warning("worker %s left", _short(name))
+                    _log.warning("worker %s left", worker_name(name))
             case StopRequested():
                 _log.info("no new configurations: %s", news.reason)
 
@@ -157,7 +159,8 @@ def _incumbent(incumbent: Incumbent | None) -> str:
     return f"loss {incumbent.loss:.4f}" + (f", in the runoff {losses}" if losses else "")
 
 
-def _evaluation(evaluation: EvaluationId) -> str:
+def evaluation_name(evaluation: EvaluationId) -> str:
+    """What a person calls it."""
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
         arm = "default" if rung == DEFAULT_ARM else "incumbent"
@@ -173,5 +176,6 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def _short(worker: str) -> str:
+def worker_name(worker: str) -> str:
+    """Its name without that of the run."""
     return worker.partition(".worker.")[2] or worker

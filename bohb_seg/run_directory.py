@@ -17,7 +17,7 @@ from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.hyperband import Ladder
 from bohb_seg.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
-from bohb_seg.settings import SearchSettings, flag_of, public
+from bohb_seg.settings import NAMESERVER_FILE, SearchSettings, flag_of, public
 from bohb_seg.storage import Storage, cap, leftovers
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
@@ -30,7 +30,7 @@ from bohb_seg.trials import (
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
-    *("heartbeat", "checkpoint_gb"),
+    *("heartbeat", "checkpoint_gb", "dashboard"),
     *("resume", "restartable", "log_level", "cache_dir", "run_dir", "max_hours"),
 )
 """Settings that may differ from those of the run that is resumed; each start has its own, but one
@@ -183,6 +183,13 @@ class RunDirectory:
         artefacts = best.info.get("artefacts") if best else None
         if artefacts and (model := self.path / artefacts / "model.keras").is_file():
             shutil.copyfile(model, self.path / "model.keras")
+
+    def tell(self, nameserver: tuple[str, int] | None) -> None:
+        """Tells workers that share our storage where the nameserver is; None: the run is over."""
+        try:
+            _write_json(self.path / NAMESERVER_FILE, nameserver)
+        except OSError as error:
+            _log.warning("%s could not be written (%s)", NAMESERVER_FILE, error.strerror)
 
     def close(self) -> None:
         """Closes the journal."""

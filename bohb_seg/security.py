@@ -101,6 +101,16 @@ def check(folder: Path, role: Role) -> None:
     _read(folder, role)
 
 
+def valid_until(folder: Path, role: Role) -> datetime:
+    """When the first of a role's certificates in ``folder`` expires.
+
+    Raises:
+        SettingsError: one of them is missing, unreadable or not valid now.
+    """
+    names = AUTHORITY, f"{role}.pem"
+    return min(_certificate(folder / name).not_valid_after_utc for name in names)
+
+
 @final
 class Proxy(Pyro4.Proxy):  # type: ignore[misc]
     """A Pyro4 proxy that talks only to a peer of the role it expects."""

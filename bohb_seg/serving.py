@@ -7,6 +7,7 @@ are not there yet, loses a result that cannot be delivered at once, and hangs th
 same remote methods instead.
 """
 
+import inspect
 import logging
 import queue
 import socket
@@ -111,11 +112,11 @@ def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Depar
         ServiceError: the master refuses this worker.
     """
     service = _Service()
-    host = settings.bind or _address_towards(settings.host, settings.port)
+    host = settings.bind or address_towards(*settings.nameserver)
     daemon = Daemon(host=host, port=0, admits={"master"})
     uri = str(daemon.register(service, worker.worker_id))
     serve_in_background(daemon, "pyro")
-    membership = Membership(worker.worker_id, uri, settings, post, _facts(worker), service)
+    membership = Membership(worker.worker_id, uri, settings, post, facts(worker), service)
     shift = Shift(worker, settings, membership, lambda: departure.reason or service.ended)
     try:
         membership.begin()
@@ -135,13 +136,18 @@ def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Depar
     _log.info("left: %s", departure.reason or service.ended)
 
 
-def _facts(worker: Worker) -> dict[str, str]:
+def takes_settings(worker_class: type[Worker]) -> bool:
+    """Whether a program trains with the run's settings, and so with Keras."""
+    return "settings" in inspect.signature(worker_class.__init__).parameters
+
+
+def facts(worker: Worker) -> dict[str, str]:
     """What the master compares: all its workers must train the same in the same way."""
     own = worker.facts() if hasattr(worker, "facts") else {}
     return {"version": version("bohb-seg"), **own}
 
 
-def _address_towards(host: str, port: int) -> str:
+def address_towards(host: str, port: int) -> str:
     """The address of the interface that leads to ``host``; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, port))

@@ -6,6 +6,7 @@ values that the chosen preset and data set bring along, and at the bottom the de
 A setting whose name is a word of Python ends in ``_`` here, and only here: ``continue_``.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import RunOverError, SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -37,6 +38,9 @@ SYNTHETIC: Mapping[str, Any] = {
     "final_epochs": 30,
 }
 """What the embedded data set changes, so that everything can be tried in minutes on two cores."""
+
+NAMESERVER_FILE = "nameserver.json"
+"""In a run directory: host and port of its nameserver by now; null when the run is over."""
 
 
 class DataSettings(BaseModel):
@@ -123,6 +127,11 @@ class SearchSettings(TrainingSettings):
     worker: str = Field("segmentation", description="program of workers/ for the local workers")
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
     heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
+    dashboard: str | None = Field(
+        None,
+        description="[HOST:]PORT of the live report; for this machine only, or, where HOST is a"
+        " network address, for those who have the secret link in the log",
+    )
     resume: bool = Field(False, description="go on with the run in --run-dir")
     restartable: bool = Field(
         False,
@@ -153,6 +162,17 @@ class SearchSettings(TrainingSettings):
         if not re.fullmatch(r"[A-Za-z0-9_-]*", run_id):
             raise ValueError("use letters, digits, - and _ only")
         return run_id
+
+    @field_validator("dashboard", mode="before")
+    @classmethod
+    def _is_an_address(cls, value: object) -> object:
+        """Files have a port alone as a number."""
+        if value is None:
+            return None
+        found = re.fullmatch(r"(?:.+:)?(\d{1,5})", str(value))
+        if not found or int(found[1]) > 65535:
+            raise ValueError("give a port or host:port, e.g. 8000")
+        return str(value)
 
     @field_validator("warm_start", mode="before")
     @classmethod
@@ -191,6 +211,9 @@ class WorkerSettings(TrainingSettings):
 
     host: str = Field("127.0.0.1", description="address of the master's nameserver")
     port: int = Field(9090, ge=1, le=65535, description="port of the master's nameserver")
+    run_dir: Path | None = Field(
+        None, description="the run's directory, if shared: tells host and port of its master"
+    )
     run_id: str = Field("", description="the run to serve (default: the only one there is)")
     worker: str = Field("segmentation", description="workers/NAME.py or FILE.py[:Class]")
     device: str = Field(
@@ -206,6 +229,26 @@ class WorkerSettings(TrainingSettings):
     )
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
     leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
+    check: bool = Field(
+        False, description="only say what a worker finds here: status 0 if one could start, else 2"
+    )
+    only: Literal["nameserver"] | None = Field(
+        None, description="check only whether the nameserver answers; fast, imports no Keras"
+    )
+
+    @property
+    def nameserver(self) -> tuple[str, int]:
+        """Host and port of the nameserver; ``--run-dir`` may tell others at every look.
+
+        Raises:
+            OSError: ``--run-dir`` does not tell yet; a RunOverError: the run is finished.
+        """
+        if self.run_dir is None or "host" in self.model_fields_set:
+            return self.host, self.port
+        told = json.loads((self.run_dir / NAMESERVER_FILE).read_bytes())
+        if told is None:
+            raise RunOverError(f"the run in {self.run_dir} is finished")
+        return told[0], told[1]
 
 
 def public(field: str) -> str:

@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import inspect
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -17,11 +18,11 @@ from typing import Any, NoReturn
 import click
 from hpbandster.core.worker import Worker
 
-from bohb_seg import command_line, devices, machine, plugins, post, security
-from bohb_seg.errors import SettingsError
+from bohb_seg import check, command_line, devices, machine, plugins, post, security
+from bohb_seg.errors import RunOverError, SettingsError
 from bohb_seg.interruption import FORWARDED, Departure, Interrupted
 from bohb_seg.post import Post
-from bohb_seg.serving import serve
+from bohb_seg.serving import serve, takes_settings
 from bohb_seg.settings import TrainingSettings, WorkerSettings, merge
 from bohb_seg.waiting import tries
 
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @click.command("bohb-worker")
 @command_line.settings_flags(WorkerSettings)
-def command(config: Path | None, **flags: object) -> None:
+def command(config: Path | None, **flags: object) -> int:
     """Serve a run: wait for its master, train what it sends, until it says that all is done.
 
     Example: bohb-worker --host 10.0.0.1 --data /data/aerial
@@ -44,18 +45,23 @@ def command(config: Path | None, **flags: object) -> None:
     settings = merge(WorkerSettings, flags, config)
     _departure.notice = settings.notice
     command_line.start_logging(settings.log_level)
+    if settings.check or settings.only:
+        return check.run(settings, load_worker_class, _build)
     if settings.leave_with_parent:
         _leave_with_parent()
     worker_class = load_worker_class(settings.worker)
     if settings.device == "all-gpus":
         _one_process_per_gpu()
-        return
+        return 0
     devices.prepare(settings.device, settings.threads)  # before a master is waited for
+    if takes_settings(worker_class):
+        devices.confirm(settings.device)
     security.set_up_pyro(settings.tls, "worker")
     found = _find_post(settings)
     training = found.training_settings(settings)
     worker = _build(worker_class, settings, training, found.run_id)
     serve(worker, settings, found, _departure)
+    return 0
 
 
 def main() -> NoReturn:
@@ -97,10 +103,15 @@ def load_worker_class(spec: str) -> type[Worker]:
 
 
 def _find_post(settings: WorkerSettings) -> Post:
-    """Waits until the nameserver knows a run to serve, and its master answers."""
-    where = f"nameserver {settings.host}:{settings.port}"
+    """Waits until the nameserver knows a run to serve, and its master answers.
+
+    Raises:
+        Interrupted: the run is over, or ``--idle-timeout`` is.
+    """
+    where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
-    for waiting in tries(f"{where} does not know {wanted} yet"):
+    why = f"{where} does not know {wanted} yet"
+    for waiting in tries(why, patience=settings.idle_timeout or math.inf):
         try:
             found = post.runs(settings, settings.run_id)
             if len(found) > 1:
@@ -110,23 +121,26 @@ def _find_post(settings: WorkerSettings) -> Post:
                 with security.proxy(dispatcher, of="master") as master:
                     return post.ask(run_id, master)
             waiting.because(f"it knows {', '.join(post.runs(settings)) or 'none'}")
+        except RunOverError as over:
+            raise Interrupted(str(over)) from None
         except security.TRANSIENT as error:
             waiting.because(error)
-    raise AssertionError("waiting for a run ended without one")
+    raise Interrupted(f"{why}, and --idle-timeout is over")
 
 
 def _build(
     worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, run_id: str
 ) -> Worker:
+    host, port = settings.nameserver
     # The id is made unique because in containers host name and process id coincide.
     keywords: dict[str, Any] = {
         "run_id": run_id,
-        "nameserver": settings.host,
-        "nameserver_port": settings.port,
+        "nameserver": host,
+        "nameserver_port": port,
         "logger": logging.getLogger("bohb_seg.worker.hpbandster"),
         "id": uuid.uuid4().hex[:8],
     }
-    if "settings" in inspect.signature(worker_class.__init__).parameters:
+    if takes_settings(worker_class):
         keywords["settings"] = training
     return worker_class(**keywords)
 

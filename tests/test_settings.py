@@ -113,11 +113,13 @@ OTHERS = {
     **{"optimizer": "random", "min_budget": "2", "eta": "4", "host": "h", "port": "1234"},
     **{"nameserver": "h:1", "insecure": "true", "local_workers": "3", "worker": "toy"},
     **{"min_workers": "2", "heartbeat": "7", "resume": "true", "max_hours": "8"},
+    **{"restartable": "true"},
     **{"max_evaluations": "9", "target_loss": "0.5", "final_epochs": "5", "final_seeds": "2"},
     **{"comparison": "false", "max_attempts": "4", "device": "gpu:1", "threads": "2"},
     **{"bind": "b", "idle_timeout": "3", "leave_with_parent": "true"},
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
-    **{"patience": "5"},
+    **{"patience": "5", "dashboard": "8000"},
+    **{"check": "true", "only": "nameserver"},
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 

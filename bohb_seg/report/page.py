@@ -47,7 +47,7 @@ def write(run_dir: Path) -> Path:
         JournalError: its journal is damaged.
     """
     run = read(run_dir)
-    sections = (*sections_comparison.sections(run), *sections_search.sections(run))
+    sections = _sections(run)
     folder = run_dir / "report"
     pictures = {f"{each.name}.png": each.png for own in sections for each in own.pictures}
     tables = {f"{each.name}.csv": to_csv(each).encode() for own in sections for each in own.tables}
@@ -56,6 +56,17 @@ def write(run_dir: Path) -> Path:
     page = folder / "report.html"
     _replace(page, render(run, sections).encode())
     return page
+
+
+def html(run_dir: Path) -> str:
+    """The page alone; nothing is written.
+
+    Raises:
+        SettingsError: ``run_dir`` is no run directory.
+        JournalError: its journal is damaged.
+    """
+    run = read(run_dir)
+    return render(run, _sections(run))
 
 
 def render(run: Run, sections: Sequence[Section]) -> str:
@@ -87,6 +98,10 @@ def status(run: Run) -> str:
     if run.stop:
         return f"This run was stopped early ({run.stop}); it ended at {last}."
     return f"This run ended at {last} ({run.finish})."
+
+
+def _sections(run: Run) -> tuple[Section, ...]:
+    return (*sections_comparison.sections(run), *sections_search.sections(run))
 
 
 def _facts(run: Run) -> Mapping[str, str]:

@@ -114,7 +114,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--n-iterations", "many"), ("--n-iterations many", "integer")),
         (("--max-epochs", 2), ("--max-epochs 2", "--min-budget 3")),
         (("--warm-start", "nowhere"), ("--warm-start nowhere", "no such directory")),
-        (("--warm-start", "used"), ("--warm-start used", "not begun")),
+        (("--warm-start", "begun"), ("--warm-start begun", "not begun")),
     ],
 )
 def test_bad_settings(tmp_path, monkeypatch, flags, words):
@@ -122,8 +122,9 @@ def test_bad_settings(tmp_path, monkeypatch, flags, words):
     (tmp_path / "broken.yaml").write_text("eta: 3\nspace: : x\n")
     (tmp_path / "unknown.yaml").write_text("etta: 3\n")
     (tmp_path / "file").write_text("")
-    (tmp_path / "used").mkdir()
-    (tmp_path / "used/events.jsonl").write_text("")
+    for name, journal in (("used", "{}\n"), ("begun", "")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "events.jsonl").write_text(journal)
     holds(refused("bohb_seg.master", *flags, "--port", 0), words)
     assert not (tmp_path / "results").exists()
 

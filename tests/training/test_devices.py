@@ -136,6 +136,14 @@ def test_a_gpu_that_the_backend_does_not_see_is_refused(backend):
     assert {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda12]"}[backend] in said
 
 
+@needs_jax
+@pytest.mark.skipif(machine.tpu_chips() > 0, reason="there is a TPU")
+def test_a_tpu_without_its_library_is_refused_with_what_jax_says():
+    said = refusal("devices.confirm('tpu')", KERAS_BACKEND="jax", JAX_PLATFORMS="tpu,cpu")
+    assert "--device tpu: jax sees no TPU here (Unable to initialize backend 'tpu'" in said
+    assert "jax[tpu]" in said
+
+
 @on_each_backend
 def test_the_processor_needs_no_confirmation(backend):
     code = "import sys; devices.prepare('auto'); devices.confirm('auto')\n"

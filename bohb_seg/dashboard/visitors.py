@@ -1,0 +1,62 @@
+"""Who may look at the dashboard. Pure.
+
+With a secret whoever brings it may look: once in the link, from then on as a cookie. Without one
+(on loopback) whoever calls this machine by its own name may: a web page somewhere that has its own
+name lead here (DNS rebinding) calls it by another.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from email.message import Message
+from typing import final
+from urllib.parse import urlsplit
+
+_OTHER_NAME = "open this page as http(s)://localhost or by this machine's address"
+_NO_SECRET = "open the link that ends in ?token=...; the master's log has it"
+
+
+@final
+class Visitors:
+    """Who may look.
+
+    Args:
+        token: What everybody must bring; "" on loopback.
+        host: By which name this machine is called if there is no token.
+        run_id: Tells cookies apart, which browsers send to every port of a machine.
+        secure: Whether the cookie must not travel unencrypted.
+    """
+
+    def __init__(self, token: str, host: str, run_id: str, secure: bool) -> None:
+        self._token, self._host = token, host.lower()
+        self._cookie = f"bohb-{run_id}={token}"
+        flags = "; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
+        self.cookie = f"{self._cookie}{flags}"
+
+    def refusal(self, headers: Message, query: Mapping[str, list[str]]) -> str:
+        """What somebody must do to be let in; "" if he is.
+
+        Raises:
+            ValueError: the request is none.
+        """
+        if not self._token:
+            host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
+            return "" if host == self._host or _is_here(host) else _OTHER_NAME
+        cookies = [each.strip() for each in headers.get("Cookie", "").split(";")]
+        is_known = any(_same(each, self._cookie) for each in cookies)
+        return "" if is_known or self.brings_token(query) else _NO_SECRET
+
+    def brings_token(self, query: Mapping[str, list[str]]) -> bool:
+        """Whether the link is that of the master's log."""
+        return bool(self._token) and _same(query.get("token", [""])[0], self._token)
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
