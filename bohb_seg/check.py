@@ -153,7 +153,7 @@ class _Inside:
 
     def cache(self) -> Finding:
         """Whether ``--cache-dir`` can be written, and how much room there is."""
-        place = self._settings.cache_dir.expanduser()
+        place = self._settings.cache_dir
         try:
             place.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=place):

@@ -20,7 +20,7 @@ import Pyro4
 from hpbandster.core.worker import Worker
 
 from bohb_seg.daemon import Daemon, serve_in_background
-from bohb_seg.errors import ServiceError
+from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.interruption import Departure, Interrupted
 from bohb_seg.membership import Membership
 from bohb_seg.post import Post
@@ -110,10 +110,17 @@ def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Depar
 
     Raises:
         ServiceError: the master refuses this worker.
+        SettingsError: ``--bind`` is no address of this machine.
     """
     service = _Service()
     host = settings.bind or address_towards(*settings.nameserver)
-    daemon = Daemon(host=host, port=0, admits={"master"})
+    try:
+        daemon = Daemon(host=host, port=0, admits={"master"})
+    except OSError as error:
+        raise SettingsError(
+            f"--bind {host} is no address of this machine ({error.strerror}); choose the one by"
+            " which the master's machine reaches it"
+        ) from None
     uri = str(daemon.register(service, worker.worker_id))
     serve_in_background(daemon, "pyro")
     membership = Membership(worker.worker_id, uri, settings, post, facts(worker), service)

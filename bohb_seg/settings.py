@@ -62,11 +62,17 @@ class DataSettings(BaseModel):
         "group", description="what is never torn apart between train, validation and test"
     )
     cache_dir: Path = Field(
-        Path("~/.cache/bohb-seg").expanduser(), description="where decoded data is kept"
+        Path("~/.cache/bohb-seg"), validate_default=True, description="where decoded data is kept"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="how much is logged"
     )
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _in_a_home(cls, folder: Path) -> Path:
+        """Files and the environment have no shell that knows ``~``."""
+        return folder.expanduser()
 
 
 class TrainingSettings(DataSettings):

@@ -308,3 +308,10 @@ def test_a_name_that_would_not_do_as_a_folder_is_refused(name):
 def test_settings_are_read_again_as_they_are_kept():
     settings = search({"classes": "c.yaml", "local_workers": "2", "target_loss": "0.1"})
     assert SearchSettings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_the_cache_may_lie_in_a_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for environment in ({}, {"BOHB_CACHE_DIR": "~/.cache/bohb-seg"}):
+        found = merge(WorkerSettings, {}, None, environment).cache_dir
+        assert found == Path("/home/somebody/.cache/bohb-seg")

@@ -113,9 +113,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     collection = find(settings)
     contents = cache.digests(collection)
     key = cache.fingerprint(collection, contents, settings.downscale)
-    decoded = cache.open_or_build(
-        settings.cache_dir.expanduser(), key, collection, settings.downscale
-    )
+    decoded = cache.open_or_build(settings.cache_dir, key, collection, settings.downscale)
     classes = collection.code.classes
     audit = examine(decoded.records, contents.images, classes.names, settings.preset)
     grids = _grids(decoded.records, settings)

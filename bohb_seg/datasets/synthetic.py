@@ -39,7 +39,7 @@ def load(settings: DataSettings) -> Collection:
     Raises:
         DataError: the cache cannot be written.
     """
-    place = settings.cache_dir.expanduser() / f"synthetic-{VERSION}"
+    place = settings.cache_dir / f"synthetic-{VERSION}"
     if not place.is_dir():
         try:
             make(place)

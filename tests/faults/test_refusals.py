@@ -120,3 +120,10 @@ def test_a_second_master_on_a_run_directory_is_refused(cluster):
     first.finish()
     worker.finish()
     audit(cluster.run_dir)
+
+
+def test_a_worker_cannot_serve_at_an_address_of_others(cluster):
+    cluster.master(*SHORT)
+    stray = cluster.worker("--bind", "203.0.113.7")
+    sentence = only_sentence(stray.status(), stray.log)
+    assert "--bind 203.0.113.7 is no address of this machine" in sentence
