@@ -32,25 +32,28 @@ benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks.dispatch
 	$(BIN)/python -m benchmarks.chaos
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv-jax/installed: .venv/installed requirements-jax.lock
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/python -m pip install --quiet --require-hashes -r requirements-jax.lock
-	$(BIN)/uv pip install --quiet --python .venv-jax/bin/python --constraints requirements.lock \
+	.venv-jax/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-jax.lock
+	$(BIN)/uv pip install --quiet --python .venv-jax/bin/python --constraints requirements-dev.lock \
 	  pytest pytest-timeout hypothesis scikit-learn psutil hatchling editables
 	.venv-jax/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 # Asks the package index for the newest versions that pyproject.toml allows.
 lock: .venv/installed
-	$(LOCK) --extra dev --upgrade pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev --upgrade pyproject.toml -o requirements-dev.lock
+	$(LOCK) --constraints requirements-dev.lock pyproject.toml -o requirements.lock
 	echo 'tensorflow; python_version < "3"' | $(LOCK) --extra jax \
-	  --overrides - --constraints requirements.lock pyproject.toml -o requirements-jax.lock
+	  --overrides - --constraints requirements-dev.lock pyproject.toml -o requirements-jax.lock
+	sed -n 's/^Requires-Dist: \(nvidia[^;]*\);.*/\1/p' \
+	  .venv/lib/python3*/site-packages/tensorflow-*.dist-info/METADATA | $(LOCK) - -o docker/cuda.lock
 
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"

@@ -39,13 +39,13 @@ def why_not() -> str:
     if missing := [tool for tool in ("apt-get", "debootstrap") if shutil.which(tool) is None]:
         return f"{' and '.join(missing)} not installed"
     release = platform.freedesktop_os_release()
-    if release.get("ID") != "debian" or not (mirror := _mirror()):
+    if release.get("ID") != "debian" or not (found := mirror()):
         return f"apt has no Debian mirror for {release.get('VERSION_CODENAME', 'this system')}"
     try:
-        with urllib.request.urlopen(f"{mirror}dists/{_suite()}/Release", timeout=ANSWERS_WITHIN):
+        with urllib.request.urlopen(f"{found}dists/{_suite()}/Release", timeout=ANSWERS_WITHIN):
             return ""
     except (OSError, urllib.error.URLError) as error:
-        return f"the mirror {mirror} cannot be reached ({error})"
+        return f"the mirror {found} cannot be reached ({error})"
 
 
 def root(into: Path, packages: Sequence[str] = ()) -> Path:
@@ -131,7 +131,7 @@ def _bootstrapped(packages: Sequence[str]) -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         include = [f"--include={','.join(packages)}"] if packages else []
-        command = ["debootstrap", "--variant=minbase", *include, _suite(), name, _mirror()]
+        command = ["debootstrap", "--variant=minbase", *include, _suite(), name, mirror()]
         try:
             subprocess.run(command, check=True, env={**os.environ, **_proxies()})
         finally:  # what debootstrap mounts there while it works, should it have been ended
@@ -166,7 +166,7 @@ def _suite() -> str:
     return platform.freedesktop_os_release()["VERSION_CODENAME"]
 
 
-def _mirror() -> str:
+def mirror() -> str:
     return next((uri for uri, suite, _ in _sources() if suite == _suite()), "")
 
 

@@ -13,7 +13,7 @@ python3 -m venv .venv-uv
 .venv-uv/bin/pip install --quiet uv==0.13.9
 export PATH="$PWD/.venv-uv/bin:$PATH" UV_NO_PROGRESS=1
 uv venv --quiet --allow-existing --python 3.11 .venv-tpu
-uv pip install --quiet --python .venv-tpu --require-hashes --requirement requirements-jax.lock
+uv pip install --quiet --python .venv-tpu --no-deps --require-hashes --requirement requirements-jax.lock
 uv pip install --quiet --python .venv-tpu "jax[tpu]==0.7.1"
 uv pip install --quiet --python .venv-tpu --no-deps --reinstall-package bohb-seg .
 

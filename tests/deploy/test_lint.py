@@ -208,6 +208,6 @@ class TestPage:
 
 def test_versions_in_scripts_are_those_of_the_locks():
     script = (ROOT / "deploy/tpu-vm/worker.sh").read_text()
-    for name, lock in (("uv", "requirements.lock"), ("jax", "requirements-jax.lock")):
+    for name, lock in (("uv", "requirements-dev.lock"), ("jax", "requirements-jax.lock")):
         locked = re.search(rf"^{name}==(\S+)", (ROOT / lock).read_text(), re.MULTILINE)
         assert re.findall(rf"\b{name}(?:\[\w+\])?==([\d.]+)", script) == [locked[1]]
