@@ -28,11 +28,16 @@ class Greeter:
     """An object as any: answers, fails, remembers who called."""
 
     def __init__(self):
-        self.callers, self.notes, self.go_on = [], [], threading.Event()
+        self.callers, self.notes = [], []
+        self.begun, self.go_on = threading.Event(), threading.Event()
 
     @Pyro4.expose
     def echo(self, value):
         self.callers.append(Pyro4.current_context.client)
+        return value
+
+    @Pyro4.expose
+    def repeat(self, value):
         return value
 
     @Pyro4.expose
@@ -47,6 +52,7 @@ class Greeter:
 
     @Pyro4.expose
     def wait(self):
+        self.begun.set()
         self.go_on.wait(SOON)
         return "done"
 
@@ -156,6 +162,10 @@ def introduced(service):
     peer = service.connect()
     peer.sendall(hello())
     assert answer(peer)[0] == message.MSG_CONNECTOK
+    peer.sendall(
+        call("known", "repeat")
+    )  # once it is answered, the daemon counts the peer as no stranger
+    assert answer(peer)[2] == "known"
     return peer
 
 
@@ -236,8 +246,6 @@ def test_the_oldest_of_too_many_strangers_goes(service, monkeypatch):
     monkeypatch.setattr(daemon, "MAX_STRANGERS", 5)
     monkeypatch.setattr(daemon, "INTRODUCTION", 10 * SOON)
     worker = introduced(service)
-    worker.sendall(call("known"))  # once it is answered, the worker counts as no stranger
-    assert answer(worker)[2] == "known"
     strangers = [service.connect() for _ in range(12)]
     assert service.greet() == "hello"
     for peer in strangers[:7]:
@@ -399,6 +407,7 @@ def test_a_call_in_progress_is_still_answered(service):
     with introduced(service) as peer:
         data = serpent.dumps(("greeter", "wait", (), {}))
         peer.sendall(packed(message.MSG_INVOKE, data))
+        assert service.greeter.begun.wait(SOON)
         threading.Timer(0.05, service.greeter.go_on.set).start()
         service.daemon.shutdown()
         assert answer(peer)[2] == "done"
