@@ -162,9 +162,7 @@ def introduced(service):
     peer = service.connect()
     peer.sendall(hello())
     assert answer(peer)[0] == message.MSG_CONNECTOK
-    peer.sendall(
-        call("known", "repeat")
-    )  # once it is answered, the daemon counts the peer as no stranger
+    peer.sendall(call("known", "repeat"))  # with its answer the peer is no stranger any more
     assert answer(peer)[2] == "known"
     return peer
 
