@@ -1,0 +1,11 @@
+"""The space ``default`` at the reports' width, 16 filters: what two processor cores search in an hour."""
+
+from bohb_seg.spaces import default, from_json, to_json
+
+
+def space(facts):
+    """All of ``default`` but ``base_filters`` and the clause that forbids the widest networks."""
+    form = to_json(default.space(facts))
+    rest = [each for each in form["hyperparameters"] if each["name"] != "base_filters"]
+    width = {"type": "constant", "name": "base_filters", "value": 16, "meta": None}
+    return from_json({**form, "hyperparameters": [*rest, width], "forbiddens": []})
