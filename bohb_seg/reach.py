@@ -106,10 +106,7 @@ class Reach:
             with socket.socket(family, kind) as probe:
                 probe.bind(place)
         except OSError as error:
-            raise SettingsError(
-                f"--bind {host} is no address of this machine ({reason(error)}); choose the one"
-                " by which the master's machine reaches it"
-            ) from None
+            raise serving.not_ours(host, reason(error)) from None
         return Finding(f"the master would call {host}, at any free port")
 
     def admission(self, facts: Mapping[str, str]) -> Finding | None:

@@ -199,7 +199,10 @@ class RunDirectory:
 def holds_run(run_dir: Path) -> bool:
     """Whether a run has begun there: a crash may leave a journal without a whole first line."""
     journal = run_dir / FILE_NAME
-    return journal.exists() and b"\n" in journal.read_bytes()
+    if not journal.exists():
+        return False
+    with journal.open("rb") as file:
+        return file.readline().endswith(b"\n")
 
 
 def refuse_used(run_dir: Path) -> None:

@@ -117,10 +117,7 @@ def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Depar
     try:
         daemon = Daemon(host=host, port=0, admits={"master"})
     except OSError as error:
-        raise SettingsError(
-            f"--bind {host} is no address of this machine ({error.strerror}); choose the one by"
-            " which the master's machine reaches it"
-        ) from None
+        raise not_ours(host, str(error.strerror)) from None
     uri = str(daemon.register(service, worker.worker_id))
     serve_in_background(daemon, "pyro")
     membership = Membership(worker.worker_id, uri, settings, post, facts(worker), service)
@@ -152,6 +149,14 @@ def facts(worker: Worker) -> dict[str, str]:
     """What the master compares: all its workers must train the same in the same way."""
     own = worker.facts() if hasattr(worker, "facts") else {}
     return {"version": version("bohb-seg"), **own}
+
+
+def not_ours(host: str, reason: str) -> SettingsError:
+    """What to say of ``--bind`` where this machine cannot serve."""
+    return SettingsError(
+        f"--bind {host} is no address of this machine ({reason}); choose the one by which the"
+        " master's machine reaches it"
+    )
 
 
 def address_towards(host: str, port: int) -> str:
