@@ -3,8 +3,8 @@
 ``python -m benchmarks.chaos --minutes 10 --workers 8 --seed 1`` first lets a run of the seed go its
 way. Then it starts the same run again and, at random moments, kills, freezes and dismisses workers,
 starts new ones, cuts hosts off, kills the master and resumes it, kills the nameserver and starts an
-empty one (``tests/faults/storm.py``). At the end the disturbed run is audited
-(``tests/faults/audit.py``), and its trials, losses and incumbent must be those of the undisturbed
+empty one (``tests/helpers/storm.py``). At the end the disturbed run is audited
+(``tests/helpers/audit.py``), and its trials, losses and incumbent must be those of the undisturbed
 one; else the exit status is 1.
 
 Real processes throughout: nameserver and master on one host, the workers on two others, which are
@@ -23,19 +23,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from faults import accounts, hosts
-from faults.audit import Audit, audit
-from faults.cluster import HERE, Cluster, Place
-from faults.storm import Storm
+from helpers import accounts, hosts
+from helpers.audit import Audit, audit
+from helpers.cluster import HERE, Cluster, Place
+from helpers.storm import Storm
 
-from bohb_seg import hyperband
-from bohb_seg.standing import expected
+from bohb_seg.search import hyperband
+from bohb_seg.search.progress import expected
 
 SLEEP = 0.2
 """Seconds that one unit of budget takes."""
 HEARTBEAT = 1.0
 """Seconds; so leases last three."""
-TALLYING = Path(hosts.__file__).with_name("tallying.py")
+TALLYING = Path(hosts.__file__).with_name("programs") / "tallying.py"
 """The toy, which writes down what it trains."""
 LADDER = hyperband.Ladder(1, 27)
 USE = 0.6

@@ -15,8 +15,8 @@ from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB
 
 from bohb_seg import spaces
-from bohb_seg.hyperband import Ladder
 from bohb_seg.optimizers import bohb
+from bohb_seg.search.hyperband import Ladder
 
 DIMENSIONS = (5, 10)
 OBSERVATIONS = (100, 1000)

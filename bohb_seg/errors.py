@@ -7,6 +7,11 @@ Attributes hold the facts, the message names the next step. A broken promise of 
 from collections.abc import Iterable
 from pathlib import Path
 
+EXIT_BAD_INPUT = 2
+"""Exit status of every command whose input must be changed."""
+EXIT_STOPPED_EARLY = 3
+"""Exit status of a command that was stopped and can be resumed."""
+
 
 class BohbSegError(Exception):
     """Ends a command with one sentence and exit status 2; never a traceback."""

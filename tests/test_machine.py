@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bohb_seg import machine
+from bohb_seg.rpc import names
 
 
 def named(process, host=None):
@@ -23,11 +24,11 @@ def child():
 
 
 def test_a_worker_that_runs_here_is_alive_and_dead_once_it_is_killed(child):
-    assert not machine.is_dead(named(child.pid))
+    assert not names.is_dead(named(child.pid))
     child.kill()
     while child.poll() is None:
         pass
-    assert machine.is_dead(named(child.pid))
+    assert names.is_dead(named(child.pid))
 
 
 def test_a_worker_whose_parent_has_not_looked_is_dead(child):
@@ -35,12 +36,12 @@ def test_a_worker_whose_parent_has_not_looked_is_dead(child):
     stat = Path(f"/proc/{child.pid}/stat")
     while not stat.read_text().rpartition(") ")[2].startswith("Z"):
         pass
-    assert machine.is_dead(named(child.pid))
+    assert names.is_dead(named(child.pid))
 
 
 @pytest.mark.parametrize("name", [named(1, "elsewhere"), "hpbandster.run_r.worker.w", ""])
 def test_of_others_nothing_is_known(name):
-    assert not machine.is_dead(name)
+    assert not names.is_dead(name)
 
 
 # --- what it has ------------------------------------------------------------------------------

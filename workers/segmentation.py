@@ -6,9 +6,9 @@ else is needed. Two things make it lose less when a machine goes away:
 * It keeps its state below ``working_directory/checkpoints/<bracket>-<rung>-<number>/`` and goes on
   from there, because ``budget`` is a total and another worker may have begun.
 * It calls ``self.interruption.check()`` between epochs, when its state is safe. That raises
-  :class:`~bohb_seg.interruption.Interrupted` if this worker should leave or nobody waits for the
-  result any more. ``bohb-worker`` sets the attribute before each job; the one in the class is for
-  a worker that is run without it. Without such calls a worker that is told to leave has
+  :class:`~bohb_seg.training.interruption.Interrupted` if this worker should leave or nobody waits
+  for the result any more. ``bohb-worker`` sets the attribute before each job; the one in the class
+  is for a worker that is run without it. Without such calls a worker that is told to leave has
   ``--notice`` seconds to finish; then ``Interrupted`` is raised wherever ``compute`` is.
 
 And one thing makes it try less in vain: before each job ``bohb-worker`` sets ``self.micro_batches``
@@ -24,15 +24,15 @@ from typing import Any, final
 
 from hpbandster.core.worker import Worker
 
-from bohb_seg import datasets
-from bohb_seg.evaluation import Fits, Job, evaluate
-from bohb_seg.interruption import Interruption
+from bohb_seg.data import preparation
 from bohb_seg.settings import TrainingSettings
+from bohb_seg.training.evaluation import Fits, Job, evaluate
+from bohb_seg.training.interruption import Interruption
 
 
 @final
 class Segmentation(Worker):
-    """A stock HpBandSter worker around :func:`bohb_seg.evaluation.evaluate`.
+    """A stock HpBandSter worker around :func:`bohb_seg.training.evaluation.evaluate`.
 
     Args:
         settings: What all evaluations of the run share.
@@ -48,9 +48,9 @@ class Segmentation(Worker):
         self._settings, self._fits = settings, Fits()
 
     @cached_property
-    def data(self) -> datasets.SegmentationData:
+    def data(self) -> preparation.SegmentationData:
         """The data set, prepared at first use and kept for all evaluations."""
-        return datasets.prepare(self._settings)
+        return preparation.prepare(self._settings)
 
     def facts(self) -> dict[str, str]:
         """What the master compares before it gives this worker anything to do."""

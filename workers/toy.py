@@ -18,8 +18,8 @@ from typing import Any, final
 
 from hpbandster.core.worker import Worker
 
-from bohb_seg.checkpoints import write_whole
-from bohb_seg.interruption import Interruption
+from bohb_seg.files import write_whole
+from bohb_seg.training.interruption import Interruption
 
 
 @final

@@ -132,7 +132,7 @@ class Field:
             "--run-dir": self.run_dir,
         }
         words = [str(word) for pair in flags.items() for word in pair]
-        return ["bohb_seg.master", *words, "--no-comparison"]
+        return ["bohb_seg.commands.master", *words, "--no-comparison"]
 
     def _stock_master(self) -> list[str]:
         workers, optimizer = self.load.workers, self.load.optimizer

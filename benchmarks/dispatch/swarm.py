@@ -30,7 +30,7 @@ def main():
 
 def ours(run_id, port):
     """What a child runs: our command."""
-    from bohb_seg import worker
+    from bohb_seg.commands import worker
 
     flags = {
         "--host": HOST,

@@ -12,9 +12,9 @@ from typing import Any, final
 import numpy as np
 
 from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, ready, serve
-from bohb_seg import devices
-from bohb_seg.recipe import Recipe
-from bohb_seg.seeds import epoch_seeds
+from bohb_seg.training import devices
+from bohb_seg.training.recipe import Recipe
+from bohb_seg.training.seeds import epoch_seeds
 
 RECIPE = Recipe(batch_size=BATCH, learning_rate=LEARNING_RATE)
 """The reports' U-Net and loss, un-tuned."""
@@ -31,7 +31,7 @@ def patches_of(edge: int, patches: int) -> tuple[np.ndarray, np.ndarray]:
 
 def assignment(patches: int, precision: str):
     """What to train."""
-    from bohb_seg.training import Assignment
+    from bohb_seg.training.trainer import Assignment
 
     policy = devices.policy(precision)
     return Assignment(RECIPE, "unet", CLASSES, "unit", policy, patches, horizon=9)
@@ -45,9 +45,9 @@ class _Fits:
 
     def take(self, edge: int, patches: int) -> None:
         """Forgets the size before."""
-        from bohb_seg import training
+        from bohb_seg.training import trainer
 
-        training.release()
+        trainer.release()
         self.images, self.labels = patches_of(edge, patches)
 
     def peak_mb(self) -> float | None:
@@ -72,7 +72,7 @@ class Ours(_Fits):
         self._train(self.images, self.labels)
 
     def _evaluate(self) -> Callable[[], object]:
-        from bohb_seg.training import Training
+        from bohb_seg.training.trainer import Training
 
         if self.training is not None:
             self.training.close()
@@ -150,7 +150,7 @@ class Matrices:
 
 def sparse_loss(labels: Any, probabilities: Any) -> Any:
     """The reports' loss, as we have it."""
-    from bohb_seg import losses
+    from bohb_seg.training.graph import losses
 
     formula = losses.Formula.of(RECIPE, CLASSES).vector()
     sums = losses.sums(labels, probabilities, losses.gamma(formula))

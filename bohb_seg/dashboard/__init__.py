@@ -7,6 +7,6 @@ tail beside it. On loopback whoever is on this machine may look, by no other nam
 machine's; on any other address one needs the secret link that the master logs.
 """
 
-from bohb_seg.dashboard.child import TOKEN, Dashboard
+from bohb_seg.dashboard.launcher import TOKEN, Dashboard
 
 __all__ = ["TOKEN", "Dashboard"]

@@ -1,7 +1,7 @@
 """The process that serves the dashboard: what may be looked at, and for how long.
 
 ``/`` is the report, ``/journal`` the journal's tail; there is nothing else, and nothing can be
-changed. One connection is one request. As in :mod:`bohb_seg.daemon` nobody is waited for: every
+changed. One connection is one request. As in :mod:`bohb_seg.rpc.daemon` nobody is waited for: every
 connection has a thread and a deadline, and when there are too many the oldest goes.
 """
 
@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import parse_qs, urlsplit
 
-from bohb_seg import command_line
-from bohb_seg.dashboard.live import Live, Page
-from bohb_seg.dashboard.visitors import Visitors
+from bohb_seg.dashboard.access import Visitors
+from bohb_seg.dashboard.pages import Live, Page
 
 ASKING: Final = 10.0
 """Seconds for handshake and request together."""
@@ -194,10 +193,9 @@ class _Request(BaseHTTPRequestHandler):
         """Says nothing: a link has the secret in it."""
 
 
-def main(run_dir: str, run_id: str, number: str, host: str, tls: str) -> None:
+def serve(run_dir: str, run_id: str, number: str, host: str, tls: str) -> None:
     """Serves until the standard input ends, whose first line is the secret."""
     os.nice(NICENESS)
-    command_line.start_logging("info")
     token = sys.stdin.readline().strip()
     threading.Thread(target=_leave_with_master, name="master", daemon=True).start()
     visitors = Visitors(token, host, run_id, secure=bool(tls))
@@ -224,7 +222,3 @@ def _end(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         # Not its own shutdown: on a TLS socket that first makes further sending unencrypted.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -10,44 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bohb_seg.datasets.classes import entries_for
-from bohb_seg.datasets.masks import MaskCode, mask_code
+from bohb_seg.data.classes import entries_for
+from bohb_seg.data.collection import Collection, Pair
+from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image and its mask.
-
-    Args:
-        name: Path of the image below the data folder, with forward slashes.
-        group: Folder above ``images/``, e.g. ``"Tile 1"``: pieces of one mosaic.
-    """
-
-    name: str
-    group: str
-    image: Path
-    mask: Path
-
-
-@dataclass(frozen=True)
-class Collection:
-    """What a data set's ``load`` returns: where its files lie and what their masks mean.
-
-    Args:
-        root: The data folder.
-        pairs: Sorted by name; at least one.
-        problems: One sentence per file that has no partner.
-        code: What the values of masks mean.
-    """
-
-    root: Path
-    pairs: tuple[Pair, ...]
-    problems: tuple[str, ...]
-    code: MaskCode
 
 
 def load(settings: DataSettings) -> Collection:

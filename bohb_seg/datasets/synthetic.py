@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import yaml
 
+from bohb_seg.data.cache import publishing
+from bohb_seg.data.classes import DUBAI, FILE_NAME, rgb
+from bohb_seg.data.collection import Collection
+from bohb_seg.data.pixels import Pixels
 from bohb_seg.datasets import folder
-from bohb_seg.datasets.cache import publishing
-from bohb_seg.datasets.classes import DUBAI, FILE_NAME, rgb
-from bohb_seg.datasets.folder import Collection
-from bohb_seg.datasets.pixels import Pixels
-from bohb_seg.datasets.scenes import tile
+from bohb_seg.datasets._scenes import tile
 from bohb_seg.errors import DataError
 from bohb_seg.machine import processors
 from bohb_seg.settings import DataSettings

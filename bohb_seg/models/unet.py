@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from bohb_seg.models.dropout import Dropout
-from bohb_seg.models.scaling import Scaling, scaled
-from bohb_seg.recipe import Recipe
+from bohb_seg.training.graph.dropout import Dropout
+from bohb_seg.training.graph.scaling import Scaling, scaled
+from bohb_seg.training.recipe import Recipe
 
 Tensor = Any
 

@@ -28,11 +28,11 @@ from ConfigSpace import ConfigurationSpace
 from ConfigSpace.exceptions import ForbiddenValueError
 from numpy.typing import NDArray
 
-from bohb_seg import hyperband
-from bohb_seg.hyperband import Ladder, Rung
 from bohb_seg.optimizers._encoding import Encoding, Floats
 from bohb_seg.optimizers._kde import KernelDensity
 from bohb_seg.optimizers._prior import Prior
+from bohb_seg.search import hyperband
+from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.spaces import plain
 from bohb_seg.trials import Configuration, Suggestion
 

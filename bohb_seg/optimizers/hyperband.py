@@ -2,9 +2,9 @@
 
 from ConfigSpace import ConfigurationSpace
 
-from bohb_seg import hyperband
-from bohb_seg.hyperband import Ladder, Rung
 from bohb_seg.optimizers._prior import Prior
+from bohb_seg.search import hyperband
+from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.trials import Configuration, Suggestion
 
 

@@ -7,8 +7,8 @@ fall short by one through rounding; ours does not.)
 
 from ConfigSpace import ConfigurationSpace
 
-from bohb_seg.hyperband import Ladder, Rung
 from bohb_seg.optimizers._prior import Prior
+from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.trials import Configuration, Suggestion
 
 

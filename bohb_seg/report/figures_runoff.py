@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from bohb_seg.report.runoff import Candidate
 from bohb_seg.report.style import ARMS, FADED, FAILED, loss_axis, new_figure, styled
-from bohb_seg.report.tables import trial_name
+from bohb_seg.trials import trial_name
 
 NARROWEST, WIDEST, PER_CANDIDATE = 6.0, 9.0, 1.3
 """Inches."""

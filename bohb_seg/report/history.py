@@ -12,23 +12,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bohb_seg import journal
 from bohb_seg.errors import SettingsError
-from bohb_seg.journal import Entry, RunResumed, RunStarted
-from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    RUNOFF_BRACKET,
-    Configuration,
+from bohb_seg.search.events import (
     Discard,
     Evaluate,
     Evaluated,
-    EvaluationId,
     Finish,
     Settled,
     StopRequested,
-    TrialId,
     WorkersChanged,
 )
+from bohb_seg.storage import journal
+from bohb_seg.storage.journal import Entry, RunResumed, RunStarted
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, Configuration, EvaluationId, TrialId
 from bohb_seg.trials import Attempt as AttemptId
 
 EARLY_ENDS = ("collapsed", "patience", "diverged")

@@ -7,8 +7,8 @@ from statistics import fmean
 from bohb_seg.report.history import Evaluation, Run
 from bohb_seg.report.search import runoff_winner, same
 from bohb_seg.report.style import in_epochs
-from bohb_seg.report.tables import shown, trial_name
-from bohb_seg.trials import Configuration
+from bohb_seg.report.tables import shown
+from bohb_seg.trials import Configuration, trial_name
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from bohb_seg.report.runoff import candidates
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.section import Picture, Section, picture
 from bohb_seg.report.style import in_epochs
-from bohb_seg.report.tables import Table, trial_name
+from bohb_seg.report.tables import Table
 from bohb_seg.report.verdict import paired_differences, verdict
+from bohb_seg.trials import trial_name
 
 NOT_RETRAINED = (
     "There is nothing to show yet: no retraining of the final comparison has told these numbers."

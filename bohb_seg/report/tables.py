@@ -5,8 +5,6 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, RUNOFF_BRACKET, TrialId
-
 Cell = str | float | int | bool | None
 
 
@@ -80,12 +78,3 @@ def shown(cell: Cell) -> str:
 def is_number(cell: Cell) -> bool:
     """Whether the page aligns the cell to the right."""
     return isinstance(cell, int | float) and not isinstance(cell, bool)
-
-
-def trial_name(trial: TrialId) -> str:
-    """``bracket-rung-number``, as the checkpoints are named; in words after the search."""
-    if trial.bracket == RUNOFF_BRACKET:
-        return f"candidate {trial.rung + 1}, seed {trial.number}"
-    if trial.bracket == COMPARISON_BRACKET:
-        return f"{'default' if trial.rung == DEFAULT_ARM else 'tuned'}, seed {trial.number}"
-    return "-".join(map(str, trial))

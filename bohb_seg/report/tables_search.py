@@ -6,8 +6,8 @@ from itertools import zip_longest
 from bohb_seg.report import accounts, picking, ranking, search
 from bohb_seg.report.history import Evaluation, Run, trials
 from bohb_seg.report.runoff import Candidate, differences
-from bohb_seg.report.tables import Cell, Table, table, trial_name
-from bohb_seg.trials import Configuration
+from bohb_seg.report.tables import Cell, Table, table
+from bohb_seg.trials import Configuration, trial_name
 
 
 def runoff(found: Sequence[Candidate], default: Configuration) -> Table:

@@ -10,8 +10,8 @@ from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
 
 from bohb_seg import plugins
-from bohb_seg.spaces import readers
-from bohb_seg.spaces.facts import Facts
+from bohb_seg.search.data_facts import Facts
+from bohb_seg.spaces.formats import readers
 from bohb_seg.trials import Configuration
 
 

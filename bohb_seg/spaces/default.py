@@ -28,7 +28,7 @@ from ConfigSpace import (
 )
 from ConfigSpace.hyperparameters import Hyperparameter
 
-from bohb_seg.spaces.facts import Facts
+from bohb_seg.search.data_facts import Facts
 from bohb_seg.trials import Configuration
 
 WIDTHS = (16, 24, 32, 48, 64)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg import plugins, recipe, spaces
+from bohb_seg import plugins, spaces
 from bohb_seg.errors import UnknownPluginError
-from bohb_seg.hyperband import Ladder
-from bohb_seg.spaces.facts import Facts
+from bohb_seg.search.data_facts import Facts
+from bohb_seg.search.hyperband import Ladder
+from bohb_seg.training import recipe
 
 LADDER = Ladder(1, 9, 3)
 SPACES = plugins.names("spaces")

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import debian
 import pytest
+from helpers import debian
 
 pytestmark = pytest.mark.deploy
 

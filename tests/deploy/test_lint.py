@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from kubernetes.manifests import tool
-from loopback.commands import ROOT
+from deploy.kubernetes.manifests import tool
+from helpers.commands import ROOT
 
-from bohb_seg import certificates, master, worker
-from bohb_seg.datasets import command as data
+from bohb_seg.commands import certs, master, worker
+from bohb_seg.commands import data as data
+from bohb_seg.commands import report as report
 from bohb_seg.errors import SettingsError
-from bohb_seg.report import command as report
 from bohb_seg.settings import SearchSettings, WorkerSettings, merge
 
 FOLDERS = sorted(path for path in (ROOT / "deploy").iterdir() if path.is_dir())
@@ -35,7 +35,7 @@ COMMANDS = {
     "bohb-worker": worker.command,
     "bohb-report": report.report,
     "bohb-data": data.command,
-    "bohb-certs": certificates.command,
+    "bohb-certs": certs.command,
 }
 SETTINGS = {"bohb-master": SearchSettings, "bohb-worker": WorkerSettings}
 STARTERS = {

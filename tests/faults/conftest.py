@@ -4,8 +4,8 @@ import os
 import subprocess
 
 import pytest
-from faults import hosts
-from faults.cluster import Cluster
+from helpers import hosts
+from helpers.cluster import Cluster
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from loopback.commands import ROOT
+from helpers.commands import ROOT
 
 pytestmark = pytest.mark.faults
 

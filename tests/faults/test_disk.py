@@ -3,10 +3,10 @@
 import subprocess
 
 import pytest
-from faults.audit import audit
-from loopback.commands import only_sentence
+from helpers.audit import audit
+from helpers.commands import only_sentence
 
-from bohb_seg.trials import Evaluated
+from bohb_seg.search.events import Evaluated
 
 pytestmark = pytest.mark.faults
 

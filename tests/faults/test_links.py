@@ -1,11 +1,11 @@
 """Workers on other hosts: cut off, with names that nobody knows, with names that coincide."""
 
 import pytest
-from faults import hosts
-from faults.audit import audit
-from faults.cluster import HERE
+from helpers import hosts
+from helpers.audit import audit
+from helpers.cluster import HERE
 
-from bohb_seg.trials import Evaluate, Evaluated
+from bohb_seg.search.events import Evaluate, Evaluated
 
 pytestmark = pytest.mark.faults
 
@@ -65,7 +65,7 @@ def test_two_hosts_with_one_name_and_process_number_are_two_workers(cluster, why
 
 def _epochs(cluster, order):
     """How far the checkpoint of this order has come, by the numbers in its files' names."""
-    from faults.cluster import checkpoints
+    from helpers.cluster import checkpoints
 
     names = checkpoints(cluster.run_dir).get(order.evaluation.trial, ())
     digits = ("".join(filter(str.isdigit, name)) for name in names if not name.startswith("."))

@@ -2,23 +2,23 @@
 
 import random
 import time
-from pathlib import Path
 
 import pytest
-from faults.accounts import trained_twice
-from faults.audit import audit
-from faults.cluster import Cluster
+from helpers.accounts import trained_twice
+from helpers.audit import audit
+from helpers.cluster import Cluster
+from helpers.commands import PROGRAMS
 
-from bohb_seg import journal
-from bohb_seg.command_line import EXIT_STOPPED_EARLY
-from bohb_seg.journal import RunResumed
-from bohb_seg.trials import Evaluate
+from bohb_seg.commands.command_line import EXIT_STOPPED_EARLY
+from bohb_seg.search.events import Evaluate
+from bohb_seg.storage import journal
+from bohb_seg.storage.journal import RunResumed
 
 pytestmark = pytest.mark.faults
 
 SEARCH = ("--n-iterations", 2, "--min-budget", 1, "--max-budget", 9, "--seed", 5)
 KILLS = 3
-TALLYING = Path(__file__).with_name("tallying.py")
+TALLYING = PROGRAMS / "tallying.py"
 
 
 @pytest.fixture(scope="module")

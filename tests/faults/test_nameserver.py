@@ -1,16 +1,16 @@
 """Nameserver, master and workers may start in any order; the nameserver may forget everybody."""
 
 import pytest
-from faults.audit import audit
+from helpers.audit import audit
 
-from bohb_seg import security
-from bohb_seg.trials import Evaluated, WorkersChanged
+from bohb_seg.rpc import pyro
+from bohb_seg.search.events import Evaluated, WorkersChanged
 
 pytestmark = pytest.mark.faults
 
 
 def dispatcher_is_known(cluster):
-    with security.nameserver(cluster.place.address, cluster.port) as names:
+    with pyro.nameserver(cluster.place.address, cluster.port) as names:
         return names.list(prefix=f"hpbandster.run_{cluster.run_id}.dispatcher")
 
 

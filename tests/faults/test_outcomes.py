@@ -1,15 +1,14 @@
 """An evaluation raises, or its loss is no number: the one is tried elsewhere, the other is bad."""
 
-from pathlib import Path
-
 import pytest
-from faults.audit import audit
+from helpers.audit import audit
+from helpers.commands import PROGRAMS
 
-from bohb_seg.trials import Evaluate, Evaluated
+from bohb_seg.search.events import Evaluate, Evaluated
 
 pytestmark = pytest.mark.faults
 
-STUMBLING = ("--worker", Path(__file__).with_name("stumbling.py"))
+STUMBLING = ("--worker", PROGRAMS / "stumbling.py")
 ONE_RUNG = ("--min-budget", 3, "--max-budget", 3)
 
 

@@ -6,23 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults.audit import audit
-from faults.cluster import Cluster
-from loopback.commands import only_sentence
+from helpers.audit import audit
+from helpers.cluster import Cluster
+from helpers.commands import PROGRAMS, only_sentence
 
-from bohb_seg.trials import Evaluated
+from bohb_seg.search.events import Evaluated
 
 pytestmark = pytest.mark.faults
 
 FOLDER = Path(__file__).parent
 SHORT = ("--n-iterations", 1, "--max-budget", 9)
-STRANGE = FOLDER / "strange.py"
+STRANGE = PROGRAMS / "strange.py"
 MISSED = re.compile(r"no worker.* bohb-worker (--host \S+ --port \d+ --run-id \S+)")
 
 
 @pytest.mark.parametrize("external", [False, True])
 def test_a_run_without_workers_says_how_to_start_one(cluster, external):
-    cluster.external, cluster.master_module = external, "faults.impatient"
+    cluster.external, cluster.master_module = external, "helpers.programs.impatient"
     if external:
         cluster.nameserver()
     master = cluster.master(*SHORT, PYTHONPATH=os.pathsep.join([str(FOLDER.parent), *sys.path]))
@@ -30,7 +30,7 @@ def test_a_run_without_workers_says_how_to_start_one(cluster, external):
         lambda: found if len(found := MISSED.findall(master.log)) > 1 else None,
         "it is said again",
     )
-    worker = cluster.start("bohb_seg.worker", *said[0].split(), "--worker", "toy")
+    worker = cluster.start("bohb_seg.commands.worker", *said[0].split(), "--worker", "toy")
     master.finish()
     worker.finish()
     audit(cluster.run_dir)

@@ -1,10 +1,10 @@
 """Workers that share the run's storage look there for its master, wherever it is by now."""
 
 import pytest
-from faults.audit import audit
-from loopback.commands import free_port
+from helpers.audit import audit
+from helpers.commands import free_port
 
-from bohb_seg.trials import Evaluate
+from bohb_seg.search.events import Evaluate
 
 pytestmark = pytest.mark.faults
 
@@ -13,7 +13,9 @@ LONG = ("--min-budget", 9, "--max-budget", 9)
 
 def looks_in(cluster, *flags):
     """A worker that is told nothing but the run's directory."""
-    return cluster.start("bohb_seg.worker", "--run-dir", cluster.run_dir, "--worker", "toy", *flags)
+    return cluster.start(
+        "bohb_seg.commands.worker", "--run-dir", cluster.run_dir, "--worker", "toy", *flags
+    )
 
 
 def test_a_worker_finds_the_master_and_the_next_one_at_another_address(cluster):

@@ -4,17 +4,17 @@ import subprocess
 import sys
 
 import pytest
-from faults.audit import audit
-from faults.cluster import Place, checkpoints
+from helpers.audit import audit
+from helpers.cluster import Place, checkpoints
 
-from bohb_seg.trials import Evaluate, Evaluated
+from bohb_seg.search.events import Evaluate, Evaluated
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
 def certs(tmp_path):
-    command = [sys.executable, "-m", "bohb_seg.certificates", str(tmp_path / "certs")]
+    command = [sys.executable, "-m", "bohb_seg.commands.certs", str(tmp_path / "certs")]
     subprocess.run(command, check=True, capture_output=True)
     return tmp_path / "certs"
 

@@ -10,11 +10,12 @@ from collections import Counter
 import Pyro4
 import pytest
 import serpent
-from faults.cluster import PATIENCE
+from helpers.cluster import PATIENCE
 from Pyro4 import message, socketutil
 
-from bohb_seg import certificates, security
-from bohb_seg.daemon import Daemon, NameServer, serve_in_background
+from bohb_seg.rpc import certificates, pyro
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.rpc.nameserver import NameServer
 
 pytestmark = pytest.mark.faults
 
@@ -49,9 +50,9 @@ def other(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def this_process_is_nobody():
-    security.set_up_pyro()
+    pyro.set_up_pyro()
     yield
-    security.set_up_pyro()
+    pyro.set_up_pyro()
 
 
 @pytest.fixture
@@ -61,12 +62,12 @@ def run(cluster, folder):
     master = cluster.master("--tls", folder, "--n-iterations", 2)
     worker = cluster.worker("--tls", folder)
     order = cluster.order_of(worker)
-    security.set_up_pyro(folder, "worker")
+    pyro.set_up_pyro(folder, "worker")
     prefix = f"hpbandster.run_{cluster.run_id}."
-    with security.nameserver("127.0.0.1", cluster.port) as names:
+    with pyro.nameserver("127.0.0.1", cluster.port) as names:
         found = names.list(prefix=prefix)
     assert found.keys() >= {f"{prefix}dispatcher", order.worker}
-    security.set_up_pyro()
+    pyro.set_up_pyro()
     return Run(cluster, master, worker, found[order.worker], found[f"{prefix}dispatcher"], prefix)
 
 
@@ -105,7 +106,7 @@ class Run:
 
 
 def _evaluated():
-    from bohb_seg.trials import Evaluated
+    from bohb_seg.search.events import Evaluated
 
     return Evaluated
 
@@ -184,7 +185,7 @@ class Impostor:
 
 
 def test_a_worker_cannot_pose_as_the_master(cluster, folder):
-    security.set_up_pyro(folder, "worker")
+    pyro.set_up_pyro(folder, "worker")
     asked, impostor, names = [], Impostor(), NameServer()
     daemon = Daemon("127.0.0.1", cluster.port, admits=("worker",), lost=asked.append)
     names.register("hpbandster.run_run.dispatcher", daemon.register(impostor, "dispatcher"))
@@ -312,8 +313,8 @@ def test_a_flood_stops_nobody(cluster, folder, encrypted):
         worker = cluster.worker(*flags)
         cluster.order_of(worker)
         if encrypted:
-            security.set_up_pyro(folder, "worker")
-        with security.nameserver("127.0.0.1", cluster.port) as names:
+            pyro.set_up_pyro(folder, "worker")
+        with pyro.nameserver("127.0.0.1", cluster.port) as names:
             address = names.list()[cluster.name(worker)]
         with Flood(int(address.rpartition(":")[2])) as on_worker:
             log = master.finish(4 * PATIENCE)

@@ -1,9 +1,9 @@
 """A worker is killed, freezes, or is told to leave: its evaluation goes on elsewhere."""
 
 import pytest
-from faults.audit import audit
+from helpers.audit import audit
 
-from bohb_seg.trials import Evaluate, WorkersChanged
+from bohb_seg.search.events import Evaluate, WorkersChanged
 
 pytestmark = pytest.mark.faults
 

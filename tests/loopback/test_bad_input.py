@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from loopback.commands import TOY, only_sentence, refused, run
+from helpers.commands import TOY, only_sentence, refused, run
 
 pytestmark = pytest.mark.loopback
 
@@ -68,7 +68,7 @@ def holds(sentence: str, words: tuple[str, ...]) -> None:
         assert word in sentence, sentence
 
 
-@pytest.mark.parametrize("command", ["bohb_seg.datasets.command", "bohb_seg.master"])
+@pytest.mark.parametrize("command", ["bohb_seg.commands.data", "bohb_seg.commands.master"])
 @pytest.mark.parametrize(
     ("spoil", "patch_size", "words"),
     [
@@ -125,7 +125,7 @@ def test_bad_settings(tmp_path, monkeypatch, flags, words):
     for name, journal in (("used", "{}\n"), ("begun", "")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "events.jsonl").write_text(journal)
-    holds(refused("bohb_seg.master", *flags, "--port", 0), words)
+    holds(refused("bohb_seg.commands.master", *flags, "--port", 0), words)
     assert not (tmp_path / "results").exists()
 
 
@@ -138,17 +138,17 @@ def test_bad_settings(tmp_path, monkeypatch, flags, words):
     ],
 )
 def test_bad_worker_settings(flags, words):
-    holds(refused("bohb_seg.worker", *flags), words)
+    holds(refused("bohb_seg.commands.worker", *flags), words)
 
 
 def test_a_report_of_nothing(tmp_path):
-    holds(refused("bohb_seg.report.command", tmp_path), (str(tmp_path),))
+    holds(refused("bohb_seg.commands.report", tmp_path), (str(tmp_path),))
 
 
 def test_a_used_port(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run("bohb_seg.master", *TOY, "--port", port, folder=tmp_path)
+        done = run("bohb_seg.commands.master", *TOY, "--port", port, folder=tmp_path)
     holds(only_sentence(done.returncode, done.stderr), (f"127.0.0.1:{port}", "--port"))
     assert not (tmp_path / "results").exists()
 
@@ -156,8 +156,8 @@ def test_a_used_port(tmp_path):
 def test_a_run_that_cannot_be_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flags = (*TOY, "--run-dir", "run", "--port", 0, "--local-workers", 1, "--n-iterations", 1)
-    assert run("bohb_seg.master", *flags, folder=tmp_path).returncode == 0
-    again = ("bohb_seg.master", "--resume", "--run-dir", "run", "--port", 0)
+    assert run("bohb_seg.commands.master", *flags, folder=tmp_path).returncode == 0
+    again = ("bohb_seg.commands.master", "--resume", "--run-dir", "run", "--port", 0)
     holds(refused(*again, "--eta", 4), ("--eta 4", "3"))
     journal = tmp_path / "run/events.jsonl"
     lines = journal.read_text().splitlines(keepends=True)

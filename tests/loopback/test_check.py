@@ -9,19 +9,20 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import Pyro4
 import pytest
 import yaml
-from loopback.commands import TOY, free_port, only_sentence, processes, refused, wait_until
+from helpers.commands import PROGRAMS, TOY, free_port, only_sentence, processes, refused, wait_until
 
-from bohb_seg import certificates, journal, serving
 from bohb_seg.datasets import synthetic
+from bohb_seg.rpc import certificates
+from bohb_seg.storage import journal
+from bohb_seg.worker import service
 
 pytestmark = pytest.mark.loopback
 
-STRANGE = Path(__file__).parents[1] / "faults/strange.py"
+STRANGE = PROGRAMS / "strange.py"
 LINE = re.compile(r"(ok|note|FAIL) +(\S+) +(\S.*)")
 NO_BACKEND = {"KERAS_BACKEND": "torch"}
 """Fails at once, so that what has nothing to do with Keras can be looked at without it."""
@@ -44,7 +45,7 @@ class Report:
 
 
 def check(*flags: object, **environment: str) -> Report:
-    command = [sys.executable, "-m", "bohb_seg.worker", "--check", *map(str, flags)]
+    command = [sys.executable, "-m", "bohb_seg.commands.worker", "--check", *map(str, flags)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
     )
@@ -83,7 +84,7 @@ def master(started, certs):
     def start(run_id, *flags):
         port = free_port()
         common = ("--run-id", run_id, "--port", port, "--local-workers", 0)
-        process = started.start("bohb_seg.master", *common, *flags)
+        process = started.start("bohb_seg.commands.master", *common, *flags)
         ready = f"--port {port} --run-id {run_id}"
         wait_until(lambda: ready in started.log(process) or process.poll() is not None)
         assert process.poll() is None, started.log(process)
@@ -177,7 +178,7 @@ def test_everything_is_looked_at_whatever_has_failed(tmp_path):
 
 
 def test_the_worker_itself_refuses_to_train_on_the_processor_instead(tmp_path):
-    command = [sys.executable, "-m", "bohb_seg.worker", "--device", "gpu"]
+    command = [sys.executable, "-m", "bohb_seg.commands.worker", "--device", "gpu"]
     environment = {**os.environ, **UNSEEN}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert "sees no GPU here" in only_sentence(done.returncode, done.stderr)
@@ -206,7 +207,7 @@ def test_a_program_that_fails_when_it_is_asked(toy, tmp_path):
 def test_it_ends_by_a_signal_without_success():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         flags = ("--check", "--only", "nameserver", "--port", silent.getsockname()[1])
-        command = [sys.executable, "-m", "bohb_seg.worker", *map(str, flags)]
+        command = [sys.executable, "-m", "bohb_seg.commands.worker", *map(str, flags)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout.readline().startswith(b"ok    certificates")
             process.terminate()
@@ -278,7 +279,7 @@ def test_another_service_on_the_port():
 
 def test_a_nameserver_on_the_network_without_tls_is_noted(started):
     try:
-        own = serving.address_towards("192.0.2.1", 9)
+        own = service.address_towards("192.0.2.1", 9)
     except OSError:
         pytest.skip("this machine has no network")
     port = free_port()
@@ -432,4 +433,6 @@ def test_data_and_cache_that_are_not_there(toy, tmp_path):
 
 
 def test_only_one_thing_can_be_asked_for_alone():
-    assert "--only everything" in refused("bohb_seg.worker", "--check", "--only", "everything")
+    assert "--only everything" in refused(
+        "bohb_seg.commands.worker", "--check", "--only", "everything"
+    )

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback.commands import free_port, processes, run
+from helpers.commands import free_port, processes, run
 
-from bohb_seg import journal
 from bohb_seg.datasets import synthetic
-from bohb_seg.trials import Evaluated
+from bohb_seg.search.events import Evaluated
+from bohb_seg.storage import journal
 
 pytestmark = [pytest.mark.loopback, pytest.mark.training]
 
@@ -37,7 +37,7 @@ def test_search_comparison_and_report(tmp_path, data):
         *("--min-budget", 1, "--max-budget", 3, "--final-epochs", 2, "--final-seeds", 2),
         *("--local-workers", 1, "--port", 0, "--run-dir", "run"),
     )
-    done = run("bohb_seg.master", *flags, folder=tmp_path)
+    done = run("bohb_seg.commands.master", *flags, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     run_dir = tmp_path / "run"
     entries = journal.read(run_dir / "events.jsonl")
@@ -63,7 +63,7 @@ def test_our_worker_serves_a_stock_master(tmp_path, data):
     with processes(tmp_path) as started:
         master = started.start("stock", "master", "theirs", "127.0.0.1", port, 1, 3)
         worker = started.start(
-            *("bohb_seg.worker", "--port", port, "--run-id", "theirs"),
+            *("bohb_seg.commands.worker", "--port", port, "--run-id", "theirs"),
             *("--data", data, "--patch-size", 32, "--max-budget", 3),
         )
         printed = started.finish(master, timeout=150)

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults.audit import audit
-from loopback.commands import ROOT, TOY, answers, free_port, processes, run, wait_until
+from helpers.audit import audit
+from helpers.commands import PROGRAMS, TOY, answers, free_port, processes, run, wait_until
 
-from bohb_seg import journal
-from bohb_seg.trials import Evaluate, Evaluated, Settled
+from bohb_seg.search.events import Evaluate, Evaluated, Settled
+from bohb_seg.storage import journal
 
 pytestmark = pytest.mark.loopback
 
@@ -33,7 +33,7 @@ def counted(run_dir: Path) -> list[tuple[object, ...]]:
 def test_one_worker_repeats_a_seeded_run_exactly(tmp_path):
     flags = (*TOY, "--n-iterations", 5, "--local-workers", 1, "--seed", 7, "--port", 0)
     for name in ("first", "second"):
-        done = run("bohb_seg.master", *flags, "--run-dir", name, folder=tmp_path)
+        done = run("bohb_seg.commands.master", *flags, "--run-dir", name, folder=tmp_path)
         assert done.returncode == 0, done.stderr
     assert counted(tmp_path / "first") == counted(tmp_path / "second")
     assert len(counted(tmp_path / "first")) > 20
@@ -43,12 +43,12 @@ def test_workers_on_two_addresses_and_a_stock_worker_serve_one_master(tmp_path):
     port = free_port()
     with processes(tmp_path) as started:
         master = started.start(
-            *("bohb_seg.master", *TOY, "--n-iterations", 20, "--run-id", "shared"),
+            *("bohb_seg.commands.master", *TOY, "--n-iterations", 20, "--run-id", "shared"),
             *("--local-workers", 0, "--min-workers", 3, "--port", port),
         )
         common = ("--port", port, "--run-id", "shared", "--worker", "toy")
         for address in ("127.0.0.2", "127.0.0.3"):
-            started.start("bohb_seg.worker", *common, "--bind", address)
+            started.start("bohb_seg.commands.worker", *common, "--bind", address)
         wait_until(lambda: answers(port))  # a stock worker does not wait itself
         started.start("stock", "worker", "shared", "127.0.0.1", port, "127.0.0.4")
         started.finish(master)
@@ -62,14 +62,14 @@ def test_workers_on_two_addresses_and_a_stock_worker_serve_one_master(tmp_path):
 
 def test_a_killed_worker_loses_nothing(tmp_path):
     port = free_port()
-    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    slow = ("--space", PROGRAMS / "slow_space.py")
     with processes(tmp_path) as started:
         master = started.start(
-            *("bohb_seg.master", *TOY, *slow, "--n-iterations", 1, "--run-id", "killed"),
+            *("bohb_seg.commands.master", *TOY, *slow, "--n-iterations", 1, "--run-id", "killed"),
             *("--local-workers", 0, "--min-workers", 2, "--port", port),
         )
         common = ("--port", port, "--worker", "toy")
-        victim, _ = (started.start("bohb_seg.worker", *common) for _ in range(2))
+        victim, _ = (started.start("bohb_seg.commands.worker", *common) for _ in range(2))
         events = tmp_path / "results/killed/events.jsonl"
 
         def victim_is_busy() -> bool:
@@ -90,17 +90,19 @@ def test_a_killed_worker_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_resume_goes_on_where_the_master_was_ended(tmp_path, end):
-    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    slow = ("--space", PROGRAMS / "slow_space.py")
     flags = (*TOY, *slow, "--n-iterations", 2, "--local-workers", 1, "--port", 0)
-    whole = run("bohb_seg.master", *flags, "--run-dir", "whole", folder=tmp_path)
+    whole = run("bohb_seg.commands.master", *flags, "--run-dir", "whole", folder=tmp_path)
     assert whole.returncode == 0, whole.stderr
     with processes(tmp_path) as started:
-        master = started.start("bohb_seg.master", *flags, "--run-dir", "cut")
+        master = started.start("bohb_seg.commands.master", *flags, "--run-dir", "cut")
         wait_until(lambda: len(lines(tmp_path / "cut/results.json")) >= 5)
         master.send_signal(end)
         assert master.wait(60) == (3 if end == signal.SIGINT else -signal.SIGKILL)
     before = lines(tmp_path / "cut/results.json")
-    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    again = run(
+        "bohb_seg.commands.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path
+    )
     assert again.returncode == 0, again.stderr
     assert lines(tmp_path / "cut/results.json")[: len(before)] == before
     assert counted(tmp_path / "cut") == counted(tmp_path / "whole")
@@ -108,10 +110,10 @@ def test_resume_goes_on_where_the_master_was_ended(tmp_path, end):
 
 def test_hpbandster_without_us_opens_what_a_run_leaves(tmp_path):
     flags = (*TOY, "--n-iterations", 4, "--local-workers", 1, "--port", 0, "--run-dir", "run")
-    done = run("bohb_seg.master", *flags, folder=tmp_path)
+    done = run("bohb_seg.commands.master", *flags, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     elsewhere = _environment_without_us(tmp_path)
-    code = (ROOT / "tests/loopback/reads_results.py").read_text()
+    code = (PROGRAMS / "reads_results.py").read_text()
     reader = run_python(code, tmp_path / "run", elsewhere)
     assert reader["ours"] == "absent"
     incumbent = json.loads((tmp_path / "run/incumbent.json").read_text())
@@ -152,7 +154,7 @@ def lines(file: Path) -> list[str]:
 
 def test_a_stopped_search_ends_in_good_order(tmp_path):
     flags = (*TOY, "--n-iterations", 1000, "--local-workers", 1, "--port", 0, "--run-dir", "run")
-    done = run("bohb_seg.master", *flags, "--max-evaluations", 30, folder=tmp_path)
+    done = run("bohb_seg.commands.master", *flags, "--max-evaluations", 30, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 30 <= len(results(tmp_path / "run")) <= 31
     assert (tmp_path / "run/report/report.html").exists()
@@ -161,7 +163,7 @@ def test_a_stopped_search_ends_in_good_order(tmp_path):
 @pytest.mark.parametrize(("flag", "continues"), [("--continue", True), ("--no-continue", False)])
 def test_a_search_trains_no_more_epochs_than_it_may(tmp_path, flag, continues):
     flags = (*TOY, "--n-iterations", 1000, "--local-workers", 1, "--port", 0, "--run-dir", "run")
-    done = run("bohb_seg.master", *flags, flag, "--max-epochs", 100, folder=tmp_path)
+    done = run("bohb_seg.commands.master", *flags, flag, "--max-epochs", 100, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     reached: dict[tuple[int, ...], list[float]] = {}
     for trial, budget, *_ in results(tmp_path / "run"):
@@ -171,20 +173,22 @@ def test_a_search_trains_no_more_epochs_than_it_may(tmp_path, flag, continues):
 
 
 def test_a_resumed_run_needs_the_run_it_learnt_from_no_more(tmp_path):
-    slow = ("--space", ROOT / "tests/loopback/slow_space.py")
+    slow = ("--space", PROGRAMS / "slow_space.py")
     flags = (*TOY, *slow, "--n-iterations", 2, "--local-workers", 1, "--port", 0)
-    cold = run("bohb_seg.master", *flags, "--run-dir", "cold", folder=tmp_path)
+    cold = run("bohb_seg.commands.master", *flags, "--run-dir", "cold", folder=tmp_path)
     assert cold.returncode == 0, cold.stderr
     warm = (*flags, "--warm-start", "cold")
-    whole = run("bohb_seg.master", *warm, "--run-dir", "whole", folder=tmp_path)
+    whole = run("bohb_seg.commands.master", *warm, "--run-dir", "whole", folder=tmp_path)
     assert whole.returncode == 0, whole.stderr
     with processes(tmp_path) as started:
-        master = started.start("bohb_seg.master", *warm, "--run-dir", "cut")
+        master = started.start("bohb_seg.commands.master", *warm, "--run-dir", "cut")
         wait_until(lambda: len(lines(tmp_path / "cut/results.json")) >= 5)
         master.kill()
         master.wait()
     shutil.rmtree(tmp_path / "cold")
-    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    again = run(
+        "bohb_seg.commands.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path
+    )
     assert again.returncode == 0, again.stderr
     assert counted(tmp_path / "cut") == counted(tmp_path / "whole")
     configs = map(json.loads, lines(tmp_path / "whole/configs.json"))
@@ -195,11 +199,11 @@ def test_a_resumed_run_needs_the_run_it_learnt_from_no_more(tmp_path):
 
 def test_a_run_that_is_cut_in_the_runoff_has_the_same_winner(tmp_path):
     flags = (
-        *("--worker", "toy", "--space", ROOT / "tests/loopback/slow_space.py", "--heartbeat", 1),
+        *("--worker", "toy", "--space", PROGRAMS / "slow_space.py", "--heartbeat", 1),
         *("--n-iterations", 2, "--min-budget", 1, "--max-budget", 3, "--local-workers", 1),
         *("--final-epochs", 3, "--final-seeds", 6, "--port", 0, "--seed", 3, "--run-id", "r"),
     )
-    whole = run("bohb_seg.master", *flags, "--run-dir", "whole", folder=tmp_path)
+    whole = run("bohb_seg.commands.master", *flags, "--run-dir", "whole", folder=tmp_path)
     assert whole.returncode == 0, whole.stderr
     events = tmp_path / "cut/events.jsonl"
 
@@ -209,11 +213,13 @@ def test_a_run_that_is_cut_in_the_runoff_has_the_same_winner(tmp_path):
         return sum(trial.bracket == -2 for trial in trials) >= 2
 
     with processes(tmp_path) as started:
-        master = started.start("bohb_seg.master", *flags, "--run-dir", "cut")
+        master = started.start("bohb_seg.commands.master", *flags, "--run-dir", "cut")
         wait_until(runs_off)
         master.kill()
         master.wait()
-    again = run("bohb_seg.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path)
+    again = run(
+        "bohb_seg.commands.master", "--resume", "--run-dir", "cut", "--port", 0, folder=tmp_path
+    )
     assert again.returncode == 0, again.stderr
     incumbents = [(tmp_path / name / "incumbent.json").read_text() for name in ("whole", "cut")]
     assert incumbents[0] == incumbents[1]

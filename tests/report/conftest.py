@@ -1,5 +1,5 @@
 import pytest
-from report.run_directory import write_run
+from helpers.recorded_run import write_run
 
 from bohb_seg.report import write_report
 

@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
-from loopback.commands import wait_until
-from loopback.dashboards import shown
+from helpers.commands import wait_until
+from helpers.dashboards import shown
 
-from bohb_seg import certificates
+from bohb_seg.rpc import certificates
 
 pytestmark = pytest.mark.browser
 

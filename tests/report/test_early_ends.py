@@ -1,6 +1,6 @@
 import pytest
-from report.journals import OTHER, news, order, run
-from report.run_directory import DEFAULT
+from helpers.journals import OTHER, news, order, run
+from helpers.recorded_run import DEFAULT
 
 from bohb_seg.report import accounts, figures_comparison, figures_search
 from bohb_seg.report.comparison import arms

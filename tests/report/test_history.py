@@ -1,10 +1,11 @@
 import pytest
-from report.journals import evaluation, news, order, run
+from helpers.journals import evaluation, news, order, run
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.journal import RunResumed
 from bohb_seg.report.history import Presence, read, replay, trials
-from bohb_seg.trials import Attempt, Discard, Finish, Settled, TrialId, WorkersChanged
+from bohb_seg.search.events import Discard, Finish, Settled, WorkersChanged
+from bohb_seg.storage.journal import RunResumed
+from bohb_seg.trials import Attempt, TrialId
 
 
 def fates(its):

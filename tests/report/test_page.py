@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from report.journals import comparison, news, order
-from report.run_directory import Recorder, started, write_run
+from helpers.journals import comparison, news, order
+from helpers.recorded_run import Recorder, started, write_run
 
 from bohb_seg.report import page, sections_comparison, sections_search, write_report
 from bohb_seg.report.page import render, status
 from bohb_seg.report.tables import shown, table
-from bohb_seg.trials import StopRequested, WorkersChanged
+from bohb_seg.search.events import StopRequested, WorkersChanged
 
 ANCHORS = [
     *("verdict", "configuration", "loss", "precision-recall", "values", "iou", "confusion"),
@@ -199,7 +199,7 @@ def test_names_from_outside_cannot_write_html(tmp_path):
 @pytest.mark.parametrize("made", [True, False])
 def test_bad_input_is_one_sentence_and_status_2(tmp_path, made):
     target = tmp_path if made else tmp_path / "missing"
-    code = "from bohb_seg.report.command import main; main()"
+    code = "from bohb_seg.commands.report import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=False
     )

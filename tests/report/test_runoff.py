@@ -1,18 +1,18 @@
 import pytest
+from helpers.journals import OTHER, news, order, run, run_off
+from helpers.recorded_run import DEFAULT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.journals import OTHER, news, order, run, run_off
-from report.run_directory import DEFAULT
 
-from bohb_seg import finals
-from bohb_seg.plan import Plan
 from bohb_seg.report.comparison import arms
 from bohb_seg.report.figures_runoff import runoff
 from bohb_seg.report.runoff import candidates, differences, sentences
 from bohb_seg.report.search import incumbent
 from bohb_seg.report.style import png
 from bohb_seg.report.verdict import verdict
-from bohb_seg.standing import Incumbent
+from bohb_seg.search import final_phase
+from bohb_seg.search.plan import Plan
+from bohb_seg.search.progress import Incumbent
 from bohb_seg.trials import TrialId
 
 
@@ -127,10 +127,10 @@ def test_the_winner_is_the_schedulers(first, second):
         Incumbent(TrialId(0, 0, number), 3.0, loss, configuration, model_based=False)
         for number, (configuration, loss) in enumerate(((OTHER, 0.1), (DEFAULT, 0.2)))
     ]
-    ended = finals.runoff(best, Plan(1, comparison_epochs=9, candidates=2))
+    ended = final_phase.runoff(best, Plan(1, comparison_epochs=9, candidates=2))
     while not ended.finished:
         evaluation = ended.next_for("a", ["a"])
         loss = (first, second)[evaluation.trial.rung][evaluation.trial.number]
         evaluation.start("a")
         evaluation.diverge() if loss is None else evaluation.finish(loss)
-    assert incumbent(run_off(first, second)).id.trial == finals.winner(best, ended).trial
+    assert incumbent(run_off(first, second)).id.trial == final_phase.winner(best, ended).trial

@@ -1,10 +1,10 @@
 import math
 
 import pytest
+from helpers.journals import OTHER, news, order, run, run_off, search
+from helpers.recorded_run import DEFAULT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.journals import OTHER, news, order, run, run_off, search
-from report.run_directory import DEFAULT
 from scipy.stats import spearmanr
 
 from bohb_seg.report import accounts, picking, ranking
@@ -17,7 +17,7 @@ from bohb_seg.report.search import (
     same,
     steps,
 )
-from bohb_seg.trials import WorkersChanged
+from bohb_seg.search.events import WorkersChanged
 
 
 def test_a_larger_budget_makes_a_new_incumbent_even_if_its_loss_is_higher():

@@ -1,13 +1,13 @@
 import pytest
+from helpers.journals import comparison, news, order, run
+from helpers.recorded_run import DEFAULT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.journals import comparison, news, order, run
-from report.run_directory import DEFAULT
 from scipy.stats import ttest_rel
 
 from bohb_seg.report.comparison import arms
 from bohb_seg.report.verdict import paired_differences, verdict
-from bohb_seg.trials import Finish
+from bohb_seg.search.events import Finish
 
 
 def judged(its):

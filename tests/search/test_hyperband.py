@@ -2,13 +2,13 @@ import math
 import warnings
 
 import pytest
+from helpers.counting import hpbandster_master
 from hpbandster.optimizers import BOHB, HyperBand, RandomSearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search.conftest import hpbandster_master
 
-from bohb_seg.hyperband import Ladder, Rung, bracket
 from bohb_seg.optimizers import random
+from bohb_seg.search.hyperband import Ladder, Rung, bracket
 from bohb_seg.spaces import load
 
 

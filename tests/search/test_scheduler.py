@@ -5,26 +5,24 @@ import logging
 import sys
 
 import pytest
-from search.conftest import Counting
+from helpers.counting import Counting
 
-from bohb_seg.attempts import Evaluation, InvalidTransitionError
-from bohb_seg.hyperband import Ladder
-from bohb_seg.plan import Plan
-from bohb_seg.scheduler import Scheduler
-from bohb_seg.standing import Incumbent, Progress
-from bohb_seg.trials import (
-    Attempt,
+from bohb_seg.search.evaluations import Evaluation, InvalidTransitionError
+from bohb_seg.search.events import (
     BracketFinished,
     Discard,
     Evaluate,
     Evaluated,
-    EvaluationId,
     Finish,
     Settled,
     StopRequested,
-    TrialId,
     WorkersChanged,
 )
+from bohb_seg.search.hyperband import Ladder
+from bohb_seg.search.plan import Plan
+from bohb_seg.search.progress import Incumbent, Progress
+from bohb_seg.search.scheduler import Scheduler
+from bohb_seg.trials import Attempt, EvaluationId, TrialId
 
 SMALL = Ladder(1, 3, 3)  # brackets of 3 + 1 and of 2 trials
 

@@ -1,19 +1,14 @@
 import functools
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
+from helpers import scenes
 
-from bohb_seg import devices
-from bohb_seg.datasets import Audit
+from bohb_seg.data.audit import Audit
+from bohb_seg.training import devices
 
 if "keras" not in sys.modules:
     devices.prepare("cpu", threads=2)
-
-_spec = importlib.util.spec_from_file_location("scenes", Path(__file__).with_name("scenes.py"))
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg import checkpoints
-from bohb_seg.checkpoints import Best, Checkpoint, EpochRecord
-from bohb_seg.seeds import epoch_seeds
+from bohb_seg import files
+from bohb_seg.training import checkpoints
+from bohb_seg.training.checkpoints import Best, Checkpoint, EpochRecord
+from bohb_seg.training.seeds import epoch_seeds
 
 
 def checkpoint(epochs):
@@ -73,7 +74,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        checkpoints.write_whole(tmp_path / "file", fail)
+        files.write_whole(tmp_path / "file", fail)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,10 +83,10 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
 
     def write(file):
         file.write(b"outer")
-        checkpoints.write_whole(tmp_path / "file", lambda other: other.write(b"inner"))
+        files.write_whole(tmp_path / "file", lambda other: other.write(b"inner"))
         assert (tmp_path / "file").read_bytes() == b"inner"
 
-    checkpoints.write_whole(tmp_path / "file", write)
+    files.write_whole(tmp_path / "file", write)
     assert (tmp_path / "file").read_bytes() == b"outer"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from training.limits import child
+from helpers.limits import child
 
-from bohb_seg import devices, machine
+from bohb_seg import machine
+from bohb_seg.training import devices
 
 pytestmark = pytest.mark.training
 

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from bohb_seg import training
 from bohb_seg.errors import SettingsError
-from bohb_seg.evaluation import Job, evaluate
+from bohb_seg.training import trainer
+from bohb_seg.training.evaluation import Job, evaluate
 
 pytestmark = pytest.mark.training
 
@@ -145,7 +145,7 @@ OTHERS = [
 
 
 def test_nothing_is_left_of_earlier_evaluations(settings, data, tmp_path):
-    training.release()
+    trainer.release()
     fresh = train(settings(), data, tmp_path / "fresh", EVERYTHING, 3)
     for number, other in enumerate(OTHERS):
         train(settings(), data, tmp_path / str(number), other, 2)

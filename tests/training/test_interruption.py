@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bohb_seg import evaluation
-from bohb_seg.evaluation import Job, evaluate
-from bohb_seg.interruption import Departure, Interrupted, Interruption
+from bohb_seg.training import evaluation
+from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.interruption import Interrupted, Interruption
+from bohb_seg.worker.shutdown import Departure
 
 pytestmark = pytest.mark.training
 

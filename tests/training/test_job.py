@@ -2,7 +2,7 @@
 
 import pytest
 
-from bohb_seg.job import Job, checkpoint_key
+from bohb_seg.training.job import Job, checkpoint_key
 
 RECIPE = {"learning_rate": 1e-3}
 

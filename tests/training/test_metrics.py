@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg import metrics, objectives
-from bohb_seg.metrics import Tally
+from bohb_seg.training import metrics, objectives
+from bohb_seg.training.metrics import Tally
 
 
 def predictions(seed, patches=5, edge=6, classes=3, ignored=0.1):

@@ -1,7 +1,7 @@
 import pytest
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.recipe import Recipe, parse
+from bohb_seg.training.recipe import Recipe, parse
 
 
 def test_an_empty_configuration_is_the_reports_untuned_script():

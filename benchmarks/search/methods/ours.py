@@ -7,10 +7,10 @@ from ConfigSpace import ConfigurationSpace
 
 from benchmarks.search.problems import ETA, MAX_EPOCHS, plain
 from benchmarks.search.simulation import Build, Job
-from bohb_seg.hyperband import Ladder
-from bohb_seg.optimizers import Optimizer
-from bohb_seg.scheduler import Plan, Scheduler
-from bohb_seg.trials import Evaluate, Evaluated, WorkersChanged
+from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
+from bohb_seg.search.hyperband import Ladder
+from bohb_seg.search.optimizer import Optimizer
+from bohb_seg.search.scheduler import Plan, Scheduler
 
 BRACKETS = 1000
 """More than any run here gets to."""

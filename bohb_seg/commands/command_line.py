@@ -1,0 +1,85 @@
+"""What all commands share: flags made from settings, logging, one-sentence errors, exit status."""
+
+import logging
+import sys
+import typing
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic.fields import FieldInfo
+
+from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_STOPPED_EARLY, BohbSegError
+from bohb_seg.settings import DataSettings, flag_of
+
+
+def settings_flags(kind: type[DataSettings]) -> Callable[[Any], Any]:
+    """A decorator that gives a click command one flag per field of ``kind``, and ``--config``."""
+
+    def decorate(function: Any) -> Any:
+        for name, field in reversed(kind.model_fields.items()):
+            function = _flag(name, field)(function)
+        file = click.Path(path_type=Path)
+        config = click.option("--config", type=file, help="settings file (YAML), same names.")
+        return click.version_option(version("bohb-seg"))(config(function))
+
+    return decorate
+
+
+def run(command: click.Command) -> typing.NoReturn:
+    """Runs a command and ends the process with its exit status.
+
+    A :class:`BohbSegError` or a wrong flag is one sentence on standard error and status 2.
+    """
+    name = command.name or "bohb"
+    try:
+        sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+    except BohbSegError as error:
+        _fail(name, str(error))
+    except click.ClickException as error:
+        _fail(name, f"{error.format_message().rstrip('.')}; see {name} --help")
+    except click.Abort:
+        sys.exit(EXIT_STOPPED_EARLY)
+
+
+def start_logging(level: str) -> None:
+    """Log lines with time and level on standard error."""
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)-7s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+
+
+def _flag(name: str, field: FieldInfo) -> Callable[[Any], Any]:
+    flag = flag_of(name)
+    text = f"{field.description}."
+    if field.annotation is bool:
+        pair = f"{flag}/--no-{flag[2:]}" if field.default else flag
+        return click.option(pair, name, is_flag=True, default=None, help=text)
+    if typing.get_origin(field.annotation) is tuple:
+        return click.option(
+            flag, name, metavar="VALUE", multiple=True, callback=_none_if_empty, help=text
+        )
+    if field.default not in (None, "", Path()):
+        text = f"{text[:-1]} [default: {field.default}]."
+    if typing.get_origin(field.annotation) is typing.Literal:
+        metavar = "|".join(map(str, typing.get_args(field.annotation)))
+    else:
+        metavar = "VALUE"
+    return click.option(flag, name, metavar=metavar, default=None, help=text)
+
+
+def _none_if_empty(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """A flag that may be given several times was not given at all: other sources may speak."""
+    return values or None
+
+
+def _fail(name: str, sentence: str) -> typing.NoReturn:
+    click.echo(f"{name}: {sentence}", err=True)
+    sys.exit(EXIT_BAD_INPUT)

@@ -1,0 +1,166 @@
+"""``bohb-data``: audits a data set, writes the synthetic one, draws image | mask sheets."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bohb_seg.commands import command_line
+from bohb_seg.data import contact_sheet
+from bohb_seg.data.preparation import SegmentationData, find, prepare
+from bohb_seg.data.records import UnusableDataError
+from bohb_seg.datasets import synthetic
+from bohb_seg.errors import DataError
+from bohb_seg.settings import DataSettings, merge
+
+
+@click.group("bohb-data")
+@click.version_option(version("bohb-seg"))
+def command() -> None:
+    """Looks after data sets.
+
+    \b
+    Example: bohb-data check path/to/data --patch-size 128
+    """
+
+
+@command.command()
+@click.argument("path", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@command_line.settings_flags(DataSettings)
+def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) -> None:
+    """Reads, audits and splits the data folder PATH (or --data) as a run would.
+
+    \b
+    Example: bohb-data check path/to/data --downscale 4 --patch-size 64
+    """
+    settings = _settings(path, config, flags)
+    console = Console()
+    try:
+        data = prepare(settings)
+    except UnusableDataError as error:
+        for problem in error.problems if not as_json else ():
+            console.print(f"problem: {problem}", style="red", markup=False, highlight=False)
+        raise
+    if as_json:
+        click.echo(json.dumps(data.summary()))
+    else:
+        _print(console, settings, data)
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--tiles",
+    default=synthetic.TILES,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Groups of two images.",
+)
+@click.option(
+    "--seed",
+    default=synthetic.SEED,
+    type=click.IntRange(0),
+    show_default=True,
+    help="Other seeds draw other scenes.",
+)
+def make(path: Path, tiles: int, seed: int) -> None:
+    """Writes synthetic aerial scenes into the new folder PATH.
+
+    \b
+    Example: bohb-data make scenes && bohb-data check scenes --patch-size 64
+    """
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise DataError(f"{path} exists already; name a new folder")
+    try:
+        synthetic.make(path, tiles=tiles, seed=seed)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {tiles * synthetic.IMAGES_PER_TILE} images with masks to {path}")
+
+
+@command.command()
+@click.argument("path", required=False)
+@click.option("--out", default="sheet.png", type=click.Path(path_type=Path), show_default=True)
+@click.option("--pairs", default=8, type=click.IntRange(1), show_default=True, help="How many.")
+@command_line.settings_flags(DataSettings)
+def show(path: str | None, out: Path, pairs: int, config: Path | None, **flags: Any) -> None:
+    """Draws images of the data folder PATH (or --data) beside their masks.
+
+    \b
+    Example: bohb-data show path/to/data --out sheet.png --pairs 12
+    """
+    collection = find(_settings(path, config, flags))
+    try:
+        contact_sheet.draw(collection, pairs, out)
+    except ValueError as error:
+        raise DataError(f"a file {error}; run bohb-data check to see which") from None
+    except OSError as error:
+        raise DataError(f"{error.filename or out}: {error.strerror}") from None
+    click.echo(f"wrote {out}")
+
+
+def main() -> None:
+    """Entry point of ``bohb-data``."""
+    command_line.run(command)
+
+
+def _settings(path: str | None, config: Path | None, flags: dict[str, Any]) -> DataSettings:
+    if path is not None:
+        flags["data"] = path
+    settings = merge(DataSettings, flags, config)
+    command_line.start_logging(settings.log_level)
+    return settings
+
+
+def _print(console: Console, settings: DataSettings, data: SegmentationData) -> None:
+    audit = data.audit
+    sizes = ", ".join(f"{size} ({count})" for size, count in audit.sizes.items())
+    facts = Table(title=f"{settings.data}, preset {settings.preset}", show_header=False)
+    for name, value in (
+        ("images with masks", f"{audit.images} in {audit.groups} groups"),
+        ("sizes in pixels", sizes),
+        ("palette masks", str(audit.palette_masks)),
+        ("pixels of no class", f"{audit.unknown_share:.2%}"),
+        ("pixels ignored", f"{audit.ignored_share:.2%}"),
+        ("equal images", str(sum(map(len, audit.duplicates)))),
+        ("fingerprint", data.fingerprint),
+        ("split hash", data.split_hash),
+    ):
+        facts.add_row(name, value)
+    console.print(facts)
+    console.print(_classes(data))
+    console.print(_parts(settings, data))
+
+
+def _classes(data: SegmentationData) -> Table:
+    table = Table("", "class", "share of counted pixels", title="classes")
+    for name, colour in zip(data.classes.names, data.classes.colours, strict=True):
+        swatch = f"[on rgb({','.join(map(str, colour))})]   [/]"
+        table.add_row(swatch, name, f"{data.audit.frequencies[name]:.1%}")
+    return table
+
+
+def _parts(settings: DataSettings, data: SegmentationData) -> Table:
+    table = Table("part", "patches", f"whole {settings.split}s" * (settings.split != "patch"))
+    table.title = f"split by {settings.split}, {settings.patch_size}-pixel patches"
+    for name, part in data.parts.items():
+        table.add_row(name, str(len(part)), ", ".join(_units(settings.split, part.sources)))
+    return table
+
+
+def _units(split: str, sources: tuple[str, ...]) -> list[str]:
+    images = sorted({source.rpartition("@")[0] for source in sources})
+    if split == "image":
+        return images
+    return sorted({image.rpartition("images/")[0].rstrip("/") for image in images}) * (
+        split == "group"
+    )
+
+
+if __name__ == "__main__":
+    main()

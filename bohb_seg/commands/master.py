@@ -1,0 +1,67 @@
+"""``bohb-master``: settings checked, then one run searched, compared and reported."""
+
+import logging
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from bohb_seg import machine, plugins
+from bohb_seg.commands import command_line
+from bohb_seg.dashboard import Dashboard
+from bohb_seg.errors import SettingsError
+from bohb_seg.master.loop import Master
+from bohb_seg.rpc import pyro
+from bohb_seg.settings import SearchSettings, merge
+from bohb_seg.storage import run_directory
+
+_log = logging.getLogger(__name__)
+
+
+@click.command("bohb-master")
+@command_line.settings_flags(SearchSettings)
+def command(config: Path | None, **flags: object) -> int:
+    """Search for the best training recipe, retrain it beside the default, and report.
+
+    Example: bohb-master --n-iterations 4 --data /data/aerial
+    """
+    settings = merge(SearchSettings, flags, config)
+    command_line.start_logging(settings.log_level)
+    _refuse_strangers(settings)
+    pyro.set_up_pyro(settings.tls, "master")
+    plugins.check("models", settings.model)
+    plugins.worker_file(settings.worker)
+    if settings.resume or (settings.restartable and run_directory.holds_run(settings.run_dir)):
+        settings, past = run_directory.resumed(settings, flags)
+    else:
+        run_directory.refuse_used(settings.run_dir)
+        past = []
+    with Dashboard(settings) as dashboard:
+        return Master(settings, past).run(dashboard)
+
+
+def main() -> NoReturn:
+    """Entry point of ``bohb-master``."""
+    command_line.run(command)
+
+
+def _refuse_strangers(settings: SearchSettings) -> None:
+    if settings.host in ("0.0.0.0", "::"):
+        raise SettingsError(
+            f"--host {settings.host} is no address that workers could call; give the one by which"
+            " they reach this machine, e.g. its name"
+        )
+    here = settings.nameserver is None or machine.is_loopback(settings.nameserver.partition(":")[0])
+    if settings.tls or (here and machine.is_loopback(settings.host)):
+        return
+    if not settings.insecure:
+        raise SettingsError(
+            f"--host {settings.host} can be reached from other machines and nothing is encrypted;"
+            " make certificates with 'bohb-certs DIR' and add --tls DIR, or add --insecure if"
+            " everybody on that network may stop and feed this run"
+        )
+    _log.warning("--insecure: everybody who reaches %s can stop and feed this run", settings.host)
+
+
+if __name__ == "__main__":
+    main()

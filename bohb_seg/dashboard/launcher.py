@@ -1,0 +1,190 @@
+"""The master's side: takes the port, starts the process that serves it, notices when that died.
+
+With ``--tls`` it is HTTPS with the master's own certificate. Nobody is asked for a certificate of
+his own, because people's browsers have none: on a network address the secret link stands for it.
+"""
+
+import ipaddress
+import logging
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+from bohb_seg.errors import SettingsError
+from bohb_seg.settings import SearchSettings
+
+TOKEN = "BOHB_DASHBOARD_TOKEN"
+"""Environment variable with the secret of the link. Not a setting like others: those are flags,
+which everybody on a machine can read, and are kept in the run directory."""
+LOG = "dashboard.log"
+
+_TOKEN_FORM = re.compile(r"[A-Za-z0-9._~-]{16,200}")
+"""What needs no quoting in a link or a cookie and is too long to be guessed."""
+_FAREWELL = 5.0
+"""Seconds that the process gets to see that its pipe is closed; it takes milliseconds."""
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+_log = logging.getLogger(__name__)
+
+
+class Dashboard:
+    """What ``--dashboard`` asks for, if it does; to be used as a context manager.
+
+    The port is taken here and given on as an open socket: it is refused before anything is written,
+    and nobody can take it in between.
+
+    Args:
+        settings: All settings of the run.
+        environment: Where :data:`TOKEN` is looked up.
+
+    Raises:
+        SettingsError: the port cannot be had, strangers could read along, or the secret is none.
+    """
+
+    def __init__(
+        self, settings: SearchSettings, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self._settings = settings
+        self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        if settings.dashboard is None:
+            return
+        self._host, port = _split(settings.dashboard)
+        family, place = _resolve(settings.dashboard, self._host, port)
+        here = ipaddress.ip_address(place[0]).is_loopback
+        if not here:
+            _refuse_onlookers(settings)
+        self._given = environment.get(TOKEN) or ""
+        if self._given and not _TOKEN_FORM.fullmatch(self._given):
+            raise SettingsError(
+                f"{TOKEN} must have 16 to 200 letters, digits or . _ ~ -; leave it out and the"
+                " master makes one"
+            )
+        self._token = self._given or ("" if here else secrets.token_urlsafe(24))
+        self._socket = _listen(settings.dashboard, family, place)
+
+    def __enter__(self) -> "Dashboard":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ends the process, which sees its pipe closed."""
+        if self._socket is not None:
+            self._socket.close()
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                self._process.wait(_FAREWELL)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def start(self) -> None:
+        """Starts the process, once the run directory is there; says where to look."""
+        if self._socket is None:
+            return
+        link = self._link()
+        try:
+            self._start(self._socket)
+        except OSError as error:
+            _log.warning("the dashboard could not be started (%s); the search goes on", error)
+        else:
+            _log.info("the live report is at %s", link)
+        # Whoever calls must not wait for a process that is gone.
+        self._socket.close()
+        self._socket = None
+
+    def look_after(self) -> None:
+        """Says once if the process died."""
+        if self._process is None or self._process.poll() is None:
+            return
+        _log.warning(
+            "the dashboard ended with status %d, see %s; the search goes on",
+            *(self._process.returncode, self._settings.run_dir / "logs" / LOG),
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process = None
+
+    def _start(self, listening: socket.socket) -> None:
+        log = self._settings.run_dir / "logs" / LOG
+        log.parent.mkdir(exist_ok=True)
+        number, tls = listening.fileno(), self._settings.tls or ""
+        words = (self._settings.run_dir, self._settings.run_id, number, self._host, tls)
+        with log.open("ab") as stream:
+            # In a session of its own, so that Ctrl-C reaches the master alone.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bohb_seg.commands.dashboard", *map(str, words)],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+                pass_fds=(number,),
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        # Not in its arguments or environment, which others may read.
+        self._process.stdin.write(f"{self._token}\n".encode())
+        self._process.stdin.flush()
+
+    def _link(self) -> str:
+        assert self._socket is not None
+        host = _EVERYWHERE.get(self._host, self._host)
+        host = f"[{host}]" if ":" in host else host
+        scheme = "https" if self._settings.tls else "http"
+        link = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
+        if self._given:  # whoever chose the secret knows it
+            return f"{link}?token=${TOKEN}"
+        return f"{link}?token={self._token}" if self._token else link
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
+def _resolve(given: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise _cannot_serve(given, error) from None
+    return family, (str(place[0]), port)
+
+
+def _listen(given: str, family: socket.AddressFamily, place: tuple[str, int]) -> socket.socket:
+    try:
+        return socket.create_server(place, family=family)
+    except OSError as error:
+        raise _cannot_serve(given, error) from None
+
+
+def _cannot_serve(given: str, error: OSError) -> SettingsError:
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return SettingsError(
+        f"--dashboard {given} cannot be served ({reason or error}); choose another port or address,"
+        " or end what uses it"
+    )
+
+
+def _refuse_onlookers(settings: SearchSettings) -> None:
+    if settings.tls:
+        return
+    if not settings.insecure:
+        raise SettingsError(
+            f"--dashboard {settings.dashboard} can be reached from other machines and nothing is"
+            " encrypted; give the port alone for this machine only, or add --tls DIR, or"
+            " --insecure if everybody on that network may read along"
+        )
+    _log.warning(
+        "--insecure: whoever listens on the network of %s can read the dashboard and its link",
+        settings.dashboard,
+    )

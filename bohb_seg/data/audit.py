@@ -1,0 +1,128 @@
+"""What is wrong or odd with a data set, in sentences and figures."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bohb_seg.errors import DataError
+
+if TYPE_CHECKING:
+    from bohb_seg.data.records import Record
+
+MAX_UNKNOWN_SHARE = 0.05
+"""More pixels of no class than this mean that the class table is wrong, not the masks."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in a data set that can be used.
+
+    Args:
+        images: How many pairs of image and mask.
+        groups: How many folders above ``images/``.
+        sizes: Number of images of each size, e.g. ``{"797x644": 9}``, before downscaling.
+        palette_masks: How many masks are palette PNGs.
+        unknown: Pixels of each colour or index that is in no class, before downscaling.
+        unknown_share: Their share of all pixels, 0..1.
+        ignored_share: Share of pixels that count in no loss and no metric, 0..1.
+        frequencies: Each class's share of the pixels that count; adds up to 1.
+        duplicates: Names of images whose files are equal.
+        warnings: One sentence each.
+    """
+
+    images: int
+    groups: int
+    sizes: Mapping[str, int]
+    palette_masks: int
+    unknown: Mapping[str, int]
+    unknown_share: float
+    ignored_share: float
+    frequencies: Mapping[str, float]
+    duplicates: tuple[tuple[str, ...], ...]
+    warnings: tuple[str, ...]
+
+
+def examine(
+    records: Sequence["Record"], digests: Sequence[bytes], names: Sequence[str], preset: str
+) -> Audit:
+    """Adds up what the decoded pairs tell.
+
+    Args:
+        records: One per pair; at least one.
+        digests: Hash of each pair's image file.
+        names: The classes.
+        preset: ``seed`` takes unknown colours as the reports did, with a warning.
+
+    Raises:
+        DataError: too many unknown colours, or fewer than two classes occur.
+    """
+    counts = [sum(column) for column in zip(*(record.pixels for record in records), strict=True)]
+    counted, all_pixels = sum(counts[:-1]), sum(counts)
+    unknown: Counter[str] = sum((Counter(record.unknown) for record in records), Counter())
+    total = sum(height * width for height, width in (record.original for record in records))
+    share = unknown.total() / total
+    duplicates = _duplicates(records, digests)
+    if preset != "seed" and share > MAX_UNKNOWN_SHARE:
+        raise DataError(
+            f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
+            " name these colours in classes.yaml"
+        )
+    present = [name for name, count in zip(names, counts[:-1], strict=True) if count]
+    if len(present) < 2:
+        raise DataError(_too_few(present, names))
+    return Audit(
+        images=len(records),
+        groups=len({record.group for record in records}),
+        sizes=dict(Counter(_size(record.original) for record in records)),
+        palette_masks=sum(record.palette for record in records),
+        unknown=dict(unknown.most_common()),
+        unknown_share=share,
+        ignored_share=counts[-1] / all_pixels,
+        frequencies={name: count / counted for name, count in zip(names, counts[:-1], strict=True)},
+        duplicates=duplicates,
+        warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset)),
+    )
+
+
+def _too_few(present: Sequence[str], names: Sequence[str]) -> str:
+    found = f"only the class {present[0]!r}" if present else "no class at all"
+    return f"the masks hold {found} of {', '.join(names)}; there is nothing to tell apart"
+
+
+def _warnings(
+    unknown: Counter[str],
+    share: float,
+    names: Sequence[str],
+    present: Sequence[str],
+    duplicates: Sequence[Sequence[str]],
+    preset: str,
+) -> Iterable[str]:
+    if unknown:
+        fate = f"become {names[0]}, as in the reports" if preset == "seed" else "are ignored"
+        yield (
+            f"{unknown.total():,} mask pixels ({share:.2%}) are of no class"
+            f" (most of them {_most(unknown)}) and {fate}"
+        )
+    for name in names:
+        if name not in present:
+            yield f"the class {name} does not occur"
+    for group in duplicates:
+        yield f"these images are equal: {', '.join(group)}"
+
+
+def _most(unknown: Counter[str]) -> str:
+    return unknown.most_common(1)[0][0]
+
+
+def _duplicates(
+    records: Sequence["Record"], digests: Sequence[bytes]
+) -> tuple[tuple[str, ...], ...]:
+    alike: dict[bytes, list[str]] = defaultdict(list)
+    for record, digest in zip(records, digests, strict=True):
+        alike[digest].append(record.name)
+    return tuple(tuple(group) for group in alike.values() if len(group) > 1)
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"

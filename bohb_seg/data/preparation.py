@@ -1,0 +1,224 @@
+"""From files on disk to patches in memory.
+
+load (a plug-in of this folder) -> hash and decode once (cache) -> audit -> lay patches -> split
+-> cut. The split is decided from counts alone, so that every patch is copied exactly once: memory
+stays at four bytes a pixel.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bohb_seg import plugins
+from bohb_seg.data import cache, split
+from bohb_seg.data.audit import Audit, examine
+from bohb_seg.data.cache import Decoded
+from bohb_seg.data.classes import ClassTable
+from bohb_seg.data.collection import Collection
+from bohb_seg.data.patches import Grid, grid
+from bohb_seg.data.pixels import Pixels
+from bohb_seg.data.records import Record
+from bohb_seg.errors import DataError
+from bohb_seg.settings import DataSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The patches that train, validate or test.
+
+    Args:
+        images: RGB, uint8, (patches, size, size, 3).
+        labels: Classes or IGNORE, uint8, (patches, size, size).
+        sources: Where each patch comes from, "Tile 1/images/part_001.jpg@row,column", with the
+            patch's upper left pixel after downscaling.
+    """
+
+    images: Pixels
+    labels: Pixels
+    sources: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class SegmentationData:
+    """Everything that is trained and scored on.
+
+    Args:
+        test: Without patches for the reports' split.
+        fingerprint: Hex digest of what decides about the pixels: file contents, class table,
+            preset and downscaling.
+        split_hash: Hex digest of which patch lies in which part.
+    """
+
+    classes: ClassTable
+    train: Part
+    validation: Part
+    test: Part
+    fingerprint: str
+    split_hash: str
+    audit: Audit
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def summary(self) -> dict[str, Any]:
+        """What ``bohb-data check --json`` prints, plain Python."""
+        pairs = zip(self.classes.names, self.classes.colours, strict=True)
+        return {
+            "fingerprint": self.fingerprint,
+            "split_hash": self.split_hash,
+            "classes": [{"name": name, "colour": list(colour)} for name, colour in pairs],
+            "patches": {name: len(part) for name, part in self.parts.items()},
+            "images": self.audit.images,
+            "warnings": list(self.audit.warnings),
+            "frequencies": dict(self.audit.frequencies),
+        }
+
+
+def find(settings: DataSettings) -> Collection:
+    """Finds the files of ``--data``: a data set's name, else a folder.
+
+    Raises:
+        DataError: there is neither, or the folder holds no images and masks.
+    """
+    names = [name for name in plugins.names("datasets") if name != "folder"]
+    if settings.data in names:
+        found: Collection = plugins.find("datasets", settings.data).load(settings)
+        return found
+    if not Path(settings.data).expanduser().is_dir():
+        raise DataError(
+            f"--data {settings.data} is neither a folder nor a data set of this name;"
+            f" there are: {', '.join(names)}"
+        )
+    loaded: Collection = plugins.find("datasets", "folder").load(settings)
+    return loaded
+
+
+def prepare(settings: DataSettings) -> SegmentationData:
+    """Loads, audits, downscales, cuts and splits a data set; warnings go to the log.
+
+    Raises:
+        DataError: one sentence that says what is wrong with the data and what to do.
+    """
+    collection = find(settings)
+    contents = cache.digests(collection)
+    key = cache.fingerprint(collection, contents, settings.downscale)
+    decoded = cache.open_or_build(settings.cache_dir, key, collection, settings.downscale)
+    classes = collection.code.classes
+    audit = examine(decoded.records, contents.images, classes.names, settings.preset)
+    grids = _grids(decoded.records, settings)
+    dealt = _split(decoded.records, grids, settings)
+    train, validation, test = _cut(decoded, grids, dealt)
+    audit = dataclasses.replace(
+        audit,
+        warnings=(*audit.warnings, *_split_warnings(settings, classes, (train, validation, test))),
+    )
+    for warning in audit.warnings:
+        _log.warning("%s", warning)
+    sources = [train.sources, validation.sources, test.sources]
+    split_hash = cache.hex_digest([settings.patch_size, sources])
+    return SegmentationData(classes, train, validation, test, key, split_hash, audit)
+
+
+def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
+    size = settings.patch_size
+    for record in records:
+        height, width = record.size
+        if min(height, width) < size:
+            shrunk = f" after --downscale {settings.downscale}" if settings.downscale > 1 else ""
+            raise DataError(
+                f"{record.name} is {width}x{height} pixels{shrunk}, smaller than a patch of {size};"
+                f" choose a smaller --patch-size{' or --downscale' if shrunk else ''}"
+            )
+    return [grid(*record.size, size, crop=settings.preset == "seed") for record in records]
+
+
+def _split(records: Sequence[Record], grids: Sequence[Grid], settings: DataSettings) -> split.Split:
+    total = sum(map(len, grids))
+    if settings.split == "patch":
+        return split.as_reports(total) if settings.preset == "seed" else split.by_patch(total)
+    return split.by_unit(_units(records, grids, settings.split), settings.split)
+
+
+def _units(records: Sequence[Record], grids: Sequence[Grid], kind: str) -> list[split.Unit]:
+    members: dict[str, list[int]] = {}
+    for number, record in enumerate(records):
+        members.setdefault(record.group if kind == "group" else record.name, []).append(number)
+    first = _offsets(grids)
+    return [
+        split.Unit(
+            name=name,
+            patches=tuple(p for i in numbers for p in range(first[i], first[i + 1])),
+            pixels=tuple(
+                sum(column)
+                for column in zip(*(records[i].pixels[:-1] for i in numbers), strict=True)
+            ),
+        )
+        for name, numbers in members.items()
+    ]
+
+
+def _offsets(grids: Sequence[Grid]) -> list[int]:
+    """Number of each image's first patch, and the number of all patches at the end."""
+    return list(accumulate(map(len, grids), initial=0))
+
+
+def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Part]:
+    """Copies every patch to its place in its part."""
+    size, offsets = grids[0].size, _offsets(grids)
+    orders = [dealt.train, dealt.validation, dealt.test]
+    images = [np.empty((len(order), size, size, 3), np.uint8) for order in orders]
+    labels = [np.empty((len(order), size, size), np.uint8) for order in orders]
+    places = [np.full(offsets[-1], -1) for _ in orders]
+    for place, order in zip(places, orders, strict=True):
+        place[order] = np.arange(len(order))
+    for number, (start, stop) in enumerate(pairwise(offsets)):
+        patches = grids[number].cut(decoded.pixels(number))
+        counted = grids[number].count_once(patches[..., 3])
+        for part, place in enumerate(places):
+            mine = place[start:stop] >= 0
+            target = place[start:stop][mine]
+            images[part][target] = patches[mine, ..., :3]
+            # Only what is scored counts each pixel once; see patches.py.
+            labels[part][target] = patches[mine, ..., 3] if part == 0 else counted[mine]
+    names = _sources(decoded.records, grids)
+    return [
+        Part(images[part], labels[part], tuple(names[number] for number in order))
+        for part, order in enumerate(orders)
+    ]
+
+
+def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
+    return [
+        f"{record.name}@{row},{column}"
+        for record, patches in zip(records, grids, strict=True)
+        for row, column in patches.corners()
+    ]
+
+
+def _split_warnings(
+    settings: DataSettings, classes: ClassTable, parts: Sequence[Part]
+) -> Iterator[str]:
+    if settings.split == "patch":
+        yield (
+            "--split patch leaks: neighbouring patches of one image train and validate,"
+            " which flatters every score"
+        )
+    for part_name, part in zip(split.PART_NAMES, parts, strict=True):
+        # Patch by patch: counting at once would first copy all labels to eight bytes each.
+        present = {int(label) for patch in part.labels for label in np.unique(patch)}
+        for label, name in enumerate(classes.names):
+            if len(part) and label not in present:
+                yield f"the {part_name} part holds no pixel of the class {name}"

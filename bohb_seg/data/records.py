@@ -1,0 +1,49 @@
+"""Facts about decoded pairs of image and mask, and the refusal of pairs that cannot be used."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bohb_seg.errors import DataError
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a decoded pair.
+
+    Args:
+        name: Path of the image below the data folder.
+        group: Folder above ``images/``.
+        size: Height and width of the array in the cache.
+        original: Height and width of the file.
+        pixels: Pixels of each class in the cached labels, then of those ignored.
+        unknown: Pixels of the file per colour or index of no class.
+        palette: Whether the mask is a palette PNG.
+    """
+
+    name: str
+    group: str
+    size: tuple[int, int]
+    original: tuple[int, int]
+    pixels: tuple[int, ...]
+    unknown: Mapping[str, int]
+    palette: bool
+
+
+class UnusableDataError(DataError):
+    """Files must be mended; ``problems`` holds one sentence for each, the message the first."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        more = len(problems) - 1
+        rest = f" ({more} more like this: bohb-data check lists them)" if more else ""
+        super().__init__(problems[0] + rest)
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Ends the preparation if there are problems.
+
+    Raises:
+        UnusableDataError: there is at least one.
+    """
+    if listed := tuple(problems):
+        raise UnusableDataError(listed)

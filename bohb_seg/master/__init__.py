@@ -1,0 +1,1 @@
+"""The master's processes and threads: its loop, its side of the wire, its console."""

@@ -1,0 +1,158 @@
+"""What a person sees while a search runs: a live panel in a terminal, plain lines elsewhere."""
+
+import logging
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.logging import RichHandler
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from bohb_seg.rpc.names import worker_name
+from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
+from bohb_seg.search.progress import Incumbent, Progress
+from bohb_seg.settings import SearchSettings
+from bohb_seg.trials import evaluation_name
+
+PLAIN_EVERY = 30.0
+"""Seconds between two summary lines where there is no terminal."""
+NO_WORKER_EVERY = 30.0
+"""Seconds between two lines that tell that there is no worker."""
+
+_log = logging.getLogger(__name__)
+
+
+class Display:
+    """Shows progress until it is closed; to be used as a context manager."""
+
+    def __init__(self, settings: SearchSettings, console: Console | None = None) -> None:
+        self._settings = settings
+        self.join_command = "bohb-worker"
+        self._console = console or Console(stderr=True)
+        self._live = Live(console=self._console, refresh_per_second=2, transient=True)
+        self._started = self._said = self._had_worker = time.monotonic()
+        self._epochs = 0.0
+        self._phase, self._phase_began = "", self._started
+        self._handlers: Sequence[logging.Handler] = ()
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            root = logging.getLogger()
+            self._handlers, handler = (
+                tuple(root.handlers),
+                RichHandler(console=self._console, show_path=False),
+            )
+            root.handlers = [handler]
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+            logging.getLogger().handlers = list(self._handlers)
+
+    def tell(self, news: News, counts: bool = True) -> None:
+        """One log line per piece of news.
+
+        Args:
+            news: What happened.
+            counts: Whether it settled an evaluation.
+        """
+        match news:
+            case Evaluated() if not counts and news.outcome != "crashed":
+                _log.info(
+                    "%s: dropped, another attempt was first", evaluation_name(news.evaluation)
+                )
+            case Evaluated():
+                self._epochs += float(news.info.get("epochs_trained") or 0)
+                outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome
+                _log.info("%s: %s", evaluation_name(news.evaluation), outcome)
+                if news.outcome == "crashed":
+                    _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
+            case WorkersChanged():
+                for name in news.joined:
+                    _log.info("worker %s joined", worker_name(name))
+                for name in news.left:
+                    _log.warning("worker %s left", worker_name(name))
+            case StopRequested():
+                _log.info("no new configurations: %s", news.reason)
+
+    def show(self, progress: Progress) -> None:
+        """Updates the panel, or logs a summary now and then."""
+        now = time.monotonic()
+        self._mind_missing_workers(progress, now)
+        if progress.phase != self._phase:
+            self._phase, self._phase_began = progress.phase, now
+        if self._console.is_terminal:
+            self._live.update(self._panel(progress))
+        elif now - self._said > PLAIN_EVERY:
+            self._said = now
+            _log.info("%s", "; ".join(f"{name} {text}" for name, text in self._facts(progress)))
+
+    def _mind_missing_workers(self, progress: Progress, now: float) -> None:
+        if progress.workers_idle or progress.workers_busy:
+            self._had_worker = now
+        elif now - self._had_worker > NO_WORKER_EVERY:
+            self._had_worker = now
+            _log.warning("no worker; start one: %s", self.join_command)
+
+    def _panel(self, progress: Progress) -> Panel:
+        table = Table.grid(padding=(0, 2))
+        for name, text in self._facts(progress):
+            table.add_row(f"[bold]{name}[/bold]", text)
+        total, done = max(progress.epochs_expected, 1.0), progress.epochs_done
+        bar = ProgressBar(total=total, completed=done, width=40)
+        table.add_row("", bar)
+        return Panel(table, title=f"run {self._settings.run_id}: {progress.phase}", expand=False)
+
+    def _facts(self, progress: Progress) -> list[tuple[str, str]]:
+        seconds = time.monotonic() - self._started
+        return [
+            *self._place(progress),
+            (
+                "evaluations",
+                f"{progress.evaluations_finished} done ({progress.evaluations_failed} of them bad),"
+                f" {progress.evaluations_running} running, {progress.evaluations_waiting} waiting,"
+                f" of {progress.evaluations_expected}",
+            ),
+            ("workers", f"{progress.workers_busy} busy, {progress.workers_idle} idle"),
+            ("incumbent", _incumbent(progress.incumbent)),
+            ("speed", f"{self._epochs / max(seconds, 1e-9):.2f} epochs/s"),
+            ("time", f"{_clock(seconds)} so far, {self._left(progress)} left in this phase"),
+        ]
+
+    def _place(self, progress: Progress) -> list[tuple[str, str]]:
+        if progress.phase != "search":
+            return [("phase", progress.phase)]
+        bracket = f"{progress.bracket + 1} of {self._settings.n_iterations}"
+        return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
+
+    def _left(self, progress: Progress) -> str:
+        """Time left if the epochs still expected go as fast as those done."""
+        if not progress.epochs_done:
+            return "unknown"
+        seconds = time.monotonic() - self._phase_began
+        rest = progress.epochs_expected - progress.epochs_done
+        return f"about {_clock(seconds * rest / progress.epochs_done)}"
+
+
+def _incumbent(incumbent: Incumbent | None) -> str:
+    if incumbent is None:
+        return "none yet"
+    losses = ", ".join("none" if x is None else f"{x:.4f}" for x in incumbent.reevaluations)
+    return f"loss {incumbent.loss:.4f}" + (f", in the runoff {losses}" if losses else "")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,36 @@
+"""The audit of a run's data set, in a process of its own."""
+
+import json
+import logging
+import subprocess
+import sys
+from typing import Any
+
+from bohb_seg.errors import BohbSegError
+from bohb_seg.settings import DataSettings, SearchSettings
+
+_log = logging.getLogger(__name__)
+
+
+def check_data(settings: SearchSettings) -> dict[str, Any]:
+    """Audits the data set in a process of its own, for the master imports nothing of training.
+
+    Raises:
+        BohbSegError: what the audit found, in its own words.
+    """
+    given = settings.model_dump(mode="json", include=set(DataSettings.model_fields))
+    flags = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    command = [sys.executable, "-m", "bohb_seg.commands.data", "check", "--json", *flags]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check.returncode:
+        last = (check.stderr.strip().splitlines() or ["the data check said nothing"])[-1]
+        raise BohbSegError(last.partition(": ")[2] or last)
+    data: dict[str, Any] = json.loads(check.stdout)
+    for warning in data.get("warnings", ()):
+        _log.warning("data: %s", warning)
+    return data

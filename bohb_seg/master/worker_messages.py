@@ -1,0 +1,67 @@
+"""What workers tell, checked: whatever comes, it becomes news of exactly one attempt."""
+
+import math
+from collections.abc import Mapping
+
+from bohb_seg.rpc import values
+from bohb_seg.search.events import Evaluate, Evaluated
+
+LONGEST_ERROR = 100_000
+"""Characters of a traceback that are kept: its end says what went wrong."""
+MOST_LIMITS = 1000
+"""Shapes whose micro-batch is believed of one result: more is garbage."""
+
+
+def as_news(order: Evaluate, message: object) -> Evaluated:
+    """The end of an attempt, out of HpBandSter's ``{"result": ..., "exception": ...}``."""
+    if not isinstance(message, Mapping):
+        return crashed(order, f"the worker sent no result but {type(message).__name__}")
+    result = message.get("result")
+    if result is None:
+        return crashed(order, str(message.get("exception") or "the worker gave no reason"))
+    try:
+        loss, info = float(result["loss"]), values.plain(result.get("info", {}))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return crashed(order, "the worker's result has no numeric 'loss'")
+    info = info if isinstance(info, dict) else {"value": info}
+    key = order.evaluation, order.attempt, order.worker
+    if math.isfinite(loss):
+        return Evaluated(*key, "finished", loss, info)
+    return Evaluated(*key, "diverged", info=info, error=f"the loss became {loss}")
+
+
+def crashed(order: Evaluate, error: str) -> Evaluated:
+    """An attempt that raised, or whose worker told nothing usable."""
+    error = error[-LONGEST_ERROR:]
+    return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
+
+
+def micro_batches(info: Mapping[str, object]) -> dict[str, int]:
+    """What a worker learnt about memory: patches that fit at once, by device kind and shape."""
+    told = info.get("micro_batches")
+    if not isinstance(told, Mapping) or len(told) > MOST_LIMITS:
+        return {}
+    return {
+        str(key): fits
+        for key, fits in told.items()
+        if isinstance(fits, int) and not isinstance(fits, bool) and fits >= 1
+    }
+
+
+def disagreement(ours: Mapping[str, str], theirs: object) -> str:
+    """Why a worker that tells these facts cannot take part, in one sentence; "" if it can.
+
+    Only what both tell is compared: a worker without data has no fingerprint.
+    """
+    if not isinstance(theirs, Mapping):
+        return f"it told {type(theirs).__name__} instead of its facts"
+    names = {
+        "version": ("bohb-seg", "install the same version on both"),
+        "fingerprint": ("data", "give both the same --data"),
+        "split_hash": ("split of the data", "give both the same --data and --split"),
+    }
+    for fact, (name, remedy) in names.items():
+        our, their = ours.get(fact, ""), str(theirs.get(fact, ""))
+        if our and their and our != their:
+            return f"its {name} ({their[:12]}) is not the run's ({our[:12]}); {remedy}"
+    return ""

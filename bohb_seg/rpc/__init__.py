@@ -1,0 +1,1 @@
+"""The wire that master and workers share: Pyro4, TLS, plain values, names."""

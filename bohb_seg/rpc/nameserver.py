@@ -1,0 +1,99 @@
+"""The nameserver of a run: Pyro4's own, with limits on who may change which name."""
+
+import re
+from typing import Final, final
+
+import Pyro4
+import Pyro4.naming
+
+from bohb_seg.rpc import values
+
+MAX_NAMES: Final = 10_000
+NAME_LENGTH: Final = 300
+"""Characters of a name or an address."""
+_WORKER = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
+"""HpBandSter's workers take every name that begins like the dispatcher's for a dispatcher."""
+_Refused = Pyro4.errors.SecurityError
+
+
+@final
+@Pyro4.expose
+class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
+    """Pyro4's nameserver, to be registered in a :class:`Daemon` as ``Pyro.NameServer``.
+
+    With TLS a worker may list and look up everything, but register and remove only names of
+    workers. Nobody may remove many at once, list by a regular expression (a bad one runs for ever)
+    or attach metadata. What comes from this process is not restricted.
+    """
+
+    def register(
+        self, name: object, uri: object, safe: bool = False, metadata: object = None
+    ) -> None:
+        """Gives an object's address a name."""
+        _permit(name)
+        if metadata:
+            raise _Refused("metadata is not kept here")
+        name, uri = values.text(name, NAME_LENGTH), _address(uri)
+        with self.lock:
+            if name not in self.storage and len(self.storage) >= MAX_NAMES:
+                raise Pyro4.errors.NamingError(f"there are {MAX_NAMES} names already")
+            super().register(name, uri, bool(safe))
+
+    def remove(self, name: object = None, prefix: object = None, regex: object = None) -> int:
+        """Forgets a name; how many were forgotten."""
+        _permit(name)
+        if _is_remote() and (prefix or regex):
+            raise _Refused("names are removed one by one")
+        with self.lock:
+            return int(super().remove(name, prefix, regex))
+
+    def lookup(self, name: object, return_metadata: bool = False) -> object:
+        """The address behind a name."""
+        name = values.text(name, NAME_LENGTH)
+        with self.lock:
+            return super().lookup(name, return_metadata)
+
+    def list(
+        self,
+        prefix: object = None,
+        regex: object = None,
+        metadata_all: object = None,
+        metadata_any: object = None,
+        return_metadata: bool = False,
+    ) -> object:
+        """Names that begin with ``prefix``, with their addresses."""
+        if _is_remote() and regex:
+            raise _Refused("names are not listed by regular expressions")
+        with self.lock:
+            return super().list(prefix, regex, metadata_all, metadata_any, return_metadata)
+
+    def set_metadata(self, name: object, metadata: object) -> None:
+        """Refused."""
+        raise _Refused("metadata is not kept here")
+
+
+def _is_remote() -> bool:
+    return Pyro4.current_context.client is not None
+
+
+def _permit(name: object) -> None:
+    role = getattr(Pyro4.current_context.client, "role", None)
+    if role != "worker" or name is None:
+        return
+    if not _WORKER.fullmatch(values.text(name, NAME_LENGTH)):
+        raise _Refused("a worker may register and remove workers only")
+
+
+def _address(uri: object) -> str:
+    """The address as text, checked.
+
+    Raises:
+        ValueError: it does not name an object, a host and a port.
+    """
+    try:
+        parsed = Pyro4.URI(values.text(str(uri), NAME_LENGTH))
+    except Pyro4.errors.PyroError as error:
+        raise ValueError(f"no address of an object: {error}") from None
+    if parsed.protocol != "PYRO" or not parsed.host or not 0 < parsed.port < 65536:
+        raise ValueError("no address of an object on a host and port")
+    return str(parsed)

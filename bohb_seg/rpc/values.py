@@ -1,0 +1,61 @@
+"""Plain Python values: what may cross the wire and stand in a file."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MAX_DEPTH = 32
+"""Lists in lists that are kept; deeper ones become ``"..."``."""
+
+
+MAX_INTEGER_BITS = 1023
+"""Larger integers are infinite to everybody who computes with floats."""
+
+
+def text(value: object, limit: int = 300) -> str:
+    """``value``, if it is text of at most ``limit`` characters that can be written to a file.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, str) or len(value) > limit or _writable(value) != value:
+        raise ValueError(f"expected a text of at most {limit} characters")
+    return str(value)
+
+
+def plain(value: object, depth: int = MAX_DEPTH) -> Any:
+    """Turns a value into plain Python: None, bool, int, float, str, list and dict.
+
+    NumPy scalars and arrays become numbers and lists, NaN, infinity and integers beyond every
+    float become None, tuples and sets become lists, everything else its text. Containers deeper
+    than ``depth`` become ``"..."``. The result can be written as JSON.
+    """
+    if isinstance(value, str):
+        return _writable(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() <= MAX_INTEGER_BITS else None
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == 0:
+        return "..."
+    if isinstance(value, Mapping):
+        return {_as_text(key): plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item, depth - 1) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist(), depth)
+    return _as_text(value)
+
+
+def _as_text(value: object) -> str:
+    try:
+        return _writable(str(value))
+    except ValueError:  # Python does not spell out integers of many thousand digits
+        return "..."
+
+
+def _writable(value: str) -> str:
+    """Replaces halves of surrogate pairs, which no file can hold but a message can."""
+    return str(value) if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

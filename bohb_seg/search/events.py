@@ -1,0 +1,121 @@
+"""News that come in and orders that go out: everything that crosses the scheduler's border.
+
+The whole service is one loop: news come in, are given to the scheduler, are written to the journal
+together with the orders that follow, and only then the orders are sent. Everything here is a frozen
+value of plain Python, because it lies in the journal, which also stores the names of the classes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bohb_seg.trials import Attempt, Configuration, EvaluationId, TrialId
+
+
+@dataclass(frozen=True)
+class WorkersChanged:
+    """Workers came or went; what a worker that left was doing must be done again.
+
+    A worker leaves by itself, or is taken to have left when its lease ran out: it was killed,
+    frozen or cut off.
+
+    Args:
+        joined: Who is there now.
+        left: Who is not; they go first, so a worker may be in both.
+        doing: Of those that joined, who is still at an attempt it was given earlier (it was frozen
+            or cut off, and went on).
+    """
+
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    doing: Mapping[str, Attempt] = field(default_factory=dict)
+
+
+Outcome = Literal["finished", "diverged", "crashed"]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An attempt came to its end.
+
+    Args:
+        loss: Finite if and only if the outcome is ``finished``; else None.
+        outcome: ``diverged`` (NaN or infinite loss: bad, not retried) or ``crashed`` (retried).
+        info: What the worker tells beside the loss, plain Python.
+        error: The worker's traceback, or what it says of the divergence.
+    """
+
+    evaluation: EvaluationId
+    attempt: int
+    worker: str
+    outcome: Outcome
+    loss: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        finite = self.loss is not None and math.isfinite(self.loss)
+        if finite != (self.outcome == "finished"):
+            raise ValueError(f"a {self.outcome} evaluation cannot have the loss {self.loss}")
+
+
+@dataclass(frozen=True)
+class StopRequested:
+    """The search is long enough: rungs stay unfinished, what runs may end, the comparison follows.
+
+    (A run that is interrupted to be resumed later needs no news: its master just leaves.)
+    """
+
+    reason: str
+
+
+News = WorkersChanged | Evaluated | StopRequested
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Let this worker train this configuration until it has seen ``budget`` epochs in total."""
+
+    evaluation: EvaluationId
+    attempt: int
+    worker: str
+    configuration: Configuration
+    model_based: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """This attempt decided the evaluation: whatever other attempts bring is dropped.
+
+    It follows at once on the news of that attempt. The first result wins; a crash settles an
+    evaluation only if it was the last that is allowed.
+    """
+
+    evaluation: EvaluationId
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class Discard:
+    """The trial is eliminated or done: its checkpoint is not needed any more."""
+
+    trial: TrialId
+
+
+@dataclass(frozen=True)
+class BracketFinished:
+    """Every rung of this bracket is decided."""
+
+    bracket: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Nothing is left to do: search and comparison are over, or were stopped."""
+
+    reason: str
+
+
+Order = Evaluate | Settled | Discard | BracketFinished | Finish

@@ -1,0 +1,28 @@
+"""The interface of an optimizer: it proposes configurations and is told their losses."""
+
+from typing import Protocol
+
+from bohb_seg.search.hyperband import Rung
+from bohb_seg.trials import Configuration, Suggestion
+
+
+class Optimizer(Protocol):
+    """What the scheduler asks of a search method."""
+
+    def rungs(self, bracket: int) -> tuple[Rung, ...]:
+        """The rungs of the bracket with this running number (from 0)."""
+        ...
+
+    def suggest(self) -> Suggestion:
+        """The next configuration to try."""
+        ...
+
+    def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
+        """Learns from an evaluation, of this run or of an earlier one.
+
+        Args:
+            configuration: What was trained; of another space, only what exists here counts.
+            budget: Epochs it has seen in total.
+            loss: Finite, smaller is better; None if it diverged or failed.
+        """
+        ...

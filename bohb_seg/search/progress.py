@@ -1,0 +1,70 @@
+"""Where a run stands: what people are shown of it, as plain values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from bohb_seg.search.hyperband import Rung
+from bohb_seg.trials import Configuration, TrialId
+
+Phase = Literal["search", "runoff", "comparison", "finished"]
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The best trial, by its loss at the largest budget on which any finished, or by the runoff.
+
+    Args:
+        trial: Of the search, as are budget and loss.
+        reevaluations: Its losses in the runoff, one per seed, None where it diverged or failed;
+            empty if there was no runoff (yet).
+    """
+
+    trial: TrialId
+    budget: float
+    loss: float
+    configuration: Configuration
+    model_based: bool
+    reevaluations: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the run is, for display.
+
+    ``bracket`` and ``rung`` are the oldest that are open, or the last ones. Evaluations are counted
+    in the present phase; ``evaluations_finished`` holds the failed ones, ``evaluations_failed``
+    the diverged ones. ``expected`` assumes that nothing fails and that no limit stops the run.
+    Workers that still are at an evaluation that another one settled are busy, but run nothing.
+    """
+
+    phase: Phase
+    bracket: int
+    rung: int
+    evaluations_finished: int
+    evaluations_failed: int
+    evaluations_running: int
+    evaluations_waiting: int
+    evaluations_expected: int
+    epochs_done: float
+    epochs_expected: float
+    workers_idle: int
+    workers_busy: int
+    incumbent: Incumbent | None
+
+
+def expected(brackets: Iterable[tuple[Rung, ...]], continuing: bool) -> tuple[int, float]:
+    """Evaluations and epochs of a whole search in which nothing fails.
+
+    Args:
+        brackets: The rungs of each.
+        continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
+    """
+    count, epochs = 0, 0.0
+    for rungs in brackets:
+        below = 0.0
+        for rung in rungs:
+            count += rung.trials
+            epochs += rung.trials * (rung.budget - below)
+            below = rung.budget if continuing else 0.0
+    return count, epochs

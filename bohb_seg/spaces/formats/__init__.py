@@ -1,0 +1,1 @@
+"""Readers of search space files, one per format."""

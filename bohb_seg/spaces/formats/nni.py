@@ -1,0 +1,146 @@
+"""NNI's ``search_space.json``: ``{"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}, ...}``.
+
+A *nested choice* has dictionaries among its options; each has a ``_name`` and hyperparameters of
+its own, which are active only when it is chosen. NNI gives nested dictionaries to its trials, we
+give flat ones: the choice has the name as its value, and a nested hyperparameter keeps its name
+beside the others; only if the file uses this name elsewhere, too, it is ``choice.name``. Options of
+one choice may share a hyperparameter, if they describe it alike.
+
+Source: https://nni.readthedocs.io/en/stable/hpo/search_space.html
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace, InCondition
+
+from bohb_seg.errors import SpaceError
+from bohb_seg.spaces.formats import nni_types
+
+Form = Mapping[str, Any]
+"""Parsed JSON."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One hyperparameter of the file.
+
+    Args:
+        path: The choices it is nested in, outermost first, then its own name.
+        kind: Its ``_type``.
+        value: Its ``_value``, as it stands in the file.
+        options: Of the innermost choice: those with which it is active; empty: always.
+    """
+
+    path: tuple[str, ...]
+    kind: str
+    value: Any
+    options: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)} ({self.kind})"
+
+
+def looks_like(form: Any) -> bool:
+    """Whether a parsed JSON file has NNI's shape."""
+    return isinstance(form, Mapping) and bool(form) and all(map(_is_entry, form.values()))
+
+
+def read(path: Path, form: Form) -> ConfigurationSpace:
+    """Translates a parsed NNI space.
+
+    Raises:
+        SpaceError: names the file and the hyperparameter that cannot be expressed.
+    """
+    space = ConfigurationSpace()
+    entries: list[_Entry] = []
+    for name, item in form.items():
+        entry = _Entry((name,), str(item["_type"]), item["_value"])
+        with _naming(path, entry):
+            entries += [entry, *_nested(entry)]
+    names = _names(entries)
+    for entry in entries:
+        with _naming(path, entry):
+            _add(space, entry, names)
+    return space
+
+
+def _is_entry(item: Any) -> bool:
+    return isinstance(item, Mapping) and {"_type", "_value"} <= set(item)
+
+
+@contextmanager
+def _naming(path: Path, entry: _Entry) -> Iterator[None]:
+    """Errors within become one sentence that names file and hyperparameter."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise SpaceError(f"search space {path}: {entry}: {reason}") from None
+
+
+def _names(entries: Sequence[_Entry]) -> dict[tuple[str, ...], str]:
+    """What each hyperparameter is called in our flat space, by its path."""
+    own = Counter(entry.path[-1] for entry in entries)
+    return {
+        entry.path: entry.path[-1] if own[entry.path[-1]] == 1 else ".".join(entry.path)
+        for entry in entries
+    }
+
+
+def _add(space: ConfigurationSpace, entry: _Entry, names: Mapping[tuple[str, ...], str]) -> None:
+    value = entry.value
+    if options := _options(entry):
+        value = [_name(option) if isinstance(option, Mapping) else option for option in options]
+    parameter = nni_types.translated(names[entry.path], entry.kind, value)
+    space.add(parameter)
+    if entry.options:
+        choice = space[names[entry.path[:-1]]]
+        space.add(InCondition(parameter, choice, list(entry.options)))
+
+
+def _nested(choice: _Entry) -> Iterator[_Entry]:
+    """The hyperparameters within the options of a choice, at any depth.
+
+    Raises:
+        ValueError: an option has no name, or two describe one hyperparameter differently.
+    """
+    found: dict[str, tuple[Form, tuple[str, ...]]] = {}
+    for option, name, item in _within(choice):
+        known, options = found.get(name, (item, ()))
+        if item != known:
+            raise ValueError(
+                f"its options describe {name} in different ways, which cannot be expressed;"
+                " give each a name of its own"
+            )
+        found[name] = item, (*options, option)
+    for name, (item, options) in found.items():
+        entry = _Entry((*choice.path, name), str(item["_type"]), item["_value"], options)
+        yield entry
+        yield from _nested(entry)
+
+
+def _within(choice: _Entry) -> Iterator[tuple[str, str, Form]]:
+    """Option, name and description of all that is nested directly in a choice."""
+    for option in _options(choice):
+        for name, item in option.items() if isinstance(option, Mapping) else ():
+            if name == "_name":
+                continue
+            if not _is_entry(item):
+                raise ValueError(f"{name} of the option {_name(option)} lacks _type or _value")
+            yield _name(option), name, item
+
+
+def _options(entry: _Entry) -> list[Any]:
+    return entry.value if entry.kind == "choice" and isinstance(entry.value, list) else []
+
+
+def _name(option: Form) -> str:
+    name = option.get("_name")
+    if not isinstance(name, str):
+        raise ValueError(f"the option {dict(option)!r} needs a _name")
+    return name

@@ -1,0 +1,1 @@
+"""Everything that the master keeps on disk: journal, results, checkpoints."""

@@ -1,0 +1,130 @@
+"""``configs.json``, ``results.json`` and ``results.pkl`` out of the journal.
+
+They open in unmodified HpBandSter (``logged_results_to_HBS_result``, ``pickle.load``) and, with
+``configspace.json`` beside them, in DeepCAVE. Failed and diverged evaluations have no result but an
+exception, as in HpBandSter. Runoff and comparison are no part of the search and stay out.
+"""
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hpbandster.core.result import Result, logged_results_to_HBS_result
+
+from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
+from bohb_seg.search.hyperband import Ladder
+from bohb_seg.storage.journal import Entry
+from bohb_seg.trials import EvaluationId, TrialId
+
+
+class LiveLog:
+    """HpBandSter's live log of a run, kept up with the journal; it remembers what is open only.
+
+    A result is what ``Settled`` names, with the times of that attempt.
+
+    Args:
+        run_dir: Where ``configs.json`` and ``results.json`` lie.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._configs, self._results = run_dir / "configs.json", run_dir / "results.json"
+        self._forget()
+
+    def _forget(self) -> None:
+        self._trials: dict[int, set[TrialId]] = {}  # of each bracket that is open
+        self._started: dict[EvaluationId, dict[int, float]] = {}  # each attempt of what is open
+        self._reported: tuple[Evaluated, float] | None = None
+
+    def rewrite(self, entries: Iterable[Entry]) -> None:
+        """Writes both files anew from a whole journal."""
+        self._forget()
+        self._configs.write_text("", encoding="utf-8")
+        self._results.write_text("", encoding="utf-8")
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Appends what new entries of the journal mean."""
+        configs: list[Sequence[Any]] = []
+        results: list[Sequence[Any]] = []
+        for entry in entries:
+            match entry.event:
+                case Evaluate() as order if _is_searched(order.evaluation):
+                    configs.extend(self._ordered(order, entry.time))
+                case Evaluated() as news:
+                    self._reported = news, entry.time
+                case Settled() as order if _is_searched(order.evaluation):
+                    results.append(self._counted(order))
+                case BracketFinished() as order:
+                    self._trials.pop(order.bracket, None)
+        _append(self._configs, configs)
+        _append(self._results, results)
+
+    def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
+        self._started.setdefault(order.evaluation, {})[order.attempt] = time
+        trial = order.evaluation.trial
+        known = self._trials.setdefault(trial.bracket, set())
+        if trial in known:
+            return []
+        known.add(trial)
+        return [(trial, order.configuration, {"model_based_pick": order.model_based})]
+
+    def _counted(self, order: Settled) -> Sequence[Any]:
+        assert self._reported is not None
+        news, time = self._reported
+        assert (news.evaluation, news.attempt) == (order.evaluation, order.attempt)
+        started = self._started.pop(order.evaluation)[order.attempt]
+        times = {"submitted": started, "started": started, "finished": time}
+        finished = news.outcome == "finished"
+        result = {"loss": news.loss, "info": news.info} if finished else None
+        trial, budget = news.evaluation
+        return trial, budget, times, result, news.error
+
+
+def write_pickle(run_dir: Path, ladder: Ladder) -> None:
+    """Writes ``results.pkl``, atomically; nothing while no evaluation has ended.
+
+    Reads whole lines only, so that it may run beside a master that goes on writing them.
+    """
+    with TemporaryDirectory(prefix=".results-", dir=run_dir) as copy:
+        for name in ("results.json", "configs.json"):  # in this order: no result lacks its trial
+            text = (run_dir / name).read_bytes()
+            (Path(copy) / name).write_bytes(text[: text.rfind(b"\n") + 1])
+        if not (Path(copy) / "results.json").stat().st_size:
+            return
+        result: Result = logged_results_to_HBS_result(copy)
+        result.HB_config.update(
+            eta=ladder.eta,
+            min_budget=ladder.min_budget,
+            max_budget=ladder.max_budget,
+            budgets=list(ladder.budgets),
+            max_SH_iter=len(ladder.budgets),
+        )
+        partial = Path(copy) / "results.pkl"
+        partial.write_bytes(pickle.dumps(result))
+        partial.replace(run_dir / "results.pkl")
+
+
+def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":
+    """The same in a process of its own: it takes the longer the longer a run is."""
+    numbers = map(str, (ladder.min_budget, ladder.max_budget, ladder.eta))
+    return subprocess.Popen([sys.executable, "-m", __name__, str(run_dir), *numbers])
+
+
+def _append(file: Path, lines: Sequence[Sequence[Any]]) -> None:
+    if lines:
+        with file.open("a", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _is_searched(evaluation: EvaluationId) -> bool:
+    return evaluation.trial.bracket >= 0
+
+
+if __name__ == "__main__":
+    directory, *numbers = sys.argv[1:]
+    write_pickle(Path(directory), Ladder(*map(float, numbers)))

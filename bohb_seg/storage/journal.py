@@ -1,0 +1,173 @@
+"""The run as JSON lines; reading is replaying.
+
+One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
+appended and fsynced before anything acts on them. A crash can tear only the last line, which is
+dropped with a warning; any other line that is no entry is refused by file and line. NaN and
+infinity never occur.
+"""
+
+import dataclasses
+import fcntl
+import io
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.search.events import News, Order
+from bohb_seg.trials import Observation
+
+FILE_NAME = "events.jsonl"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The first entry of every journal.
+
+    Args:
+        settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values,
+            without the place of the cache, which is a matter of each machine.
+        space: The search space in ConfigSpace's own JSON form.
+        data: What ``bohb-data check`` found: fingerprint, split hash, classes, number of patches.
+        default: The default configuration.
+        earlier: What the optimizer learnt of earlier runs before its first suggestion.
+    """
+
+    settings: Mapping[str, Any]
+    space: Mapping[str, Any]
+    data: Mapping[str, Any]
+    default: Mapping[str, Any]
+    earlier: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunResumed:
+    """A new master took over: the workers it knew are gone until they are found again."""
+
+
+Event = RunStarted | RunResumed | News | Order
+
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Event)}
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(kind) for name, kind in _KINDS.items()
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: an event and its Unix time in seconds."""
+
+    time: float
+    event: Event
+
+
+class Journal:
+    """The journal of a running master, open for appending."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens ``path``; cuts off a torn last line first.
+
+        Raises:
+            SettingsError: another master has it open.
+            OSError: the file cannot be written.
+        """
+        self.path = path
+        self._file = path.open("ab", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"--run-dir {path.parent} is in use by another master; end it, or wait until it"
+                " has ended"
+            ) from None
+        self._whole = _whole_length(path)
+        if self._file.tell() != self._whole:
+            self._file.truncate(self._whole)
+
+    def append(self, events: Iterable[Event]) -> list[Entry]:
+        """Writes events durably and returns them as entries; a crash may leave the first few.
+
+        Raises:
+            OSError: they could not be written, e.g. because the disk is full; none is there then.
+        """
+        now = time.time()
+        entries = [Entry(now, event) for event in events]
+        if entries:
+            self._write(b"".join(_encode(entry) for entry in entries))
+        return entries
+
+    def _write(self, lines: bytes) -> None:
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._whole)
+            raise
+        self._whole += len(lines)
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending, for every append is durable."""
+        self._file.close()
+
+
+def read(path: Path) -> list[Entry]:
+    """Reads a journal, also of a run that is still alive.
+
+    Raises:
+        JournalError: a line other than a torn last one is damaged.
+        OSError: the file cannot be read.
+    """
+    text = path.read_bytes()
+    lines = io.BytesIO(text).readlines()
+    if lines and not lines[-1].endswith(b"\n"):
+        _log.warning("%s: dropped the torn last line %d", path, len(lines))
+        lines.pop()
+    return [_decode(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def tail(path: Path, count: int) -> dict[int, Entry]:
+    """The last ``count`` entries by the number of their line; a torn last line is left out.
+
+    Raises:
+        JournalError: one of them is damaged.
+        OSError: the file cannot be read.
+    """
+    whole = path.read_bytes().split(b"\n")[:-1]
+    lines = list(enumerate(whole, start=1))[-count:]
+    return {number: _decode(path, number, line) for number, line in lines}
+
+
+def _whole_length(path: Path) -> int:
+    text = path.read_bytes()
+    return text.rfind(b"\n") + 1
+
+
+def _encode(entry: Entry) -> bytes:
+    fields = {
+        field.name: getattr(entry.event, field.name) for field in dataclasses.fields(entry.event)
+    }
+    record = {"time": entry.time, "kind": type(entry.event).__name__, **fields}
+    return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _decode(path: Path, number: int, line: bytes) -> Entry:
+    try:
+        record = json.loads(line)
+        when, kind = float(record.pop("time")), record.pop("kind")
+        if unknown := record.keys() - {f.name for f in dataclasses.fields(_KINDS[kind])}:
+            raise ValueError(f"unknown field {min(unknown)}")
+        return Entry(when, _ADAPTERS[kind].validate_python(record))
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise JournalError(path, number, f"not an entry of a journal ({reason})") from None

@@ -1,0 +1,184 @@
+"""What a run learns of earlier ones before it begins: ``--warm-start``.
+
+Everything that a search settled is handed to the optimizer, on all budgets, the bad evaluations
+too, and as it was: what the optimizer can use of a configuration of another space is its matter.
+What an earlier run had learnt of still earlier ones is not passed on; they may be named beside it.
+
+The model compares losses as they are, so they must be losses of the same thing: runs with other
+data, another split or another objective are refused. (Optuna's ``add_trials`` and HpBandSter's
+``previous_result`` take whatever they are given; SageMaker tells a warm start with identical data
+from transfer, and Syne Tune's transfer methods bring the losses of each task to a scale of its own
+first, which published BOHB does not.) HpBandSter's files do not say what was measured: a warning.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.search.events import Evaluate, Evaluated, Settled
+from bohb_seg.storage import journal
+from bohb_seg.storage.journal import Event, RunStarted
+from bohb_seg.trials import Configuration, Observation, TrialId
+
+_OBSERVATION = TypeAdapter(Observation)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A search that was run before, or still runs.
+
+    Args:
+        directory: Where it lies.
+        observations: What was settled, in this order.
+        start: How it began; None if it was HpBandSter's, which does not tell.
+    """
+
+    directory: Path
+    observations: tuple[Observation, ...]
+    start: RunStarted | None
+
+
+def read(directories: Iterable[Path]) -> list[EarlierRun]:
+    """Reads earlier runs, each once, from our journal or else from HpBandSter's live log.
+
+    Raises:
+        SettingsError: there is no run in one of the directories.
+        JournalError: its files are damaged.
+    """
+    distinct = {directory.resolve(): directory for directory in directories}
+    return [_read(directory) for directory in distinct.values()]
+
+
+def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observation, ...]:
+    """What the optimizer of a run that begins so can learn of them.
+
+    Raises:
+        SettingsError: the losses of one are no measure for this run, or its space has nothing in
+            common with this run's.
+    """
+    names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
+    found: list[Observation] = []
+    for run in runs:
+        _refuse_other_losses(run, start)
+        usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
+        if not usable:
+            raise SettingsError(
+                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations"
+                " has a hyperparameter of this run's space; leave it out"
+            )
+        _log.info("learning from %d evaluations of %s", len(usable), run.directory)
+        found += usable
+    return tuple(found)
+
+
+def _read(directory: Path) -> EarlierRun:
+    try:
+        if not directory.is_dir():
+            problem = "there is no such directory"
+        elif (path := directory / journal.FILE_NAME).is_file():
+            events = [entry.event for entry in journal.read(path)]
+            if events and isinstance(events[0], RunStarted):
+                return EarlierRun(directory, tuple(_of_journal(events)), events[0])
+            problem = "its run has not begun yet"
+        elif (directory / "configs.json").is_file() and (directory / "results.json").is_file():
+            return EarlierRun(directory, tuple(_of_live_log(directory)), None)
+        else:
+            problem = (
+                f"it holds no run, neither {journal.FILE_NAME} nor HpBandSter's configs.json and"
+                " results.json"
+            )
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror})"
+    raise SettingsError(
+        f"--warm-start {directory}: {problem}; give the directory of an earlier run"
+    )
+
+
+def _of_journal(events: Iterable[Event]) -> Iterator[Observation]:
+    """The search's; what runoff and comparison brought stays out."""
+    configurations: dict[TrialId, Configuration] = {}
+    reported: Evaluated | None = None
+    for event in events:
+        match event:
+            case Evaluate():
+                configurations[event.evaluation.trial] = event.configuration
+            case Evaluated():
+                reported = event
+            case Settled(evaluation=(trial, budget)) if trial.bracket >= 0:
+                assert reported is not None
+                yield Observation(configurations[trial], budget, reported.loss)
+
+
+def _of_live_log(directory: Path) -> Iterable[Observation]:
+    """What HpBandSter reads, too: of several results for one budget the last."""
+    configurations = {
+        tuple(identity): configuration
+        for _, (identity, configuration, *_) in _lines(directory / "configs.json")
+    }
+    found: dict[tuple[Any, ...], Observation] = {}
+    results = directory / "results.json"
+    for number, (identity, budget, _, result, _) in _lines(results, length=5):
+        try:
+            loss = math.nan if result is None else float(result["loss"])
+            told = configurations[tuple(identity)], budget, loss if math.isfinite(loss) else None
+            # By way of JSON, for it is to be written into the journal of the new run.
+            seen = _OBSERVATION.validate_json(json.dumps(told, allow_nan=False))
+        except (KeyError, TypeError, ValueError):
+            raise _damaged(results, number) from None
+        found[*identity, seen.budget] = seen
+    return found.values()
+
+
+def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
+    """The lists that a file of HpBandSter's live log holds, with their lines counted from 1."""
+    text = file.read_bytes()
+    for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            raise _damaged(file, number) from None
+        if not isinstance(record, list) or len(record) < length or not _is_id(record[0]):
+            raise _damaged(file, number)
+        yield number, record
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, int) for part in value)
+
+
+def _damaged(file: Path, line: int) -> JournalError:
+    return JournalError(file, line, "not a line of HpBandSter's live log")
+
+
+def _refuse_other_losses(run: EarlierRun, start: RunStarted) -> None:
+    if run.start is None:
+        _log.warning(
+            "--warm-start %s: HpBandSter does not tell on which data it ran; its losses are taken"
+            " to be comparable with this run's",
+            run.directory,
+        )
+        return
+    then, now = _measured(run.start), _measured(start)
+    if differing := [name for name in now if then[name] != now[name]]:
+        raise SettingsError(
+            f"--warm-start {run.directory}: it had another {' and another '.join(differing)}, so"
+            " its losses cannot be compared with this run's; leave it out"
+        )
+
+
+def _measured(start: RunStarted) -> Mapping[str, Any]:
+    """What a loss is a loss of."""
+    return {
+        "data set": start.data.get("fingerprint"),
+        "split": start.data.get("split_hash"),
+        "objective": start.settings.get("objective"),
+    }

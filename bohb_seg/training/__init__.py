@@ -1,0 +1,1 @@
+"""One evaluation: a configuration trained for a budget and scored."""

@@ -1,0 +1,201 @@
+"""One configuration at one budget: what a worker's ``compute`` calls.
+
+A promoted or interrupted trial goes on from its checkpoint, so ``budget`` is epochs in total.
+Everything random follows from (run seed, trial, epoch), so it matters neither on which worker nor
+after which epoch. Keras is imported late, by the first evaluation.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bohb_seg.data.preparation import SegmentationData
+from bohb_seg.errors import SettingsError
+from bohb_seg.settings import TrainingSettings
+from bohb_seg.training import checkpoints, devices, metrics, objectives
+from bohb_seg.training.interruption import Interruption
+from bohb_seg.training.job import Job
+from bohb_seg.training.loop import Course, Outcome
+from bohb_seg.training.out_of_memory import Fits, Sparing
+from bohb_seg.training.recipe import Recipe
+from bohb_seg.training.seeds import epoch_seeds
+
+if TYPE_CHECKING:
+    from bohb_seg.training.trainer import Assignment
+
+__all__ = ["Fits", "Job", "evaluate"]
+
+RETRY_INTERVAL = 10.0
+"""Seconds between two tries to write the comparison's files to a full disk."""
+SAY_EVERY = 60.0
+"""Seconds between two lines that tell that room is being waited for."""
+TICK = 0.5
+"""Seconds within which a wait hears an interruption."""
+
+_Written = TypeVar("_Written")
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate(
+    settings: TrainingSettings,
+    data: SegmentationData,
+    job: Job,
+    interruption: Interruption | None = None,
+    fits: Fits | None = None,
+) -> dict[str, Any]:
+    """Trains and scores one configuration.
+
+    Args:
+        settings: What all evaluations of the run share.
+        data: The run's data set.
+        job: What to train, how long, and where its files lie.
+        interruption: Ends the evaluation between two epochs when it is requested.
+        fits: What is known of the device's memory; what is found out is added.
+
+    Returns:
+        ``loss``: the run's objective on the whole validation part, NaN if training diverged;
+        ``info``: curves, scores and costs, plain Python without NaN.
+
+    Raises:
+        SettingsError: the configuration cannot be trained.
+        DoesNotFitError: it cannot be trained on this device.
+        OSError: a checkpoint or an artefact cannot be written, though there is room.
+        Interrupted: it was asked to end, and has left a checkpoint.
+    """
+    interruption = interruption or Interruption()
+    _check_fit(settings, job.recipe)
+    started = time.perf_counter()
+    assignment = _assignment(settings, data, job)
+    sparing = Sparing(
+        assignment,
+        lambda: epoch_seeds(settings.seed, job.config_id, 0),
+        settings.patch_size,
+        fits or Fits(),
+        settings.cache_dir / "deaths",
+        str(job.config_id),
+    )
+    try:
+        outcome = Course(settings, data, job, sparing, interruption).run()
+        info = _info(settings, data, job, outcome)
+        info |= {
+            "precision_policy": assignment.policy,
+            "parameters": sparing.do(lambda training: training.parameters),
+            "device": devices.describe(),
+        }
+        loss = math.nan
+        if outcome.tally is not None:
+            loss = objectives.of(settings.objective, outcome.tally)
+            if job.is_comparison:
+                loss = _compare(settings, data, job, sparing, info, interruption)
+    finally:
+        sparing.close()
+    info |= {
+        "micro_batch": sparing.micro_batch,
+        "seconds": time.perf_counter() - started,
+        "peak_memory_mb": devices.peak_memory_mb(),
+    }
+    if sparing.learnt:
+        info["micro_batches"] = sparing.learnt
+    return {"loss": loss, "info": info}
+
+
+def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
+    if settings.patch_size % 2**recipe.depth:
+        raise SettingsError(
+            f"--patch-size {settings.patch_size} cannot be halved {recipe.depth} times, as depth"
+            f" {recipe.depth} of this configuration wants; use a multiple of {2**recipe.depth}"
+            " or a space with smaller depth"
+        )
+
+
+def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) -> "Assignment":
+    from bohb_seg.training.trainer import Assignment
+
+    return Assignment(
+        recipe=job.recipe,
+        model=settings.model,
+        classes=len(data.classes.names),
+        scaling="patch" if settings.preset == "seed" else "unit",
+        policy=devices.policy(settings.precision),
+        patches=len(data.train.images),
+        horizon=float(job.epochs) if job.is_comparison else settings.max_budget,
+    )
+
+
+def _info(
+    settings: TrainingSettings, data: SegmentationData, job: Job, outcome: Outcome
+) -> dict[str, Any]:
+    history, tally = outcome.history, outcome.tally
+    trained = len(history) - outcome.continued_from
+    images = trained * len(data.train.images)
+    info: dict[str, Any] = {
+        "epochs": len(history),
+        "epochs_trained": trained,
+        "continued_from": outcome.continued_from,
+        "curves": {
+            name: [getattr(record, name) for record in history] for name in checkpoints.CURVES
+        },
+        "images_per_second": images / outcome.fit_seconds if images else None,
+        "stopped": outcome.stopped,
+    }
+    if outcome.best_epoch:
+        info["best_epoch"] = outcome.best_epoch
+    if outcome.complaint:
+        info["checkpoint"] = outcome.complaint
+    if tally is None:
+        return info
+    info |= metrics.summary(tally, data.classes.names)
+    if settings.objective == "seed":
+        info["loss_at_own_batch"] = objectives.seed(tally, job.recipe.own_validation_batch)
+    return info
+
+
+def _compare(
+    settings: TrainingSettings,
+    data: SegmentationData,
+    job: Job,
+    sparing: Sparing,
+    info: dict[str, Any],
+    interruption: Interruption,
+) -> float:
+    """Writes the comparison's files; scores, and so loss, are of the model in the file."""
+    from bohb_seg.training import artefacts
+
+    def objective(tally: metrics.Tally) -> float:
+        return objectives.of(settings.objective, tally)
+
+    def write() -> dict[str, dict[str, Any]]:
+        return sparing.do(
+            lambda training: artefacts.write(
+                training.exported(), data, job.directory, job.artefacts, objective
+            )
+        )
+
+    parts = _when_there_is_room(write, job, interruption)
+    validation = parts["validation"]
+    info |= {name: value for name, value in validation.items() if name in info}
+    info |= {"parts": parts, "artefacts": job.artefacts, "input": artefacts.INPUT}
+    return float(validation["loss"])
+
+
+def _when_there_is_room(
+    write: Callable[[], _Written], job: Job, interruption: Interruption
+) -> _Written:
+    """Writes what cannot be done without; a full disk is waited for."""
+    said = -math.inf
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if not checkpoints.is_full(error):
+                raise
+        if time.monotonic() - said > SAY_EVERY:
+            said = time.monotonic()
+            _log.warning("the disk of %s is full; waiting for room", job.directory / job.artefacts)
+        resume = time.monotonic() + RETRY_INTERVAL
+        while time.monotonic() < resume:
+            interruption.check()
+            time.sleep(TICK)

@@ -1,0 +1,1 @@
+"""Everything that runs inside the compiled step: Keras and numbers only."""

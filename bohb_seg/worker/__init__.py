@@ -1,0 +1,1 @@
+"""A worker process: how it finds its run, serves it and leaves."""

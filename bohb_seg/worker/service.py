@@ -1,0 +1,167 @@
+"""Serves jobs with any of HpBandSter's workers, through its own remote contract.
+
+``compute`` runs in the main thread (Keras and signals like it there), the network life in others.
+HpBandSter's own ``Worker.run`` is not used, because it leaves for good when nameserver or master
+are not there yet, loses a result that cannot be delivered at once, and hangs the run when
+``compute`` returns what serpent cannot carry; :class:`_Service` stands before the worker with the
+same remote methods instead.
+"""
+
+import inspect
+import logging
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, final
+
+import Pyro4
+from hpbandster.core.worker import Worker
+
+from bohb_seg.errors import ServiceError, SettingsError
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.settings import WorkerSettings
+from bohb_seg.training.interruption import Interrupted
+from bohb_seg.worker.job_runner import Order, Shift
+from bohb_seg.worker.membership import Membership
+from bohb_seg.worker.run_info import Post
+from bohb_seg.worker.shutdown import Departure
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class _Service:
+    """HpBandSter's remote contract of a worker, answering at once whatever the worker does."""
+
+    def __init__(self) -> None:
+        self.ended = ""
+        self.error: ServiceError | None = None
+        self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._jobs: dict[tuple[object, ...], Order] = {}
+        self._lock = threading.Lock()
+
+    @Pyro4.expose
+    def start_computation(
+        self,
+        callback: Any,
+        id: tuple[int, int, int],
+        *arguments: Any,
+        **keywords: Any,
+    ) -> bool:
+        """Takes a job, once; its result goes to ``callback.register_result``."""
+        bracket, rung, number = map(int, id)
+        reply = str(callback._pyroUri.object)
+        job = Order(callback, reply, (bracket, rung, number), arguments, keywords)
+        with self._lock:
+            if job.key not in self._jobs:
+                self._jobs[job.key] = job
+                self._queue.put(job)
+        return True
+
+    @Pyro4.expose
+    def is_busy(self) -> bool:
+        """Whether a job is waiting or running, or its result is not delivered yet."""
+        return bool(self._jobs)
+
+    @Pyro4.expose
+    def doing(self) -> str:
+        """Object id of the reply of the oldest job that is not delivered yet; "" when idle."""
+        with self._lock:
+            return next((job.reply for job in self._jobs.values()), "")
+
+    @Pyro4.expose
+    @Pyro4.oneway
+    def shutdown(self) -> None:
+        """Ends the worker: the run is over."""
+        self.end("the master says that there is nothing more to do")
+
+    def end(self, reason: str, error: ServiceError | None = None) -> None:
+        """Ends the worker as soon as the evaluation that runs obeys."""
+        self.ended, self.error = reason, error
+        with self._lock:
+            for job in self._jobs.values():
+                job.interruption.request(reason)
+        self._queue.put(None)
+
+    def give_up(self, reply: str, reason: str) -> None:
+        """Nobody waits for the result of this attempt any more."""
+        with self._lock:
+            for job in self._jobs.values():
+                if job.reply == reply:
+                    job.interruption.request(reason)
+
+    def jobs(self, idle_timeout: float | None) -> Iterator[Order]:
+        """Jobs as they come, until the worker is ended, or after ``idle_timeout`` idle seconds."""
+        while not self.ended:
+            try:
+                job = self._queue.get(timeout=idle_timeout)
+            except queue.Empty:
+                self.ended = f"idle for {idle_timeout:g} s"
+                return
+            if job is not None:
+                yield job
+                with self._lock:
+                    del self._jobs[job.key]
+
+
+def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Departure) -> None:
+    """Serves jobs to ``worker`` until the master ends it, it is idle too long or told to leave.
+
+    Raises:
+        ServiceError: the master refuses this worker.
+        SettingsError: ``--bind`` is no address of this machine.
+    """
+    service = _Service()
+    host = settings.bind or address_towards(*settings.nameserver)
+    try:
+        daemon = Daemon(host=host, port=0, admits={"master"})
+    except OSError as error:
+        raise not_ours(host, str(error.strerror)) from None
+    uri = str(daemon.register(service, worker.worker_id))
+    serve_in_background(daemon, "pyro")
+    membership = Membership(worker.worker_id, uri, settings, post, facts(worker), service)
+    shift = Shift(worker, settings, membership, lambda: departure.reason or service.ended)
+    try:
+        membership.begin()
+        for job in service.jobs(settings.idle_timeout):
+            departure.at_work = worker.interruption = job.interruption
+            shift.do(job)
+            departure.at_work = None
+            if departure.reason:
+                break
+    except Interrupted:  # it was idle, or its notice is over
+        pass
+    finally:
+        departure.say_goodbye()
+        membership.leave()
+    if service.error:
+        raise service.error
+    _log.info("left: %s", departure.reason or service.ended)
+
+
+def takes_settings(worker_class: type[Worker]) -> bool:
+    """Whether a program trains with the run's settings, and so with Keras."""
+    return "settings" in inspect.signature(worker_class.__init__).parameters
+
+
+def facts(worker: Worker) -> dict[str, str]:
+    """What the master compares: all its workers must train the same in the same way."""
+    own = worker.facts() if hasattr(worker, "facts") else {}
+    return {"version": version("bohb-seg"), **own}
+
+
+def not_ours(host: str, reason: str) -> SettingsError:
+    """What to say of ``--bind`` where this machine cannot serve."""
+    return SettingsError(
+        f"--bind {host} is no address of this machine ({reason}); choose the one by which the"
+        " master's machine reaches it"
+    )
+
+
+def address_towards(host: str, port: int) -> str:
+    """The address of the interface that leads to ``host``; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, port))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,73 @@
+"""How a worker process is asked to leave, and how long it has for that."""
+
+import os
+import signal
+from types import FrameType
+from typing import final
+
+from bohb_seg.training.interruption import Interrupted, Interruption
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+FORWARDED = signal.SIGUSR1
+"""What a parent process sends to hand a notice on; it may come twice and never ends at once."""
+
+
+FAREWELL = 30.0
+"""Seconds for the last checkpoint after the notice has run out; then the process ends anyway."""
+
+
+@final
+class Departure:
+    """Whether this process should leave, and how long it has for that.
+
+    An idle process leaves at the first signal. One at work asks its evaluation to end and grants
+    it the notice; after that the evaluation ends where it is, with the state of its last epoch. A
+    second signal ends the process on the spot.
+    """
+
+    def __init__(self) -> None:
+        self.notice = 0.0
+        self.reason = ""
+        self.at_work: Interruption | None = None
+        self._told_directly = self._time_was_up = False
+
+    def listen(self) -> None:
+        """Begins to obey signals; to be called in the main thread."""
+        for number in (*SIGNALS, FORWARDED):
+            signal.signal(number, self._told)
+
+    def say_goodbye(self) -> None:
+        """From now on a signal does not disturb, unless it is the second."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.at_work = Interruption()
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        if number != FORWARDED:
+            if self._told_directly:
+                os._exit(128 + number)
+            self._told_directly = True
+        if self.reason:
+            return
+        self.reason = f"told to by {signal.Signals(number).name}"
+        if self.at_work is None:
+            raise Interrupted(self.reason)
+        self.at_work.request(self.reason)
+        if self.notice:
+            self._ring_after(self.notice)
+        else:
+            self._time_is_up(number, frame)
+
+    def _ring_after(self, seconds: float) -> None:
+        signal.signal(signal.SIGALRM, self._time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _time_is_up(self, number: int, frame: FrameType | None) -> None:
+        if self.at_work is None:
+            return
+        if self._time_was_up:
+            os._exit(128 + signal.SIGTERM)
+        self._time_was_up = True
+        self._ring_after(FAREWELL)
+        raise Interrupted(self.reason)

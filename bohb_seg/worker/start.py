@@ -1,0 +1,94 @@
+"""``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
+
+import importlib.util
+import inspect
+import logging
+import math
+import uuid
+from typing import Any
+
+from hpbandster.core.worker import Worker
+
+from bohb_seg import plugins
+from bohb_seg.errors import RunOverError, SettingsError
+from bohb_seg.retry import tries
+from bohb_seg.rpc import pyro
+from bohb_seg.settings import TrainingSettings, WorkerSettings
+from bohb_seg.training.interruption import Interrupted
+from bohb_seg.worker import run_info
+from bohb_seg.worker.run_info import Post
+from bohb_seg.worker.service import takes_settings
+
+_log = logging.getLogger(__name__)
+
+
+def load_worker_class(spec: str) -> type[Worker]:
+    """Finds the worker class of ``workers/NAME.py`` or ``FILE.py[:Class]``.
+
+    Raises:
+        UnknownPluginError: no such name; lists those that exist.
+        SettingsError: the file is missing, or does not hold one such class.
+    """
+    file, class_name = plugins.worker_file(spec), spec.partition(":")[2]
+    module_spec = importlib.util.spec_from_file_location(f"bohb_seg_worker_{file.stem}", file)
+    assert module_spec is not None
+    assert module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    classes = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, Worker) and value is not Worker
+    }
+    if class_name:
+        classes = {name: value for name, value in classes.items() if name == class_name}
+    if len(classes) != 1:
+        raise SettingsError(
+            f"--worker {spec}: {file} holds {len(classes)} fitting subclasses of HpBandSter's"
+            " Worker; name one as FILE.py:Class"
+        )
+    return next(iter(classes.values()))
+
+
+def find_post(settings: WorkerSettings) -> Post:
+    """Waits until the nameserver knows a run to serve, and its master answers.
+
+    Raises:
+        Interrupted: the run is over, or ``--idle-timeout`` is.
+    """
+    where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
+    wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
+    why = f"{where} does not know {wanted} yet"
+    for waiting in tries(why, patience=settings.idle_timeout or math.inf):
+        try:
+            found = run_info.runs(settings, settings.run_id)
+            if len(found) > 1:
+                names = " or ".join(found)
+                raise SettingsError(f"{where} knows several runs; choose --run-id {names}")
+            for run_id, dispatcher in found.items():
+                with pyro.proxy(dispatcher, of="master") as master:
+                    return run_info.ask(run_id, master)
+            waiting.because(f"it knows {', '.join(run_info.runs(settings)) or 'none'}")
+        except RunOverError as over:
+            raise Interrupted(str(over)) from None
+        except pyro.TRANSIENT as error:
+            waiting.because(error)
+    raise Interrupted(f"{why}, and --idle-timeout is over")
+
+
+def build(
+    worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, run_id: str
+) -> Worker:
+    """Makes the worker that serves ``run_id``, with an id of its own."""
+    host, port = settings.nameserver
+    # The id is made unique because in containers host name and process id coincide.
+    keywords: dict[str, Any] = {
+        "run_id": run_id,
+        "nameserver": host,
+        "nameserver_port": port,
+        "logger": logging.getLogger("bohb_seg.worker.start.hpbandster"),
+        "id": uuid.uuid4().hex[:8],
+    }
+    if takes_settings(worker_class):
+        keywords["settings"] = training
+    return worker_class(**keywords)

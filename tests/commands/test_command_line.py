@@ -1,0 +1,145 @@
+"""Flags out of settings; one sentence and status 2 for whatever a user can put right."""
+
+import logging
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bohb_seg.commands import command_line
+from bohb_seg.errors import DataError, JournalError, SettingsError
+from bohb_seg.settings import DataSettings, SearchSettings, WorkerSettings, flag_of, merge
+
+KINDS = [DataSettings, SearchSettings, WorkerSettings]
+
+
+def flags_of(kind, *words):
+    """What a command gets of the words a user types."""
+    got = {}
+
+    @click.command("bohb-try")
+    @command_line.settings_flags(kind)
+    def command(config, **flags):
+        got.update(flags, config=config)
+
+    done = CliRunner().invoke(command, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return got
+
+
+def helps(kind):
+    @click.command("bohb-try")
+    @command_line.settings_flags(kind)
+    def command(config, **flags):
+        pass
+
+    return " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flag_that_is_not_given_is_none(kind):
+    assert flags_of(kind) == dict.fromkeys([*kind.model_fields, "config"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_is_a_flag_with_its_help(kind):
+    text = helps(kind)
+    for name, field in kind.model_fields.items():
+        assert flag_of(name) in text
+        assert "".join(field.description.split()) in "".join(text.split())
+
+
+def test_flags_reach_the_settings():
+    flags = flags_of(SearchSettings, "--n-iterations", "9", "--no-comparison", "--insecure")
+    settings = merge(SearchSettings, flags | {"config": None}, None, {})
+    assert (settings.n_iterations, settings.comparison, settings.insecure) == (9, False, True)
+    assert flags_of(SearchSettings, "--comparison")["comparison"] is True
+
+
+def test_a_flag_that_may_be_repeated():
+    flags = flags_of(SearchSettings, "--warm-start", "a", "--no-continue", "--warm-start", "b")
+    settings = merge(SearchSettings, flags | {"config": None}, None, {})
+    assert (settings.warm_start, settings.continue_) == ((Path("a"), Path("b")), False)
+
+
+def test_defaults_and_choices_are_told():
+    text = helps(SearchSettings)
+    assert "--log-level debug|info|warning|error how much is logged [default: info]" in text
+    assert "[default: 9090]" in text
+    assert "[default: .]" not in text
+    assert "[default: None]" not in text
+    assert "[default: ]" not in text
+
+
+def ends(capsys, body, *words, monkeypatch):
+    """Exit status and standard error of a command with this body."""
+    command = click.Command("bohb-try", callback=body, params=[click.Option(["--n"], type=int)])
+    monkeypatch.setattr("sys.argv", ["bohb-try", *words])
+    with pytest.raises(SystemExit) as end:
+        command_line.run(command)
+    said = capsys.readouterr()
+    assert said.out == ""
+    return end.value.code, said.err
+
+
+def raises(error):
+    def body(n):
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (SettingsError("--n 1: no"), "bohb-try: --n 1: no\n"),
+        (DataError("no data"), "bohb-try: no data\n"),
+        (
+            JournalError("f", 3, "torn"),
+            "bohb-try: f, line 3: torn; restore the file from a copy\n",
+        ),
+    ],
+)
+def test_what_a_user_can_put_right_is_one_sentence(capsys, monkeypatch, error, sentence):
+    assert ends(capsys, raises(error), monkeypatch=monkeypatch) == (2, sentence)
+
+
+@pytest.mark.parametrize("words", [["--m", "1"], ["--n", "x"], ["--n"], ["extra"]])
+def test_a_wrong_flag_is_one_sentence(capsys, monkeypatch, words):
+    status, said = ends(capsys, lambda n: 0, *words, monkeypatch=monkeypatch)
+    assert status == 2
+    assert said.startswith("bohb-try: ")
+    assert said.endswith("; see bohb-try --help\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (3, 3)])
+def test_a_command_returns_its_status(capsys, monkeypatch, returned, status):
+    assert ends(capsys, lambda n: returned, monkeypatch=monkeypatch) == (status, "")
+
+
+def test_an_interrupted_command_stopped_early(capsys, monkeypatch):
+    assert ends(capsys, raises(KeyboardInterrupt()), monkeypatch=monkeypatch)[0] == 3
+
+
+def test_a_broken_promise_of_our_own_is_loud(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bohb-try"])
+    with pytest.raises(ZeroDivisionError):
+        command_line.run(click.Command("bohb-try", callback=lambda: 1 / 0))
+
+
+def test_the_log_goes_to_standard_error(capsys):
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    root.handlers = []
+    try:
+        command_line.start_logging("warning")
+        logging.getLogger("bohb_seg.try").info("quiet")
+        logging.getLogger("bohb_seg.try").warning("loud")
+    finally:
+        root.level, root.handlers = level, handlers
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "WARNING loud" in said.err
+    assert "quiet" not in said.err

@@ -1,0 +1,118 @@
+import subprocess
+import sys
+
+import numpy as np
+
+from bohb_seg.data.classes import IGNORE
+from bohb_seg.data.preparation import prepare
+
+
+def test_patches_hold_what_their_source_says(folder):
+    written = {}
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        written[f"{group}/images/a.png"] = folder.add(group, "a", (40, 37))
+
+    data = prepare(folder.settings())
+
+    assert [len(part) for part in data.parts.values()] == [9, 9, 9]
+    for source, image, labels in zip(
+        data.train.sources, data.train.images, data.train.labels, strict=True
+    ):
+        name, _, corner = source.partition("@")
+        row, column = map(int, corner.split(","))
+        window = np.s_[row : row + 16, column : column + 16]
+        assert np.array_equal(image, written[name][0][window])
+        assert np.array_equal(labels, written[name][1][window])
+
+
+def test_held_out_parts_count_every_pixel_once(folder):
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        folder.add(group, "a", (40, 37))
+
+    data = prepare(folder.settings())
+
+    assert (data.train.labels != IGNORE).all()
+    assert (data.validation.labels != IGNORE).sum() == 40 * 37
+    assert (data.test.labels != IGNORE).sum() == 40 * 37
+
+
+def test_no_group_lies_on_two_sides(tiles):
+    data = prepare(tiles.settings())
+
+    groups = [{source.split("/")[0] for source in part.sources} for part in data.parts.values()]
+    assert sum(map(len, groups)) == len(set().union(*groups)) == 4
+
+
+def test_preset_seed_cuts_and_splits_as_the_reports(folder):
+    folder.add("Tile 1", "a", (40, 37), labels=np.full((40, 37), 5))
+    folder.add("Tile 2", "b", (32, 32), mask=np.zeros((32, 32, 3), np.uint8))
+
+    data = prepare(folder.settings(preset="seed", split="patch"))
+
+    assert data.classes.names[5] == "unlabeled"
+    assert (len(data.train), len(data.validation), len(data.test)) == (6, 2, 0)
+    assert set(np.unique(data.train.labels)) == {0, 5}
+    assert data.audit.warnings[0] == (
+        "1,024 mask pixels (40.89%) are of no class (most of them #000000)"
+        " and become building, as in the reports"
+    )
+    assert "--split patch leaks" in " ".join(data.audit.warnings)
+
+
+def test_downscaled_labels_match_downscaled_images(tiles):
+    data = prepare(tiles.settings(downscale=2))
+
+    assert data.train.images.shape[1:] == (16, 16, 3)
+    assert data.train.sources[0].startswith("Tile ")
+    assert prepare(tiles.settings()).fingerprint != data.fingerprint
+
+
+def test_the_fingerprint_depends_on_contents_not_on_places(tiles, tmp_path):
+    first = prepare(tiles.settings())
+    moved = tiles.root.rename(tmp_path / "elsewhere")
+
+    second = prepare(tiles.settings(data=str(moved), cache_dir=tmp_path / "other"))
+
+    assert (first.fingerprint, first.split_hash) == (second.fingerprint, second.split_hash)
+    (moved / "Tile 1/images/a.png").write_bytes((moved / "Tile 1/images/b.png").read_bytes())
+    changed = prepare(tiles.settings(data=str(moved)))
+    assert changed.fingerprint != first.fingerprint
+    assert changed.audit.duplicates == (("Tile 1/images/a.png", "Tile 1/images/b.png"),)
+
+
+def test_the_cache_is_read_and_built_anew_when_torn(tiles):
+    first = prepare(tiles.settings())
+    folder = tiles.cache / first.fingerprint
+    before = (folder / "00000.npy").stat().st_mtime_ns
+
+    assert prepare(tiles.settings()).split_hash == first.split_hash
+    assert (folder / "00000.npy").stat().st_mtime_ns == before
+
+    (folder / "00000.npy").write_bytes(b"torn")
+    assert np.array_equal(prepare(tiles.settings()).train.images, first.train.images)
+    assert [path.name for path in tiles.cache.iterdir()] == [first.fingerprint]
+
+
+def test_processes_may_build_the_same_cache_at_once(tiles):
+    code = (
+        "import sys; from bohb_seg.datasets import prepare;"
+        "from bohb_seg.settings import DataSettings;"
+        "print(prepare(DataSettings(data=sys.argv[1], cache_dir=sys.argv[2], patch_size=16))"
+        ".split_hash)"
+    )
+    command = [sys.executable, "-c", code, str(tiles.root), str(tiles.cache)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+
+    printed = {process.communicate(timeout=60)[0] for process in running}
+
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(printed) == 1
+    assert len(list(tiles.cache.iterdir())) == 1
+
+
+def test_data_sets_come_without_keras():
+    code = "import sys, bohb_seg.commands.data; print({'keras', 'tensorflow'} & set(sys.modules))"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+
+    assert printed.strip() == b"set()"

@@ -1,0 +1,55 @@
+"""What a person is told of an evaluation and of the incumbent."""
+
+import logging
+
+import pytest
+from rich.console import Console
+
+from bohb_seg.master.console import Display
+from bohb_seg.search.events import Evaluated
+from bohb_seg.search.progress import Incumbent, Progress
+from bohb_seg.settings import SearchSettings
+from bohb_seg.trials import EvaluationId, TrialId
+
+
+def display(width=100):
+    console = Console(width=width, force_terminal=True, record=True)
+    return Display(SearchSettings(run_id="r"), console), console
+
+
+def told(caplog, trial, budget=9.0):
+    with caplog.at_level(logging.INFO):
+        news = Evaluated(EvaluationId(TrialId(*trial), budget), 1, "w", "finished", 0.5)
+        display()[0].tell(news)
+    return caplog.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("trial", "name"),
+    [
+        ((2, 1, 3), "trial 2-1-3 after 9 epochs"),
+        ((-2, 1, 0), "candidate 2 trained again for 9 epochs, seed 0"),
+        ((-1, 0, 2), "default retrained for 9 epochs, seed 2"),
+        ((-1, 1, 2), "incumbent retrained for 9 epochs, seed 2"),
+    ],
+)
+def test_an_evaluation_is_told_by_what_it_is_for(caplog, trial, name):
+    assert told(caplog, trial) == f"{name}: loss 0.5000"
+
+
+@pytest.mark.parametrize(
+    ("reevaluations", "text"),
+    [
+        ((), "loss 0.2500"),
+        ((0.5, None), "loss 0.2500, in the runoff 0.5000, none"),
+    ],
+)
+def test_the_panel_tells_the_phase_and_what_the_incumbent_did_in_the_runoff(reevaluations, text):
+    best = Incumbent(TrialId(0, 0, 0), 9.0, 0.25, {}, False, reevaluations)
+    progress = Progress("runoff", 0, 0, 1, 0, 1, 1, 3, 9.0, 27.0, 0, 1, best)
+    shown, console = display()
+    with shown:
+        shown.show(progress)
+    panel = [line.strip("│ \n") for line in console.export_text().splitlines()]
+    assert any(line.startswith("phase") and line.endswith("runoff") for line in panel)
+    assert any(line.startswith("incumbent") and line.endswith(text) for line in panel)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from bohb_seg import plugins
+from bohb_seg.training.recipe import Recipe
+
+pytestmark = pytest.mark.training
+
+SIZES = (32, 64)
+
+
+def build(name="unet", recipe=None, classes=3, **changes):
+    options = {"classes": classes, "scaling": "unit", "precision": "float32", "seed": 1}
+    recipe = recipe or Recipe(depth=2, base_filters=8)
+    return plugins.find("models", name).build(recipe, **(options | changes))
+
+
+@pytest.mark.parametrize("name", plugins.names("models"))
+def test_every_model_gives_probabilities_for_images_of_any_size(name):
+    model = build(name)
+    for size in SIZES:
+        images = np.random.default_rng(0).integers(256, size=(2, size, size, 3)).astype(np.uint8)
+        scores = np.asarray(model(images))
+        assert scores.shape == (2, size, size, 3)
+        assert scores.dtype == np.float32
+        np.testing.assert_allclose(scores.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_there_is_a_model():
+    assert "unet" in plugins.names("models")
+
+
+def test_the_reports_unet_has_their_number_of_weights():
+    def convolution(inputs, outputs, edge=3):
+        return edge * edge * inputs * outputs + outputs
+
+    filters = (16, 32, 64, 128, 256)
+    down = sum(
+        convolution(before, now) + convolution(now, now)
+        for before, now in zip((3, *filters), filters, strict=False)
+    )
+    up = sum(
+        convolution(2 * now, now, edge=2) + convolution(2 * now, now) + convolution(now, now)
+        for now in filters[:-1]
+    )
+    expected = down + up + convolution(16, 6, edge=1)
+    assert build(recipe=Recipe(), classes=6).count_params() == expected == 1_941_190
+
+
+def test_weights_follow_from_the_seed():
+    one, same, other = (build(seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_patch_scaling_is_scikit_learns_min_max_scaler():
+    from sklearn.preprocessing import MinMaxScaler
+
+    from bohb_seg.training.graph.scaling import scaled
+
+    patch = np.random.default_rng(0).integers(20, 200, size=(8, 8, 3)).astype(np.float32)
+    patch[..., 2] = 7
+    expected = MinMaxScaler().fit_transform(patch.reshape(-1, 3)).reshape(patch.shape)
+    np.testing.assert_allclose(np.asarray(scaled(patch[None], "patch"))[0], expected, atol=1e-6)

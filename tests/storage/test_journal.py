@@ -1,0 +1,329 @@
+"""What was appended is read again exactly, whatever a crash or a bad disk did to the file."""
+
+import contextlib
+import json
+import logging
+import os
+
+import pytest
+from helpers.scheduler_world import LADDERS, Repeating, happenings, plans, play
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_seg.errors import JournalError
+from bohb_seg.master.loop import Master
+from bohb_seg.search.events import (
+    BracketFinished,
+    Discard,
+    Evaluate,
+    Evaluated,
+    Finish,
+    Order,
+    Settled,
+    StopRequested,
+    WorkersChanged,
+)
+from bohb_seg.search.scheduler import Scheduler
+from bohb_seg.settings import SearchSettings
+from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, read
+from bohb_seg.trials import Attempt, EvaluationId, Observation, TrialId
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | st.integers() | numbers | st.text(max_size=5)
+plain = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+tables = st.dictionaries(st.text(max_size=5), plain, max_size=3)
+names = st.text(max_size=8)
+workers = st.lists(names, max_size=3).map(tuple)
+trials = st.builds(TrialId, st.integers(-2, 99), st.integers(0, 5), st.integers(0, 999))
+evaluations = st.builds(EvaluationId, trials, numbers)
+configurations = st.dictionaries(names, scalars, max_size=3)
+observations = st.builds(Observation, configurations, numbers, st.none() | numbers)
+attempts = st.integers(1, 9)
+results = st.builds(
+    Evaluated, evaluations, attempts, names, st.just("finished"), numbers, tables
+) | st.builds(
+    Evaluated,
+    evaluations,
+    attempts,
+    names,
+    st.sampled_from(["diverged", "crashed"]),
+    st.none(),
+    tables,
+    st.none() | names,
+)
+events = st.one_of(
+    st.builds(
+        *(RunStarted, tables, tables, tables, configurations),
+        st.lists(observations, max_size=3).map(tuple),
+    ),
+    st.builds(RunResumed),
+    st.builds(
+        WorkersChanged,
+        workers,
+        workers,
+        st.dictionaries(names, st.builds(Attempt, evaluations, attempts), max_size=2),
+    ),
+    results,
+    st.builds(StopRequested, names),
+    st.builds(Evaluate, evaluations, attempts, names, configurations, st.booleans()),
+    st.builds(Settled, evaluations, attempts, names),
+    st.builds(Discard, trials),
+    st.builds(BracketFinished, st.integers(0, 99)),
+    st.builds(Finish, names),
+)
+histories = st.lists(events, min_size=1, max_size=6)
+shares = st.floats(0, 1)  # of the file: its length varies with the digits of the time
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """One file for all examples of a property: each writes it anew."""
+    return tmp_path_factory.mktemp("journal") / "events.jsonl"
+
+
+def write(file, *batches):
+    file.unlink(missing_ok=True)
+    journal = Journal(file)
+    entries = [entry for batch in batches for entry in journal.append(batch)]
+    journal.close()
+    return entries
+
+
+def said(entries):
+    """Tells 1 from 1.0 and True, and 0.0 from -0.0, which ``==`` does not."""
+    return [repr(entry) for entry in entries]
+
+
+@contextlib.contextmanager
+def warnings():
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("bohb_seg.storage.journal")
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, histories)
+def test_every_event_is_read_as_it_was_appended(file, first, second):
+    entries = write(file, first, second)
+    assert [entry.event for entry in entries] == first + second
+    with warnings() as messages:
+        assert said(read(file)) == said(entries)
+    assert messages == []
+
+
+def test_every_kind_of_event_is_tried_here():
+    kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
+    kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish}
+    from bohb_seg.storage import journal
+
+    assert set(journal._KINDS.values()) == kinds
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers)
+def test_a_number_survives_to_its_last_bit(file, number):
+    result = Evaluated(EvaluationId(TrialId(0, 0, 0), number), 1, "w", "finished", number)
+    write(file, [result])
+    (entry,) = read(file)
+    assert entry.event.loss.hex() == entry.event.evaluation.budget.hex() == number.hex()
+
+
+def test_lines_are_what_the_head_of_the_file_says(file):
+    (entry,) = write(file, [Discard(TrialId(0, 1, 2))])
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line) == {"time": entry.time, "kind": "Discard", "trial": [0, 1, 2]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, shares)
+def test_a_journal_cut_anywhere_is_read_up_to_the_last_whole_line(file, history, share):
+    entries = write(file, history)
+    text = file.read_bytes()
+    cut = round(share * len(text))
+    file.write_bytes(text[:cut])
+    whole = text[:cut].count(b"\n")
+    with warnings() as messages:
+        assert said(read(file)) == said(entries[:whole])
+    torn = not text[:cut].endswith(b"\n") and cut > 0
+    assert messages == ([f"{file}: dropped the torn last line {whole + 1}"] if torn else [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, histories, shares)
+def test_a_cut_journal_is_gone_on_with(file, history, more, share):
+    entries = write(file, history)
+    text = file.read_bytes()
+    file.write_bytes(text[: round(share * len(text))])
+    whole = file.read_bytes().count(b"\n")
+    journal = Journal(file)
+    added = journal.append(more)
+    journal.close()
+    with warnings() as messages:
+        assert said(read(file)) == said(entries[:whole] + added)
+    assert messages == []
+
+
+# Neither is valid anywhere in a line; a line break halves it, and a half is never an entry.
+@settings(max_examples=60, deadline=None)
+@given(histories, st.sampled_from([b"\x00", b"\xff", b"\n"]), shares)
+def test_a_damaged_byte_names_file_and_line(file, history, bad, share):
+    write(file, history, [Finish("last line")])
+    text = file.read_bytes()
+    last = text.rindex(b"\n", 0, -1)
+    places = [place for place in range(last) if text[place : place + 1] != b"\n"]
+    place = places[round(share * (len(places) - 1))]
+    file.write_bytes(text[:place] + bad + text[place + 1 :])
+    with pytest.raises(JournalError) as error:
+        read(file)
+    line = text[:place].count(b"\n") + 1
+    assert (error.value.path, error.value.line) == (file, line)
+    assert f"{file}, line {line}: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "null",
+        "{}",
+        '{"time": 1.0}',
+        '{"time": 1.0, "kind": "Unheard"}',
+        '{"time": 1.0, "kind": ["Discard"], "trial": [0, 0, 0]}',
+        '{"time": "soon", "kind": "BracketFinished", "bracket": 0}',
+        '{"time": 1.0, "kind": "Discard", "trial": [0, 0]}',
+        '{"time": 1.0, "kind": "BracketFinished"}',
+        '{"time": 1.0, "kind": "Evaluated", "evaluation": [[0, 0, 0], 1.0], "attempt": 1,'
+        ' "worker": "w", "outcome": "finished", "loss": null}',
+    ],
+)
+def test_what_is_json_but_no_entry_is_damage_too(file, line):
+    write(file, [RunResumed()])
+    with file.open("a") as stream:
+        stream.write(line + "\n")
+    with pytest.raises(JournalError, match="line 2: not an entry of a journal"):
+        read(file)
+
+
+def test_a_misspelt_field_is_damage_too(file):
+    write(file, [WorkersChanged(joined=("w",)), Finish("end")])
+    file.write_text(file.read_text().replace('"joined"', '"joimed"'))
+    with pytest.raises(JournalError, match="line 1"):
+        read(file)
+
+
+def test_what_append_returns_is_on_the_disk(file, monkeypatch):
+    """A recorder around fsync: at its last call the file held every byte that it holds now."""
+    durable, fsync = [], os.fsync
+
+    def recorded(descriptor):
+        fsync(descriptor)
+        durable.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    file.unlink(missing_ok=True)
+    journal = Journal(file)
+    for number in range(3):
+        journal.append([BracketFinished(number), RunResumed()])
+        assert len(durable) == number + 1
+        assert durable[-1] == file.stat().st_size == len(file.read_bytes())
+    journal.close()
+
+
+def test_nothing_is_written_of_a_batch_with_a_nan(file):
+    entries = write(file, [RunResumed()])
+    journal = Journal(file)
+    crashed = Evaluated(EvaluationId(TrialId(0, 0, 0), 1.0), 1, "w", "crashed", info={"x": 1e999})
+    with pytest.raises(ValueError, match="JSON"):
+        journal.append([RunResumed(), crashed])
+    entries += journal.append([Finish("end")])
+    journal.close()
+    assert read(file) == entries
+
+
+# --- a run out of its journal -----------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(LADDERS), plans, happenings, shares)
+def test_a_run_cut_at_any_entry_goes_on_the_same(file, ladder, plan, story, share):
+    world = play(ladder, plan, story)
+    entries = write(file, *([news, *orders] for news, orders in world.told))
+    cut = round(share * len(entries))
+    text = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(text[:cut]))
+    past = read(file)
+    scheduler = Scheduler(Repeating(ladder), plan, {"x": 0})
+    due = replay(scheduler, past)
+    heard = sum(not isinstance(entry.event, Order) for entry in past)
+    told = [order for _, orders in world.told[:heard] for order in orders]
+    assert due == told[sum(isinstance(entry.event, Order) for entry in past) :]
+    for news, orders in world.told[heard:]:
+        assert scheduler.handle(news) == orders
+    assert scheduler.progress == world.scheduler.progress
+
+
+def replay(scheduler, past):
+    """Feeds the news again; the orders of the past must follow. Returns what is still to come."""
+    due = []
+    for entry in past:
+        if isinstance(entry.event, Order):
+            assert due.pop(0) == entry.event
+        else:
+            due += scheduler.handle(entry.event)
+    return due
+
+
+def simulated(run_dir):
+    """A whole run of the real scheduler, optimizer and space: two workers, no fault."""
+    chosen = SearchSettings(
+        run_id="r", run_dir=run_dir, worker="toy", space="counting", min_budget=1, max_budget=9
+    )
+    master = Master(chosen, [])
+    events, waiting = [master._start], [WorkersChanged(joined=("a", "b"))]
+    while waiting:
+        news = waiting.pop(0)
+        orders = master._scheduler.handle(news)
+        events += [news, *orders]
+        for order in orders:
+            if isinstance(order, Evaluate):
+                loss = sum(map(float, order.configuration.values())) / order.evaluation.budget
+                key = order.evaluation, order.attempt, order.worker
+                waiting.append(Evaluated(*key, "finished", loss))
+    return chosen, events
+
+
+def test_a_master_owes_exactly_what_a_cut_kept_from_its_journal(tmp_path):
+    chosen, events = simulated(tmp_path)
+    assert isinstance(events[-1], Finish)
+    write(tmp_path / "events.jsonl", events)
+    past = read(tmp_path / "events.jsonl")
+    for cut in range(1, len(past) + 1, 7):
+        owed = []
+        for event in events[cut:]:
+            if not isinstance(event, Order):
+                break
+            owed.append(event)
+        assert Master(chosen, past[:cut])._due == owed
+
+
+def test_a_master_refuses_a_journal_that_is_not_its_own(tmp_path):
+    chosen, events = simulated(tmp_path)
+    line = next(i for i, event in enumerate(events) if isinstance(event, Evaluate))
+    order = events[line]
+    events[line] = Evaluate(order.evaluation, order.attempt, "someone else", order.configuration)
+    past = [Entry(0.0, event) for event in events]
+    with pytest.raises(JournalError, match=f"line {line + 1}: this order does not follow"):
+        Master(chosen, past)

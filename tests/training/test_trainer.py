@@ -1,0 +1,182 @@
+import numpy as np
+import pytest
+from helpers import small_network as small
+
+from bohb_seg.training import metrics, prediction
+
+pytestmark = pytest.mark.training
+
+
+def rate_at(trained, step):
+    trained._compiled.descent.optimizer.iterations.assign(step)
+    return trained.learning_rate
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize(
+    ("schedule", "first", "middle", "last"),
+    [("constant", 1, 1, 1), ("cosine", 0, 0.5, 0), ("poly", 1, 0.5**0.9, 0)],
+)
+def test_learning_rate_follows_the_steps_up_to_the_horizon(
+    optimizer, schedule, first, middle, last
+):
+    trained = small.training(optimizer=optimizer, schedule=schedule, learning_rate=0.01)
+    rates = [rate_at(trained, step) / 0.01 for step in (0, small.STEPS // 2, small.STEPS)]
+    assert rates == pytest.approx([first, middle, last], abs=0.1)
+
+
+def test_schedules_are_those_of_keras():
+    from keras.optimizers import schedules
+
+    warm_up = round(0.05 * small.STEPS)
+    references = {
+        "poly": schedules.PolynomialDecay(0.01, small.STEPS, 0.0, power=0.9),
+        "cosine": schedules.CosineDecay(
+            0.0, small.STEPS - warm_up, warmup_target=0.01, warmup_steps=warm_up
+        ),
+    }
+    for name, reference in references.items():
+        trained = small.training(schedule=name, learning_rate=0.01)
+        for step in range(small.STEPS + 3):
+            assert rate_at(trained, step) == pytest.approx(float(reference(step)), abs=1e-7)
+
+
+def test_biases_and_norms_are_not_decayed():
+    trained = small.training(optimizer="adamw", weight_decay=0.1, norm="batch")
+    network = trained._compiled.network
+    decayed = {
+        v.name for v in network.trainable_variables if network.optimizer._use_weight_decay(v)
+    }
+    assert decayed == {"kernel"}
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_training_is_a_plain_fit(name):
+    """Of a model with Keras' own optimizer, on the same batches; Adam ignores decay."""
+    import keras
+
+    from bohb_seg.training.graph import losses
+
+    data = small.part()
+    step = {"optimizer": name, "learning_rate": 1e-2, "weight_decay": 0.1}
+    assignment = small.assignment(**step)
+    formula = losses.Formula.of(assignment.recipe, small.CLASSES).vector()
+    model = assignment.build(small.seeds(0).graph)
+    optimizer = {
+        "adam": keras.optimizers.Adam(1e-2),
+        "adamw": keras.optimizers.AdamW(1e-2, weight_decay=0.1),
+        "sgd": keras.optimizers.SGD(1e-2, 0.9, nesterov=True, weight_decay=0.1),
+    }[name]
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(
+        optimizer,
+        lambda y, p: losses.value(losses.sums(y, p, losses.gamma(formula)), formula),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    for epoch in (1, 2):
+        order = small.seeds(epoch).order.permutation(small.PATCHES)
+        model.fit(
+            *(data.images[order], data.labels[order]),
+            batch_size=small.BATCH,
+            shuffle=False,
+            verbose=0,
+        )
+    expected = np.concatenate([array.ravel() for array in model.get_weights()])
+    ours, _ = small.trained(data, epochs=2, **step)
+    # Adam divides by the square root of tiny moments, which magnifies the last digit.
+    np.testing.assert_allclose(ours, expected, atol=1e-4 if name != "sgd" else 1e-6)
+
+
+@pytest.mark.parametrize("micro", [None, 3])
+def test_views_follow_from_the_seeds_of_the_epoch(micro):
+    from bohb_seg.training.graph import augmentation, losses
+
+    data, batch = small.part(), {"batch_size": small.PATCHES, "learning_rate": 0.0, "loss": "ce"}
+    here = small.training(micro, optimizer="sgd", augmentation=0.5, **batch)
+    loss = here.epoch(data.images, data.labels, small.seeds(1))
+    random = small.seeds(1).order
+    order = random.permutation(small.PATCHES)
+    views = augmentation.draw(small.PATCHES, 0.5, random)
+    images, labels = augmentation.apply(data.images[order], data.labels[order], views)
+    formula = losses.Formula.of(small.assignment(**batch).recipe, small.CLASSES).vector()
+    expected = losses.value(losses.sums(labels, here.exported()(images), 0.0), formula)
+    assert loss == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between():
+    data = small.part()
+    step = {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "cosine", "dropout": 0.3}
+
+    def epochs(here, *numbers):
+        for number in numbers:
+            here.epoch(data.images, data.labels, small.seeds(number))
+        return here
+
+    whole = epochs(small.training(**step), 1, 2, 3)
+    first = epochs(small.training(**step), 1, 2)
+    checkpoint = first.checkpoint(())
+    first.close()
+    between = epochs(small.training(**step, learning_rate=0.05, seed=1), 1)
+    between.close()
+    continued = small.training(**step)
+    continued.restore(checkpoint)
+    epochs(continued, 3)
+    np.testing.assert_array_equal(small.weights(continued), small.weights(whole))
+    assert continued.learning_rate == whole.learning_rate
+    assert 0 < continued.learning_rate < 1e-3
+
+
+def test_a_checkpoint_holds_what_was_learnt_and_not_the_configuration():
+    here = small.training(optimizer="adamw", weight_decay=0.1, learning_rate=0.5)
+    here.restore(small.training(learning_rate=0.001).checkpoint(()))
+    assert here.learning_rate == 0.5
+    assert float(here._compiled.descent.optimizer.weight_decay) == pytest.approx(0.1)
+
+
+def test_a_diverged_epoch_ends_soon():
+    data = small.part(40)
+    here = small.training(optimizer="sgd", learning_rate=1e30, batch_size=1, patches=40)
+    assert not np.isfinite(here.epoch(data.images, data.labels, small.seeds(1)))
+    assert int(here._compiled.descent.optimizer.iterations) <= 10
+
+
+@pytest.mark.parametrize("micro", [None, 3])
+def test_the_tally_is_that_of_the_exported_models_probabilities(micro, monkeypatch):
+    """In batches of four or three, the last of which is filled up."""
+    from bohb_seg.training import trainer as module
+
+    monkeypatch.setattr(module, "PREDICTED_PIXELS", 1)
+    data = small.part()
+    here = small.training(micro)
+    here.epoch(data.images, data.labels, small.seeds(1))
+    tally = here.tally(data)
+    model = here.exported()
+    expected = metrics.Tally.of(np.asarray(model(data.images)), data.labels)
+    np.testing.assert_array_equal(tally.confusion, expected.confusion)
+    np.testing.assert_allclose(tally.hits, expected.hits, rtol=1e-4)
+    np.testing.assert_allclose(tally.focal, expected.focal, rtol=1e-4)
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+
+
+def test_prediction_covers_every_patch_once_whatever_the_batch(monkeypatch):
+    from bohb_seg.training import trainer as module
+
+    monkeypatch.setattr(module, "PREDICTED_PIXELS", 3 * 16 * 16)
+    model = small.assignment().build(0)
+    images = np.random.default_rng(0).integers(256, size=(7, 16, 16, 3)).astype(np.uint8)
+    chunks = {s.start: scores for s, scores in prediction.probabilities(model, images)}
+    assert [len(scores) for scores in chunks.values()] == [3, 3, 1]
+    whole = np.concatenate(list(chunks.values()))
+    np.testing.assert_allclose(whole, np.asarray(model(images)), atol=1e-5)
+
+
+def test_shapes_tell_what_decides_memory():
+    def shape(**configuration):
+        return small.assignment(**configuration).shape(64)
+
+    assert shape() == "unet 8x2^1, norm none, relu, 3 classes, scaling unit, float32, adamw, 64 px"
+    alike = {"optimizer": "adamw", "learning_rate": 0.5, "batch_size": 32, "loss": "ce"}
+    assert shape(**alike) == shape()
+    others = [{"depth": 2}, {"base_filters": 16}, {"optimizer": "sgd"}, {"dropout": 0.1}]
+    others += [{"augmentation": 0.5}, {"norm": "group"}, {"activation": "swish"}]
+    assert len({shape(**other) for other in [{}, *others]}) == len(others) + 1
