@@ -159,7 +159,7 @@ def _runners(ways: list[str]) -> list[Runner]:
 def _device() -> tuple[str, bool]:
     """What Keras computes on, asked in a process that ends: it would hold the device's memory."""
     code = (
-        "from bohb_seg import devices; devices.prepare('auto'); import keras;"
+        "from bohb_seg.training import devices; devices.prepare('auto'); import keras;"
         " print(keras.backend.backend(), 'on', devices.describe())"
     )
     answer = subprocess.run(

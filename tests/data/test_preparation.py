@@ -95,7 +95,7 @@ def test_the_cache_is_read_and_built_anew_when_torn(tiles):
 
 def test_processes_may_build_the_same_cache_at_once(tiles):
     code = (
-        "import sys; from bohb_seg.datasets import prepare;"
+        "import sys; from bohb_seg.data.preparation import prepare;"
         "from bohb_seg.settings import DataSettings;"
         "print(prepare(DataSettings(data=sys.argv[1], cache_dir=sys.argv[2], patch_size=16))"
         ".split_hash)"

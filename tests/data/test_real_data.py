@@ -23,7 +23,7 @@ pytestmark = [
 PROGRAM = """
 import json, sys, time
 from bohb_seg import machine
-from bohb_seg.datasets import prepare
+from bohb_seg.data.preparation import prepare
 from bohb_seg.settings import DataSettings, merge
 started = time.monotonic()
 data = prepare(merge(DataSettings, json.loads(sys.argv[1]), environment={}))

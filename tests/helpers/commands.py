@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 PROGRAMS = TESTS / "helpers/programs"
 """Programs that tests start as processes, or hand to commands as workers and spaces."""
+STOCK = "helpers.programs.stock"
+"""The module that starts HpBandSter's own worker or master."""
 TOY = ("--worker", "toy", "--space", "counting", "--no-comparison", "--heartbeat", "1")
 
 

@@ -86,7 +86,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
     monkeypatch.chdir(tmp_path)
     data = scene(tmp_path / "data")
     spoil(data)
-    verb = ("check",) if "datasets" in command else ()
+    verb = ("check",) if command.endswith(".data") else ()
     holds(refused(command, *verb, "--data", data, "--patch-size", patch_size), words)
     assert not (tmp_path / "results").exists()
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import Pyro4
 import pytest
 import yaml
-from helpers.commands import PROGRAMS, TOY, free_port, only_sentence, processes, refused, wait_until
+from helpers.commands import (
+    PROGRAMS,
+    STOCK,
+    TOY,
+    free_port,
+    only_sentence,
+    processes,
+    refused,
+    wait_until,
+)
 
 from bohb_seg.datasets import synthetic
 from bohb_seg.rpc import certificates
@@ -219,7 +228,7 @@ def test_it_ends_by_a_signal_without_success():
 
 def test_the_nameserver_alone_is_asked_without_keras(toy):
     code = (
-        "import sys; from bohb_seg import worker\n"
+        "import sys; from bohb_seg.commands import worker\n"
         f"sys.argv = 'bohb-worker --check --only nameserver --port {toy}'.split()\n"
         "try: worker.main()\n"
         "except SystemExit as end: print(end.code)\n"
@@ -375,7 +384,7 @@ def test_several_runs_and_a_master_that_is_gone(pyro, names):
 
 def test_a_master_of_hpbandster(started):
     port = free_port()
-    started.start("stock", "master", "old", "127.0.0.1", port, 1, 3)
+    started.start(STOCK, "master", "old", "127.0.0.1", port, 1, 3)
 
     def knows():
         try:

@@ -61,7 +61,9 @@ def test_search_comparison_and_report(tmp_path, data):
 def test_our_worker_serves_a_stock_master(tmp_path, data):
     port = free_port()
     with processes(tmp_path) as started:
-        master = started.start("stock", "master", "theirs", "127.0.0.1", port, 1, 3)
+        master = started.start(
+            "helpers.programs.stock", "master", "theirs", "127.0.0.1", port, 1, 3
+        )
         worker = started.start(
             *("bohb_seg.commands.worker", "--port", port, "--run-id", "theirs"),
             *("--data", data, "--patch-size", 32, "--max-budget", 3),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.audit import audit
-from helpers.commands import PROGRAMS, TOY, answers, free_port, processes, run, wait_until
+from helpers.commands import PROGRAMS, STOCK, TOY, answers, free_port, processes, run, wait_until
 
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
@@ -50,7 +50,7 @@ def test_workers_on_two_addresses_and_a_stock_worker_serve_one_master(tmp_path):
         for address in ("127.0.0.2", "127.0.0.3"):
             started.start("bohb_seg.commands.worker", *common, "--bind", address)
         wait_until(lambda: answers(port))  # a stock worker does not wait itself
-        started.start("stock", "worker", "shared", "127.0.0.1", port, "127.0.0.4")
+        started.start(STOCK, "worker", "shared", "127.0.0.1", port, "127.0.0.4")
         started.finish(master)
         for process in started.running:
             started.finish(process)

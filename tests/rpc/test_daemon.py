@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from Pyro4 import message
 
-from bohb_seg.rpc import certificates, daemon, pyro
+from bohb_seg.rpc import certificates, daemon, nameserver, pyro
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
 
@@ -484,7 +484,7 @@ def test_what_nobody_may_do_from_outside(service, method, arguments):
 
 
 def test_names_are_bounded_in_number(service, monkeypatch):
-    monkeypatch.setattr(daemon, "MAX_NAMES", 2)
+    monkeypatch.setattr(nameserver, "MAX_NAMES", 2)
     with service.names() as names:
         names.register("a", ADDRESS)
         names.register("b", ADDRESS)

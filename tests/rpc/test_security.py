@@ -176,9 +176,9 @@ def test_a_proxy_can_be_sent_and_arrives_as_one_of_pyro4s():
 
 def test_many_connections_are_allowed():
     code = (
-        "import resource as r; from bohb_seg import security;"
+        "import resource as r; from bohb_seg.rpc import pyro;"
         "hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
-        "r.setrlimit(r.RLIMIT_NOFILE, (64, hard)); security.set_up_pyro();"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, hard)); pyro.set_up_pyro();"
         "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from bohb_seg.training.crash_notes import FORGOTTEN_AFTER, Deaths
 AT_WORK = """
 import sys, time
 from pathlib import Path
-from bohb_seg.deaths import Deaths
+from bohb_seg.training.crash_notes import Deaths
 
 with Deaths(Path(sys.argv[1]), sys.argv[2]).risk(int(sys.argv[3])):
     print("at work", flush=True)

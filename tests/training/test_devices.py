@@ -24,13 +24,14 @@ on_each_backend = pytest.mark.parametrize("backend", HERE)
 
 def told(code, **environment):
     """What a fresh process prints as JSON."""
-    done = child("import json\nfrom bohb_seg import devices\n" + code, **{**PLAIN, **environment})
+    whole = f"import json\nfrom bohb_seg.training import devices\n{code}"
+    done = child(whole, **{**PLAIN, **environment})
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
 
 def refusal(code, **environment):
-    done = child("from bohb_seg import devices\n" + code, **{**PLAIN, **environment})
+    done = child("from bohb_seg.training import devices\n" + code, **{**PLAIN, **environment})
     assert done.returncode == 1, done.stdout
     return done.stderr.strip().splitlines()[-1]
 
@@ -57,8 +58,9 @@ def chosen(folder, installed, asked=""):
     for name in installed:
         (folder / name).mkdir()
         (folder / name / "__init__.py").touch()
-    code = f"import os, sys; sys.path.insert(0, {str(folder)!r}); from bohb_seg import devices\n"
-    code += "devices.prepare('cpu'); print(os.environ['KERAS_BACKEND'])"
+    code = f"import os, sys; sys.path.insert(0, {str(folder)!r})\n"
+    code += "from bohb_seg.training import devices; devices.prepare('cpu')\n"
+    code += "print(os.environ['KERAS_BACKEND'])"
     bare = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(bare, env={"KERAS_BACKEND": asked}, capture_output=True, text=True)
     return (done.stdout or done.stderr).splitlines()[-1].removeprefix("bohb_seg.errors.")
@@ -103,7 +105,7 @@ def test_others_are_refused():
     ],
 )
 def test_a_worker_refuses_what_is_not_there(device, environment, words):
-    code = "import sys; from bohb_seg import worker\n"
+    code = "import sys; from bohb_seg.commands import worker\n"
     code += f"sys.argv = ['bohb-worker', '--device', {device!r}, '--worker', 'toy']; worker.main()"
     done = child(code, **{**PLAIN, **environment})
     assert done.returncode == 2, done.stderr

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from helpers.commands import TESTS
 
 from bohb_seg.training import evaluation
 from bohb_seg.training.evaluation import Job, evaluate
@@ -152,13 +152,14 @@ def test_a_comparison_of_another_length_has_another_schedule(train):
 LEAVES = """
 import importlib.util, logging, sys
 from pathlib import Path
-from bohb_seg import devices
+from bohb_seg.training import devices
 devices.prepare("cpu", threads=1)
-from bohb_seg.datasets import Audit
-from bohb_seg.evaluation import Job, evaluate
-from bohb_seg.interruption import Departure, Interrupted, Interruption
+from bohb_seg.data.audit import Audit
+from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.interruption import Interrupted, Interruption
+from bohb_seg.worker.shutdown import Departure
 sys.path.insert(0, sys.argv[1])
-import scenes
+from helpers import scenes
 logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
 departure = Departure()
 departure.notice = float(sys.argv[3])
@@ -177,7 +178,7 @@ except Interrupted as reason:
 def test_a_process_that_is_told_to_leave_in_an_epoch(train, tmp_path, notice):
     """Without notice the epoch is lost, with one it is finished; either way nothing else is."""
     epochs = 400
-    here = str(Path(__file__).parent)
+    here = str(TESTS)
     arguments = (here, str(tmp_path), str(notice), repr(EVERYTHING), str(epochs))
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", LEAVES, *arguments], stdout=subprocess.PIPE, text=True

@@ -236,12 +236,13 @@ LITTLE_ROOM = """
 import json, logging, os, sys
 from dataclasses import replace
 from pathlib import Path
-from bohb_seg import devices
+from bohb_seg.training import devices
 devices.prepare("cpu", threads=2)
 import numpy as np
-import limits, scenes
-from bohb_seg.datasets import Audit, Part
-from bohb_seg.evaluation import Fits, Job, evaluate
+from helpers import limits, scenes
+from bohb_seg.data.audit import Audit
+from bohb_seg.data.preparation import Part
+from bohb_seg.training.evaluation import Fits, Job, evaluate
 
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 FOLDER, ROOM = os.environ["FOLDER"], int(os.environ["ROOM"])
