@@ -28,9 +28,17 @@ from bohb_seg.errors import RunOverError, SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "seed": {"objective": "seed", "split": "patch", "space": "seed-hyperband"},
+    "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
 }
-"""What ``--preset`` changes; ``seed`` is the set-up of the reports this project started from."""
+"""Values that ``--preset`` changes; ``milestone3`` is the set-up of the Milestone 3 reports
+(docs/origin.md)."""
+
+FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
+    "preset": {"seed": "milestone3"},
+    "objective": {"seed": "milestone3"},
+    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
+}
+"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
 
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
@@ -52,8 +60,9 @@ class DataSettings(BaseModel):
         "synthetic",
         description="folder with images/ and masks/ twins, or synthetic (own defaults)",
     )
-    preset: Literal["default", "seed"] = Field(
-        "default", description="seed: the published reports' set-up, for comparison with them"
+    preset: Literal["default", "milestone3"] = Field(
+        "default",
+        description="milestone3: the set-up of the Milestone 3 reports, for comparison with them",
     )
     classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
@@ -79,7 +88,7 @@ class TrainingSettings(DataSettings):
     """What every evaluation of a run has in common, whatever its configuration."""
 
     model: str = Field("unet", description="architecture, a file of bohb_seg/models/")
-    objective: Literal["default", "seed"] = Field(
+    objective: Literal["default", "milestone3"] = Field(
         "default", description="the loss that is minimised (see README, Glossary)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -267,6 +276,14 @@ def flag_of(field: str) -> str:
     return f"--{public(field).replace('_', '-')}"
 
 
+def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, with values that were renamed since under their present names."""
+    return {
+        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
 
 
@@ -292,7 +309,9 @@ def merge(
         str(file): _from_file(kind, file),
         "command line": {key: value for key, value in flags.items() if value is not None},
     }
-    given = {key: value for source in sources.values() for key, value in source.items()}
+    given = with_present_names(
+        {key: value for source in sources.values() for key, value in source.items()}
+    )
     origin = {key: name for name, source in sources.items() for key in source}
     try:
         return kind.model_validate({**_brought_along(kind, given), **given})

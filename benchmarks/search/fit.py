@@ -1,4 +1,4 @@
-"""The constants of ``problems/dubai.py``, fitted to the real curves of ``results/dubai-64-seed``.
+"""The constants of ``problems/dubai.py``, fitted to the curves of ``results/dubai-64-milestone3``.
 
 Data: the 24 trials of that search (84 validation losses, one per epoch) and the comparison's three
 retrainings of default and incumbent (six validation losses after 24 epochs). With u = log10 of the
@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-RUN = Path(__file__).parents[2] / "results" / "dubai-64-seed"
+RUN = Path(__file__).parents[2] / "results" / "dubai-64-milestone3"
 ACTIVATIONS = "relu", "tanh", "swish", "none"
 FINAL_EPOCHS = 24
 COLLAPSED = 1.3

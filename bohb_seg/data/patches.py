@@ -1,7 +1,7 @@
 """Where patches lie in an image, and how they are cut out.
 
 An image whose edge is no multiple of the patch gets a last row and column of patches that overlap
-the ones before, so that no pixel is lost. Preset ``seed`` crops the rest away instead, as the
+the ones before, so that no pixel is lost. Preset ``milestone3`` crops the rest away instead, as the
 reports did, which loses 14 % of their data.
 
 Overlap must not weigh in a score: in the validation and test parts every pixel counts once. There a

@@ -142,13 +142,13 @@ def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
                 f"{record.name} is {width}x{height} pixels{shrunk}, smaller than a patch of {size};"
                 f" choose a smaller --patch-size{' or --downscale' if shrunk else ''}"
             )
-    return [grid(*record.size, size, crop=settings.preset == "seed") for record in records]
+    return [grid(*record.size, size, crop=settings.preset == "milestone3") for record in records]
 
 
 def _split(records: Sequence[Record], grids: Sequence[Grid], settings: DataSettings) -> split.Split:
     total = sum(map(len, grids))
     if settings.split == "patch":
-        return split.as_reports(total) if settings.preset == "seed" else split.by_patch(total)
+        return split.as_reports(total) if settings.preset == "milestone3" else split.by_patch(total)
     return split.by_unit(_units(records, grids, settings.split), settings.split)
 
 

@@ -19,8 +19,8 @@ def load(name_or_file: str, facts: Facts | None = None) -> ConfigurationSpace:
     """The space of a preset, or the one a file describes.
 
     Args:
-        name_or_file: A file name of this folder (``seed-bohb``), or a path that ends in ``.json``
-            (ConfigSpace's or NNI's), ``.yaml``, ``.yml`` or ``.py`` (with a ``space()``).
+        name_or_file: A file name of this folder (``milestone3-bohb``), or a path that ends in
+            ``.json`` (ConfigSpace's or NNI's), ``.yaml``, ``.yml`` or ``.py`` (with a ``space()``).
         facts: What is known of the data, for a ``space(facts)``, which may follow from it; its
             default configuration is then told in the log. None: typical ones.
 

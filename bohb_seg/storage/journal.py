@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import News, Order
+from bohb_seg.settings import with_present_names
 from bohb_seg.trials import Observation
 
 FILE_NAME = "events.jsonl"
@@ -47,6 +48,10 @@ class RunStarted:
     data: Mapping[str, Any]
     default: Mapping[str, Any]
     earlier: tuple[Observation, ...] = ()
+
+    def __post_init__(self) -> None:
+        # A run that an earlier version began calls some values otherwise.
+        object.__setattr__(self, "settings", with_present_names(self.settings))
 
 
 @dataclass(frozen=True)

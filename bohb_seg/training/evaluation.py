@@ -118,7 +118,7 @@ def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) ->
         recipe=job.recipe,
         model=settings.model,
         classes=len(data.classes.names),
-        scaling="patch" if settings.preset == "seed" else "unit",
+        scaling="patch" if settings.preset == "milestone3" else "unit",
         policy=devices.policy(settings.precision),
         patches=len(data.train.images),
         horizon=float(job.epochs) if job.is_comparison else settings.max_budget,
@@ -148,8 +148,8 @@ def _info(
     if tally is None:
         return info
     info |= metrics.summary(tally, data.classes.names)
-    if settings.objective == "seed":
-        info["loss_at_own_batch"] = objectives.seed(tally, job.recipe.own_validation_batch)
+    if settings.objective == "milestone3":
+        info["loss_at_own_batch"] = objectives.milestone3(tally, job.recipe.own_validation_batch)
     return info
 
 

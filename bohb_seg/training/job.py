@@ -14,6 +14,8 @@ from bohb_seg.training.recipe import Recipe, as_json, parse
 from bohb_seg.trials import COMPARISON_BRACKET
 
 _ARMS = ("default", "incumbent")
+_FORMERLY = {"milestone3": "seed"}
+"""Names in checkpoint keys stay as they were, so that checkpoints of earlier versions are used."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     Device and number of threads are not in it: any worker may go on.
     """
     shared = ("preset", "model", "objective", "precision", "seed", "max_budget")
+    chosen = {name: getattr(settings, name) for name in shared}
     decisive: dict[str, Any] = {
-        "settings": {name: getattr(settings, name) for name in shared},
+        "settings": {name: _FORMERLY.get(value, value) for name, value in chosen.items()},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
         "recipe": as_json(job.recipe),
         "trial": list(job.config_id),

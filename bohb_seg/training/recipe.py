@@ -2,8 +2,8 @@
 
 A name that a search space leaves out takes the value of the published reports' un-tuned script.
 Two of them need a word. Without ``learning_rate`` it is Adam's own 1e-3, because the one space
-without it (``seed-bohb``) comes from the script that left Adam alone. Without ``loss`` it is the
-reports' sum of weighted Dice and focal loss, which no value of ``loss`` names.
+without it (``milestone3-bohb``) comes from the script that left Adam alone. Without ``loss`` it is
+the reports' sum of weighted Dice and focal loss, which no value of ``loss`` names.
 """
 
 import dataclasses

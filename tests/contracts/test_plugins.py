@@ -20,7 +20,7 @@ DATASETS = plugins.names("datasets")
 
 
 def test_all_were_found():
-    assert set(SPACES) >= {"counting", "default", "seed-bohb", "seed-hyperband"}
+    assert set(SPACES) >= {"counting", "default", "milestone3-bohb", "milestone3-hyperband"}
     assert OPTIMIZERS == ("bohb", "hyperband", "random")
     assert "unet" in MODELS
     assert "synthetic" in DATASETS

@@ -61,7 +61,7 @@ def test_the_look_up_equals_comparing_colour_by_colour(numbers):
 
 def test_preset_seed_takes_unlabeled_as_a_class_and_black_as_building():
     mask = np.array([[[0x9B, 0x9B, 0x9B], [0, 0, 0], [0xE2, 0xA9, 0x29]]], np.uint8)
-    code = mask_code(DUBAI, "seed")
+    code = mask_code(DUBAI, "milestone3")
 
     decoded = decode(png(mask), code)
 

@@ -65,7 +65,7 @@ def test_a_second_start_draws_nothing(cache, data):
 
 
 def test_preset_seed_reads_the_scenes_with_six_classes(cache, data):
-    settings = merge(DataSettings, {"cache_dir": cache, "preset": "seed"}, environment={})
+    settings = merge(DataSettings, {"cache_dir": cache, "preset": "milestone3"}, environment={})
 
     assert len(prepare(settings).classes.names) == 6
 

@@ -12,7 +12,7 @@ PLAIN = (bool, int, float, str, type(None))
 
 
 def test_all_are_there():
-    assert NAMES == ("counting", "default", "quick", "seed-bohb", "seed-hyperband")
+    assert NAMES == ("counting", "default", "milestone3-bohb", "milestone3-hyperband", "quick")
 
 
 @pytest.mark.filterwarnings("error")
@@ -31,9 +31,9 @@ def test_contract(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("seed-hyperband", {"batch_size": 16, "learning_rate": 0.007, "activation": "relu"}),
+        ("milestone3-hyperband", {"batch_size": 16, "learning_rate": 0.007, "activation": "relu"}),
         (
-            "seed-bohb",
+            "milestone3-bohb",
             {
                 "batch_size": 16,
                 "val_batch_size": 16,
@@ -63,7 +63,8 @@ def test_unknown_name_lists_those_that_exist():
     with pytest.raises(UnknownPluginError) as error:
         spaces.load("wide")
     assert str(error.value) == (
-        "unknown space 'wide'; there are: counting, default, quick, seed-bohb, seed-hyperband"
+        "unknown space 'wide'; there are: counting, default, milestone3-bohb, milestone3-hyperband,"
+        " quick"
     )
 
 
@@ -98,7 +99,7 @@ def test_python_file_may_follow_from_the_data(tmp_path, caplog):
     assert caplog.messages == ["default configuration by rules from the data: batch_size 5"]
 
 
-@pytest.mark.parametrize("name", ["quick", "seed-bohb", "seed-hyperband"])
+@pytest.mark.parametrize("name", ["quick", "milestone3-bohb", "milestone3-hyperband"])
 def test_the_reports_values_do_not_follow_from_the_data(name, caplog):
     with caplog.at_level("INFO"):
         assert spaces.load(name, Facts(1024, 100_000, 50)) == spaces.load(name)

@@ -327,3 +327,16 @@ def test_a_master_refuses_a_journal_that_is_not_its_own(tmp_path):
     past = [Entry(0.0, event) for event in events]
     with pytest.raises(JournalError, match=f"line {line + 1}: this order does not follow"):
         Master(chosen, past)
+
+
+def test_a_run_that_an_earlier_version_began_has_the_present_names(tmp_path):
+    settings = {"preset": "seed", "objective": "seed", "space": "seed-bohb", "seed": 5}
+    line = {"settings": settings, "space": {}, "data": {}, "default": {}, "earlier": []}
+    path = tmp_path / "events.jsonl"
+    path.write_text(json.dumps({"time": 1.0, "kind": "RunStarted", **line}) + "\n")
+    assert read(path)[0].event.settings == {
+        "preset": "milestone3",
+        "objective": "milestone3",
+        "space": "milestone3-bohb",
+        "seed": 5,
+    }

@@ -253,7 +253,7 @@ def test_a_run_with_nothing_in_common_is_refused(tmp_path, configurations):
     [
         (start({**DATA, "fingerprint": "g"}), "another data set"),
         (start({**DATA, "split_hash": "t"}), "another split"),
-        (start(objective="seed"), "another objective"),
+        (start(objective="milestone3"), "another objective"),
         (start({}), "another data set and another split"),
     ],
 )

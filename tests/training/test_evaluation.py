@@ -49,7 +49,7 @@ def test_a_result_that_was_lost_is_scored_again_and_not_trained(settings, data, 
 
 
 def test_info_is_complete_and_plain(settings, data, tmp_path):
-    result = train(settings(objective="seed"), data, tmp_path, {**TINY, "val_batch_size": 2})
+    result = train(settings(objective="milestone3"), data, tmp_path, {**TINY, "val_batch_size": 2})
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["info"].keys() == {
         *("epochs", "epochs_trained", "continued_from", "curves", "seconds"),
@@ -103,7 +103,7 @@ assert "bohb_seg" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("preset", ["default", "seed"])
+@pytest.mark.parametrize("preset", ["default", "milestone3"])
 def test_artefacts_of_the_comparison_open_in_plain_keras(settings, data, tmp_path, preset):
     chosen = settings(preset=preset, precision="bfloat16")
     result = train(chosen, data, tmp_path, TINY, 2, trial=(-1, 1, 0))

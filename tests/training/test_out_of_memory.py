@@ -216,10 +216,10 @@ def test_the_objective_is_that_of_the_whole_part_whatever_fits(settings, data, t
     """The reports' loss has a batch in it, which is never the micro-batch."""
     device.patches = 1
     job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path)
-    result = evaluate(settings(objective="seed"), data, job)
+    result = evaluate(settings(objective="milestone3"), data, job)
     device.patches = 4
     job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path / "whole")
-    expected = evaluate(settings(objective="seed"), data, job)
+    expected = evaluate(settings(objective="milestone3"), data, job)
     assert result["info"]["micro_batch"] == 1
     assert result["loss"] == pytest.approx(expected["loss"], abs=1e-5)
     own = "loss_at_own_batch"

@@ -1,6 +1,6 @@
 """Learning curves: a mean curve, luck per training, wobble per epoch, and collapse by chance.
 
-- ``dubai``: fitted to the real curves of ``results/dubai-64-seed``, see ``search/fit.py``.
+- ``dubai``: fitted to the real curves of ``results/dubai-64-milestone3``, see ``search/fit.py``.
 - ``misleading``: what learns fast ends badly. Rank correlation of expected losses with those after
   27 epochs: -0.64 after one epoch, -0.31 after three, 0.85 after nine.
 - ``divergence``: larger learning rates are better up to where trainings diverge by chance, so that
@@ -83,7 +83,7 @@ _BASE, _EDGE = -4.489, 2.256
 
 
 def dubai() -> Curves:
-    """The space of ``results/dubai-64-seed``: batch size, learning rate, activation."""
+    """The space of ``results/dubai-64-milestone3``: batch size, learning rate, activation."""
 
     def mean(configuration, epochs):
         return float(fit.mean(_MEAN, *fit.place(configuration), epochs))
