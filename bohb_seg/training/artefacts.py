@@ -19,9 +19,6 @@ from bohb_seg.files import write_whole
 from bohb_seg.training import metrics
 from bohb_seg.training.prediction import probabilities
 
-INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
-"""What ``model.keras`` takes; height and width are multiples of 2**depth."""
-
 _log = logging.getLogger(__name__)
 
 

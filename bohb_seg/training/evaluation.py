@@ -8,7 +8,7 @@ after which epoch. Keras is imported late, by the first evaluation.
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bohb_seg.data.preparation import SegmentationData
@@ -21,6 +21,7 @@ from bohb_seg.training.loop import Course, Outcome
 from bohb_seg.training.out_of_memory import Fits, Sparing
 from bohb_seg.training.recipe import Recipe
 from bohb_seg.training.seeds import epoch_seeds
+from bohb_seg.trials import Info
 
 if TYPE_CHECKING:
     from bohb_seg.training.trainer import Assignment
@@ -33,6 +34,8 @@ SAY_EVERY = 60.0
 """Seconds between two lines that tell that room is being waited for."""
 TICK = 0.5
 """Seconds within which a wait hears an interruption."""
+_INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
+"""Input of ``model.keras``; height and width are multiples of 2**depth."""
 
 _Written = TypeVar("_Written")
 
@@ -79,27 +82,24 @@ def evaluate(
     )
     try:
         outcome = Course(settings, data, job, sparing, interruption).run()
-        info = _info(settings, data, job, outcome)
-        info |= {
-            "precision_policy": assignment.policy,
-            "parameters": sparing.do(lambda training: training.parameters),
-            "device": devices.describe(),
-        }
-        loss = math.nan
-        if outcome.tally is not None:
-            loss = objectives.of(settings.objective, outcome.tally)
-            if job.is_comparison:
-                loss = _compare(settings, data, job, sparing, info, interruption)
+        parts: dict[str, dict[str, Any]] = {}
+        if job.is_comparison and outcome.tally is not None:
+            parts = _write_artefacts(settings, data, job, sparing, interruption)
+        parameters = sparing.do(lambda training: training.parameters)
     finally:
         sparing.close()
-    info |= {
-        "micro_batch": sparing.micro_batch,
-        "seconds": time.perf_counter() - started,
-        "peak_memory_mb": devices.peak_memory_mb(),
-    }
-    if sparing.learnt:
-        info["micro_batches"] = sparing.learnt
-    return {"loss": loss, "info": info}
+    info = Info(
+        **_progress(data, outcome),
+        **_scores(settings, data, job, outcome, parts),
+        precision_policy=assignment.policy,
+        parameters=parameters,
+        device=devices.describe(),
+        micro_batch=sparing.micro_batch,
+        micro_batches=sparing.learnt or {},
+        seconds=time.perf_counter() - started,
+        peak_memory_mb=devices.peak_memory_mb(),
+    )
+    return {"loss": _loss(settings, outcome, parts), "info": info.plain()}
 
 
 def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
@@ -125,43 +125,68 @@ def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) ->
     )
 
 
-def _info(
-    settings: TrainingSettings, data: SegmentationData, job: Job, outcome: Outcome
-) -> dict[str, Any]:
-    history, tally = outcome.history, outcome.tally
-    trained = len(history) - outcome.continued_from
+def _progress(data: SegmentationData, outcome: Outcome) -> dict[str, Any]:
+    """How far training came, and how fast; facts of an :class:`Info`."""
+    trained = len(outcome.history) - outcome.continued_from
     images = trained * len(data.train.images)
-    info: dict[str, Any] = {
-        "epochs": len(history),
+    return {
+        "epochs": len(outcome.history),
         "epochs_trained": trained,
         "continued_from": outcome.continued_from,
         "curves": {
-            name: [getattr(record, name) for record in history] for name in checkpoints.CURVES
+            name: [getattr(record, name) for record in outcome.history]
+            for name in checkpoints.CURVES
         },
         "images_per_second": images / outcome.fit_seconds if images else None,
         "stopped": outcome.stopped,
+        "best_epoch": outcome.best_epoch,
+        "checkpoint": outcome.complaint or None,
     }
-    if outcome.best_epoch:
-        info["best_epoch"] = outcome.best_epoch
-    if outcome.complaint:
-        info["checkpoint"] = outcome.complaint
-    if tally is None:
-        return info
-    info |= metrics.summary(tally, data.classes.names)
+
+
+def _scores(
+    settings: TrainingSettings,
+    data: SegmentationData,
+    job: Job,
+    outcome: Outcome,
+    parts: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """How good the weights are on the validation part; facts of an :class:`Info`.
+
+    In the comparison the scores are those of the model in the file.
+    """
+    if outcome.tally is None:
+        return {}
+    scores = metrics.summary(outcome.tally, data.classes.names)
     if settings.objective == "milestone3":
-        info["loss_at_own_batch"] = objectives.milestone3(tally, job.recipe.own_validation_batch)
-    return info
+        own = objectives.milestone3(outcome.tally, job.recipe.own_validation_batch)
+        scores["loss_at_own_batch"] = own
+    if not parts:
+        return scores
+    in_file = {name: parts["validation"].get(name, value) for name, value in scores.items()}
+    return {**in_file, "parts": parts, "artefacts": job.artefacts, "input": _INPUT}
 
 
-def _compare(
+def _loss(
+    settings: TrainingSettings, outcome: Outcome, parts: Mapping[str, Mapping[str, Any]]
+) -> float:
+    """The run's objective on the validation part; in the comparison that of the model in the file.
+
+    NaN if training diverged.
+    """
+    if parts:
+        return float(parts["validation"]["loss"])
+    return math.nan if outcome.tally is None else objectives.of(settings.objective, outcome.tally)
+
+
+def _write_artefacts(
     settings: TrainingSettings,
     data: SegmentationData,
     job: Job,
     sparing: Sparing,
-    info: dict[str, Any],
     interruption: Interruption,
-) -> float:
-    """Writes the comparison's files; scores, and so loss, are of the model in the file."""
+) -> dict[str, dict[str, Any]]:
+    """Writes the comparison's files; returns the scores of the model in the file, by part."""
     from bohb_seg.training import artefacts
 
     def objective(tally: metrics.Tally) -> float:
@@ -174,11 +199,7 @@ def _compare(
             )
         )
 
-    parts = _when_there_is_room(write, job, interruption)
-    validation = parts["validation"]
-    info |= {name: value for name, value in validation.items() if name in info}
-    info |= {"parts": parts, "artefacts": job.artefacts, "input": artefacts.INPUT}
-    return float(validation["loss"])
+    return _when_there_is_room(write, job, interruption)
 
 
 def _when_there_is_room(

@@ -211,5 +211,5 @@ def test_the_search_has_no_patience(train):
     patient = train(LEARNS, 12, patience=1)
     plain = train(LEARNS, 12, folder="plain")
     assert patient["info"]["epochs_trained"] == 12
-    assert "best_epoch" not in patient["info"]
+    assert patient["info"]["best_epoch"] is None
     assert patient["loss"] == pytest.approx(plain["loss"], abs=1e-5)
