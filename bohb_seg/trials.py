@@ -83,7 +83,7 @@ class Info:
     Args:
         info_version: Form of this table; raised when a fact changes its meaning.
         epochs: Epochs that the weights have seen in total.
-        epochs_trained: Those of them that this attempt trained.
+        epochs_trained: Epochs among them that this attempt trained.
         continued_from: Epochs that the checkpoint had seen from which it went on; 0 without one.
         stopped: Reason why training ended before its budget: diverged, collapsed or patience.
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
@@ -173,7 +173,7 @@ def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @cache
 def _info_types() -> Mapping[str, TypeAdapter[Any]]:
-    """How each fact is checked; ``other`` is none."""
+    """The check of each fact; ``other`` has none."""
     types, strict = get_type_hints(Info), ConfigDict(strict=True, allow_inf_nan=False)
     names = (each.name for each in fields(Info) if each.name != "other")
     return {name: TypeAdapter(types[name], config=strict) for name in names}
