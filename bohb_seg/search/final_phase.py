@@ -2,9 +2,9 @@
 
 A search takes the lowest of many noisy losses. So its winner is lucky as well as good, and its loss
 promises too much (Smith and Winkler, "The Optimizer's Curse", Management Science 52, 2006). Hence
-the runoff: the candidates are trained again with further seeds, which they share, at the budget that
-ranked them. The lowest mean of these losses decides. The losses of the search do not count, because
-they chose the candidates.
+the runoff: the candidates are trained again with further seeds, which they share, at the budget
+that ranked them. The lowest mean of these losses decides. The losses of the search do not count,
+because they chose the candidates.
 """
 
 import math
