@@ -7,11 +7,15 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from bohb_seg.files import is_unfinished
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import TrialId
 
 STALE_AFTER = 3600.0
 """Seconds after which a hidden file is nobody's; a worker that writes one needs seconds."""
+
+_WRITTEN_BY_WORKERS = ("checkpoints/*/.*", "checkpoints/.*", "comparison/.*", "comparison/*/.*")
+_WRITTEN_BY_THE_MASTER = (".*", "report/.*", "report/*/.*")
 
 
 def cap(
@@ -76,8 +80,10 @@ def _trials(run_dir: Path) -> list[tuple[TrialId, Path]]:
 
 
 def _hidden(run_dir: Path) -> list[Path]:
-    patterns = ("checkpoints/*/.*", "checkpoints/.*", "comparison/.*", "comparison/*/.*")
-    found = {path for pattern in patterns for path in run_dir.glob(pattern)}
+    """Hidden files where workers write; elsewhere in the run directory unfinished ones only."""
+    ours = {path for pattern in _WRITTEN_BY_WORKERS for path in run_dir.glob(pattern)}
+    rest = {path for pattern in _WRITTEN_BY_THE_MASTER for path in run_dir.glob(pattern)}
+    found = ours | {path for path in rest if is_unfinished(path.name)}
     return sorted(
         path for path in found - {run_dir / checkpoint_names.TOKEN_FILE} if path.is_file()
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
+from bohb_seg.files import write_whole
 from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.storage.journal import Entry
@@ -104,9 +105,7 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
             budgets=list(ladder.budgets),
             max_SH_iter=len(ladder.budgets),
         )
-        partial = Path(copy) / "results.pkl"
-        partial.write_bytes(pickle.dumps(result))
-        partial.replace(run_dir / "results.pkl")
+        write_whole(run_dir / "results.pkl", pickle.dumps(result), durable=False)
 
 
 def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.files import write_whole
 from bohb_seg.search.events import Discard, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import NAMESERVER_FILE, SearchSettings, flag_of, public
@@ -81,7 +82,7 @@ class RunDirectory:
     def _begin(self, start: RunStarted) -> None:
         _write_json(self.path / "configspace.json", start.space)
         text = yaml.safe_dump(_settings_record(start), sort_keys=False)
-        (self.path / "settings.yaml").write_text(text, encoding="utf-8")
+        write_whole(self.path / "settings.yaml", text, durable=False)
         self._journal.append([start])
 
     def record(self, events: Sequence[Event]) -> None:
@@ -177,7 +178,10 @@ class RunDirectory:
         best = min(candidates, key=lambda news: news.loss or 0.0, default=None)
         artefacts = Info.read(best.info).artefacts if best else None
         if artefacts and (model := self.path / artefacts / "model.keras").is_file():
-            shutil.copyfile(model, self.path / "model.keras")
+            with model.open("rb") as source:
+                write_whole(
+                    self.path / "model.keras", lambda target: shutil.copyfileobj(source, target)
+                )
 
     def tell(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share our storage where the nameserver is; None: the run is over."""
@@ -283,6 +287,4 @@ def _git_commit() -> str | None:
 
 
 def _write_json(file: Path, value: object) -> None:
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps(value, indent=2) + "\n", durable=False)

@@ -23,11 +23,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import Pyro4
 import serpent
 
+from bohb_seg.files import write_whole
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import COMPARISON_BRACKET
 
@@ -301,21 +302,17 @@ def _bring(remote: Any, target: Path, folder: str, link: _Link) -> None:
 
 
 def _fetch(remote: Any, folder: str, path: Path, announced: tuple[int, str], link: _Link) -> None:
-    # No fsync: should the machine fail, the master has it.
-    temporary = path.with_name(f".{path.name}.fetching")
-    digest, size = hashlib.sha256(), 0
-    try:
-        with temporary.open("wb") as file:
-            while piece := serpent.tobytes(remote.fetch(folder, path.name, size)):
-                file.write(piece)
-                digest.update(piece)
-                size += len(piece)
-                link.advanced()
+    def receive(file: BinaryIO) -> None:
+        digest, size = hashlib.sha256(), 0
+        while piece := serpent.tobytes(remote.fetch(folder, path.name, size)):
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
+            link.advanced()
         if (size, digest.hexdigest()) != announced:
             raise ValueError(f"{folder}/{path.name} did not arrive as the master announced it")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_whole(path, receive, durable=False)  # should the machine fail, the master has it
 
 
 # --- this machine's disk ----------------------------------------------------------------------
