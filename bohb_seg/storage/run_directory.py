@@ -15,13 +15,13 @@ import yaml
 
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.files import write_whole
-from bohb_seg.search.events import Discard, Evaluated, Settled
+from bohb_seg.search.events import Discard, Evaluated
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import NAMESERVER_FILE, SearchSettings, flag_of, public
 from bohb_seg.storage.checkpoint_retention import cap, leftovers
 from bohb_seg.storage.checkpoint_store import Storage
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
-from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
+from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, counted, read
 from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, Info, TrialId
 
 OF_THIS_START = (
@@ -164,18 +164,13 @@ class RunDirectory:
 
     def keep_model(self) -> None:
         """Copies the retrained incumbent of the best seed to ``model.keras``."""
-        results: dict[TrialId, Evaluated] = {}
-        reported: Evaluated | None = None
-        for entry in read(self.path / FILE_NAME):
-            match entry.event:
-                case Evaluated() as reported:
-                    pass
-                case Settled(evaluation=(trial, _)) if trial.bracket == COMPARISON_BRACKET:
-                    if reported is not None and reported.loss is not None:
-                        results[trial] = reported
-        incumbents = [news for trial, news in results.items() if trial.rung == INCUMBENT_ARM]
-        candidates = incumbents or list(results.values())
-        best = min(candidates, key=lambda news: news.loss or 0.0, default=None)
+        retrained = [
+            news
+            for news, _ in counted(read(self.path / FILE_NAME))
+            if news.evaluation.trial.bracket == COMPARISON_BRACKET and news.loss is not None
+        ]
+        incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
+        best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
         artefacts = Info.read(best.info).artefacts if best else None
         if artefacts and (model := self.path / artefacts / "model.keras").is_file():
             with model.open("rb") as source:
