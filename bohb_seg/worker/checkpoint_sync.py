@@ -14,12 +14,10 @@ import fcntl
 import hashlib
 import itertools
 import logging
-import math
 import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
@@ -29,6 +27,7 @@ import Pyro4
 import serpent
 
 from bohb_seg.files import write_whole
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import COMPARISON_BRACKET
 
@@ -43,8 +42,6 @@ FAREWELL = 4.0
 """Seconds for the last push of a worker that must leave; docker grants ten for all."""
 LONGEST_PAUSE = 10.0
 """Seconds between two tries after many have failed."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell what is being waited for."""
 _ARMS = ("default", "incumbent")
 
 ConfigId = tuple[int, int, int]
@@ -174,9 +171,9 @@ class _Link:
 
     def __init__(self, storage: Callable[[], Any], patience: float) -> None:
         self._storage, self._patience = storage, patience
-        self._advanced = time.monotonic()
         self._away = False
         self._stopped = threading.Event()
+        self._retry = Retry("")
 
     def insist(self, work: Work) -> str:
         """Does the work, again and again; it must be harmless to do twice.
@@ -184,18 +181,12 @@ class _Link:
         Returns:
             "" when it is done, else why it is not, in the words of the last try.
         """
-        self._advanced = time.monotonic()
-        said = -math.inf
-        for tries in itertools.count():
-            if not (reason := self.once(work)):
-                return ""
-            if time.monotonic() - said > SAY_EVERY:
-                _log.info("waiting for the master's storage: %s", reason)
-                said = time.monotonic()
-            pause = min(0.2 * 2 ** min(tries, 10), LONGEST_PAUSE)
+        self._retry = Retry(
+            "the master's storage cannot be used", longest=LONGEST_PAUSE, wait=self._stopped.wait
+        )
+        while reason := self.once(work):
             patience = self._patience * (1 if self._away else REFUSED)
-            waited = time.monotonic() - self._advanced
-            if waited + pause > patience or self._stopped.wait(pause):
+            if not self._retry.pause(reason, patience):
                 break
         return reason
 
@@ -221,7 +212,7 @@ class _Link:
         """
         if self._stopped.is_set():
             raise InterruptedError("the worker had to go on")
-        self._advanced = time.monotonic()
+        self._retry.progressed()
 
     def stop(self) -> None:
         """Gives up at the next piece or pause."""
