@@ -49,7 +49,7 @@ from bohb_seg.settings import SearchSettings, TrainingSettings
 from bohb_seg.storage import run_directory, warm_start
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.storage.run_directory import RunDirectory
-from bohb_seg.trials import Attempt
+from bohb_seg.trials import Attempt, trial_key
 
 TURN = 0.5
 """Seconds between two looks at clock and children while no news come."""
@@ -324,7 +324,7 @@ class Master:
             _log.warning(
                 "removed the checkpoint of trial %s: --checkpoint-gb %g is used up; if it is"
                 " promoted it starts again",
-                *("-".join(map(str, trial)), self.settings.checkpoint_gb),
+                *(trial_key(trial), self.settings.checkpoint_gb),
             )
 
     def _carry_out(self, orders: Iterable[Order]) -> None:

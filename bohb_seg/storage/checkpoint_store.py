@@ -30,6 +30,7 @@ import serpent
 from bohb_seg.errors import SettingsError
 from bohb_seg.files import publish, write_whole
 from bohb_seg.rpc import checkpoint_names
+from bohb_seg.trials import checkpoint_epochs
 
 MAX_UPLOADS = 32
 """Unfinished uploads at a time; who comes on top is asked to try again."""
@@ -292,10 +293,10 @@ def _names(directory: int) -> list[str]:
 
 def _remove_older(directory: int, name: str) -> None:
     """Removes the checkpoints of fewer epochs than the one of this name has."""
-    if (kept := checkpoint_names.epochs(name)) is None:
+    if (kept := checkpoint_epochs(name)) is None:
         return
     for other in _names(directory):
-        epochs = checkpoint_names.epochs(other)
+        epochs = checkpoint_epochs(other)
         if epochs is not None and epochs < kept:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(other, dir_fd=directory)

@@ -22,7 +22,13 @@ from bohb_seg.storage.checkpoint_retention import cap, leftovers
 from bohb_seg.storage.checkpoint_store import Storage
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, counted, read
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, Info, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    INCUMBENT_ARM,
+    Info,
+    TrialId,
+    checkpoint_folder,
+)
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
@@ -133,8 +139,7 @@ class RunDirectory:
 
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
-        name = "-".join(map(str, trial))
-        shutil.rmtree(self.path / "checkpoints" / name, ignore_errors=True)
+        shutil.rmtree(self.path / checkpoint_folder(trial), ignore_errors=True)
 
     def write_results_aside(self, incumbent: Mapping[str, Any] | None) -> None:
         """Writes ``incumbent.json``, and now and then ``results.pkl`` in a process of its own."""

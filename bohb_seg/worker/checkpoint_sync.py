@@ -29,7 +29,13 @@ import serpent
 from bohb_seg.files import write_whole
 from bohb_seg.retry import Retry
 from bohb_seg.rpc import checkpoint_names
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.trials import (
+    CHECKPOINTS,
+    COMPARISON,
+    COMPARISON_BRACKET,
+    checkpoint_folder,
+    comparison_folder,
+)
 
 PUSH_INTERVAL = 30.0
 """Seconds between two pushes; a worker that is killed loses at most that much, or an epoch."""
@@ -42,7 +48,6 @@ FAREWELL = 4.0
 """Seconds for the last push of a worker that must leave; docker grants ten for all."""
 LONGEST_PAUSE = 10.0
 """Seconds between two tries after many have failed."""
-_ARMS = ("default", "incumbent")
 
 ConfigId = tuple[int, int, int]
 Work = Callable[[Any], None]
@@ -321,16 +326,15 @@ def _shares(working_directory: Path, token: str) -> bool:
 
 def _folders(config_id: ConfigId) -> tuple[str, ...]:
     """The folders that a trial writes to, its checkpoint's first."""
-    bracket, arm, seed = config_id
-    checkpoint = checkpoint_names.checkpoint_folder(config_id)
-    if bracket != COMPARISON_BRACKET:
+    checkpoint = checkpoint_folder(config_id)
+    if config_id[0] != COMPARISON_BRACKET:
         return (checkpoint,)
-    return checkpoint, "comparison", f"comparison/{_ARMS[arm]}-{seed}"
+    return checkpoint, COMPARISON, comparison_folder(config_id)
 
 
 def _clear(directory: Path, but: str = "") -> None:
     """Removes the copies that lie here, except those of the folder ``but``."""
-    for path in (*(directory / "checkpoints").glob("*"), directory / "comparison"):
+    for path in (*(directory / CHECKPOINTS).glob("*"), directory / COMPARISON):
         if path != directory / but:
             shutil.rmtree(path, ignore_errors=True)
 

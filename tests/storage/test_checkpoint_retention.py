@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.checkpoint_retention import cap, leftovers
 from bohb_seg.storage.checkpoint_store import Storage
-from bohb_seg.trials import TrialId
+from bohb_seg.trials import TrialId, checkpoint_folder
 
 # --- the cap ----------------------------------------------------------------------------------
 
 
 def checkpoint(run_dir, trial, kilobytes):
-    path = run_dir / checkpoint_names.checkpoint_folder(trial) / "epoch-00001.npz"
+    path = run_dir / checkpoint_folder(trial) / "epoch-00001.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(1000 * kilobytes))
 
