@@ -27,6 +27,7 @@ from bohb_seg.master.data_check import check_data
 from bohb_seg.master.local_workers import LocalWorkers
 from bohb_seg.master.transport import Terms, Transport
 from bohb_seg.report import write_report
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import names
 from bohb_seg.search import hyperband
 from bohb_seg.search.data_facts import Facts
@@ -48,7 +49,7 @@ from bohb_seg.settings import SearchSettings, TrainingSettings
 from bohb_seg.storage import run_directory, warm_start
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.storage.run_directory import RunDirectory
-from bohb_seg.trials import Attempt
+from bohb_seg.trials import Attempt, trial_key
 
 TURN = 0.5
 """Seconds between two looks at clock and children while no news come."""
@@ -294,26 +295,27 @@ class Master:
         Returns:
             False if the master was told to leave while it waited: its workers keep their results.
         """
-        said = -math.inf
+        retry = Retry(
+            f"paused: {self.settings.run_dir} cannot be written",
+            "make room and the run goes on",
+            first=TURN,
+            longest=TURN,
+            say_every=SAY_EVERY,
+            level=logging.WARNING,
+        )
         while True:
             try:
                 self._directory.record(events)
             except OSError as error:
                 self._paused = True
-                if time.monotonic() - said > SAY_EVERY:
-                    said = time.monotonic()
-                    _log.warning(
-                        "paused: %s cannot be written (%s); make room and the run goes on",
-                        *(self.settings.run_dir, error.strerror),
-                    )
+                if self._interrupted:
+                    return False
+                retry.pause(error.strerror)
             else:
                 if self._paused:
                     _log.info("going on: there is room again")
                 self._paused = False
                 return True
-            if self._interrupted:
-                return False
-            time.sleep(TURN)
 
     def _keep_cap(self) -> None:
         """Removes checkpoints that ``--checkpoint-gb`` has no room for."""
@@ -322,7 +324,7 @@ class Master:
             _log.warning(
                 "removed the checkpoint of trial %s: --checkpoint-gb %g is used up; if it is"
                 " promoted it starts again",
-                *("-".join(map(str, trial)), self.settings.checkpoint_gb),
+                *(trial_key(trial), self.settings.checkpoint_gb),
             )
 
     def _carry_out(self, orders: Iterable[Order]) -> None:

@@ -5,8 +5,6 @@ very model, so that whoever loads the file finds these figures again.
 """
 
 import logging
-import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_seg.data.preparation import Part, SegmentationData
-from bohb_seg.files import write_whole
+from bohb_seg.files import whole_file, write_whole
 from bohb_seg.training import metrics
 from bohb_seg.training.prediction import probabilities
 
@@ -43,7 +41,8 @@ def write(
     """
     target = directory / folder
     target.mkdir(parents=True, exist_ok=True)
-    _save_model(model, target / "model.keras")
+    with whole_file(target / "model.keras") as unfinished:
+        model.save(unfinished)
     figures: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, part in data.parts.items():
@@ -77,17 +76,6 @@ def _score(
         classes[patches] = scores.argmax(axis=-1)
     positive, negative = np.sum(histograms, axis=0)
     return metrics.Tally.join(tallies), positive, negative, classes
-
-
-def _save_model(model: Any, path: Path) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
-    try:
-        model.save(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save_validation(data: SegmentationData, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.errors import SettingsError
+from bohb_seg.retry import Retry, wait_until
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training import checkpoints, devices, metrics, objectives
 from bohb_seg.training.interruption import Interruption
@@ -30,10 +31,6 @@ __all__ = ["Fits", "Job", "evaluate"]
 
 RETRY_INTERVAL = 10.0
 """Seconds between two tries to write the comparison's files to a full disk."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell that room is being waited for."""
-TICK = 0.5
-"""Seconds within which a wait hears an interruption."""
 _INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
 """Input of ``model.keras``; height and width are multiples of 2**depth."""
 
@@ -206,17 +203,18 @@ def _when_there_is_room(
     write: Callable[[], _Written], job: Job, interruption: Interruption
 ) -> _Written:
     """Writes what cannot be done without; a full disk is waited for."""
-    said = -math.inf
+    retry = Retry(
+        f"the disk of {job.directory / job.artefacts} is full",
+        "waiting for room",
+        first=RETRY_INTERVAL,
+        longest=RETRY_INTERVAL,
+        level=logging.WARNING,
+        wait=wait_until(interruption.check),
+    )
     while True:
         try:
             return write()
         except OSError as error:
             if not checkpoints.is_full(error):
                 raise
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            _log.warning("the disk of %s is full; waiting for room", job.directory / job.artefacts)
-        resume = time.monotonic() + RETRY_INTERVAL
-        while time.monotonic() < resume:
-            interruption.check()
-            time.sleep(TICK)
+        retry.pause()

@@ -11,9 +11,8 @@ from typing import Any
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder
 
-_ARMS = ("default", "incumbent")
 _FORMERLY = {"milestone3": "seed"}
 """Names in checkpoint keys stay as they were, so that checkpoints of earlier versions are used."""
 
@@ -54,13 +53,12 @@ class Job:
     @property
     def checkpoints(self) -> Path:
         """The folder of the trial's checkpoint."""
-        return self.directory / "checkpoints" / "-".join(map(str, self.config_id))
+        return self.directory / checkpoint_folder(self.config_id)
 
     @property
     def artefacts(self) -> str:
         """The folder of the comparison's files, relative to the run's directory."""
-        _, arm, seed = self.config_id
-        return f"comparison/{_ARMS[arm]}-{seed}"
+        return comparison_folder(self.config_id)
 
 
 def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job) -> str:
