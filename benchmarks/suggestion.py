@@ -14,9 +14,9 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB
 
-from bohb_seg import spaces
 from bohb_seg.optimizers import bohb
 from bohb_seg.search.hyperband import Ladder
+from bohb_seg.spaces.formats import configspace
 
 DIMENSIONS = (5, 10)
 OBSERVATIONS = (100, 1000)
@@ -76,7 +76,9 @@ class HpBandSters:
 def cycle_times(kind, dimensions, observations):
     """Milliseconds per observation and per suggestion (medians of all cycles)."""
     space = space_of(dimensions)
-    configurations = [spaces.plain(c) for c in space.sample_configuration(observations + CYCLES)]
+    configurations = [
+        configspace.plain(c) for c in space.sample_configuration(observations + CYCLES)
+    ]
     subject = kind(space)
     for configuration in configurations[:observations]:
         subject.observe(configuration, last=False)
