@@ -157,7 +157,7 @@ OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32, "mode
         ),
         (
             {"model": "M" * 32},
-            "its --model file (MMMMMMMMMMMM) is not the run's (mmmmmmmmmmmm); copy",
+            "its --model file (MMMMMMMMMMMM) is not the run's (mmmmmmmmmmmm)",
         ),
         ({"model": ""}, ""),
         ({"split_hash": 3}, "its split of the data (3) is not the run's (ssssssssssss); give both"),
