@@ -40,6 +40,16 @@ def check(kind: str, name: str) -> None:
         raise UnknownPluginError(kind.rstrip("s"), name, known)
 
 
+def file_of(kind: str, name: str) -> Path:
+    """The file of a plug-in, without importing it.
+
+    Raises:
+        UnknownPluginError: there is none; lists those that exist.
+    """
+    check(kind, name)
+    return _PACKAGE / kind / f"{name.replace('-', '_')}.py"
+
+
 def find(kind: str, name: str) -> ModuleType:
     """Imports the plug-in ``name`` of the folder ``kind``.
 

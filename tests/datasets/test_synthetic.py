@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 from bohb_seg import plugins
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.preparation import prepare
 from bohb_seg.datasets import synthetic
 from bohb_seg.datasets._scenes import ROAD, tile
 from bohb_seg.settings import DataSettings, merge
+from bohb_seg.trials import IGNORE
 
 
 @pytest.fixture(scope="module")
