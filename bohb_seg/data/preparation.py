@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Part:
+class PatchSet:
     """The patches that train, validate or test.
 
     Args:
@@ -60,15 +60,15 @@ class SegmentationData:
     """
 
     classes: ClassTable
-    train: Part
-    validation: Part
-    test: Part
+    train: PatchSet
+    validation: PatchSet
+    test: PatchSet
     fingerprint: str
     split_hash: str
     audit: Audit
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, PatchSet]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -174,7 +174,7 @@ def _offsets(grids: Sequence[Grid]) -> list[int]:
     return list(accumulate(map(len, grids), initial=0))
 
 
-def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Part]:
+def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[PatchSet]:
     """Copies every patch to its place in its part."""
     size, offsets = grids[0].size, _offsets(grids)
     orders = [dealt.train, dealt.validation, dealt.test]
@@ -194,7 +194,7 @@ def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Pa
             labels[part][target] = patches[mine, ..., 3] if part == 0 else counted[mine]
     names = _sources(decoded.records, grids)
     return [
-        Part(images[part], labels[part], tuple(names[number] for number in order))
+        PatchSet(images[part], labels[part], tuple(names[number] for number in order))
         for part, order in enumerate(orders)
     ]
 
@@ -208,7 +208,7 @@ def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
 
 
 def _split_warnings(
-    settings: DataSettings, classes: ClassTable, parts: Sequence[Part]
+    settings: DataSettings, classes: ClassTable, parts: Sequence[PatchSet]
 ) -> Iterator[str]:
     if settings.split == "patch":
         yield (

@@ -21,7 +21,7 @@ from bohb_seg.storage.checkpoint_retention import cap, leftovers
 from bohb_seg.storage.checkpoint_store import Storage
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, TrialId
+from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, Info, TrialId
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
@@ -175,7 +175,7 @@ class RunDirectory:
         incumbents = [news for trial, news in results.items() if trial.rung == INCUMBENT_ARM]
         candidates = incumbents or list(results.values())
         best = min(candidates, key=lambda news: news.loss or 0.0, default=None)
-        artefacts = best.info.get("artefacts") if best else None
+        artefacts = Info.read(best.info).artefacts if best else None
         if artefacts and (model := self.path / artefacts / "model.keras").is_file():
             shutil.copyfile(model, self.path / "model.keras")
 

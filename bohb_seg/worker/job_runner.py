@@ -9,7 +9,7 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import Pyro4
@@ -21,6 +21,7 @@ from bohb_seg.rpc import pyro, values
 from bohb_seg.rpc.daemon import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
+from bohb_seg.trials import Info
 from bohb_seg.worker.checkpoint_sync import Mirror
 from bohb_seg.worker.membership import Membership
 
@@ -94,8 +95,9 @@ class Shift:
             _log.warning("evaluation %s raised", job.config_id, exc_info=True)
             return _failed(traceback.format_exc())
         if self._mirror.complaint and isinstance(info, dict):
-            told = (info.get("checkpoint"), self._mirror.complaint)
-            info["checkpoint"] = "; ".join(filter(None, told))
+            told = Info.read(info)
+            complaints = "; ".join(filter(None, (told.checkpoint, self._mirror.complaint)))
+            info = replace(told, checkpoint=complaints).plain()
         if not math.isfinite(loss):
             _log.info("evaluation %s diverged", job.config_id)
         return {"result": {"loss": loss, "info": info}, "exception": None}

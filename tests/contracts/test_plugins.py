@@ -3,6 +3,7 @@
 import ConfigSpace
 import numpy as np
 import pytest
+from helpers import small_network as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from bohb_seg.errors import UnknownPluginError
 from bohb_seg.search.data_facts import Facts
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.spaces.formats import configspace, loading
-from bohb_seg.training import recipe
 
 LADDER = Ladder(1, 9, 3)
 SPACES = plugins.names("spaces")
@@ -85,5 +85,5 @@ def test_training_understands_every_configuration_for_all_data(name, facts):
     space = loading.load(name, facts)
     space.seed(0)
     for configuration in [space.get_default_configuration(), *space.sample_configuration(30)]:
-        depth = recipe.parse(configspace.plain(configuration)).depth
+        depth = small.recipe(**configspace.plain(configuration)).model["depth"]
         assert facts.patch_size % 2**depth == 0

@@ -2,12 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.preparation import prepare
 from bohb_seg.datasets import synthetic
 from bohb_seg.datasets._scenes import ROAD, tile
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings, merge
+from bohb_seg.trials import IGNORE
 
 
 @pytest.fixture(scope="module")

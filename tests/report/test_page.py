@@ -114,7 +114,7 @@ def test_what_the_optimizer_knew_before_is_said(run_dir):
 
 def test_what_was_trained_after_the_search_is_named_in_words(run_dir):
     names = {row["trial"] for row in rows(run_dir, "timeline")}
-    assert {"candidate 3, seed 1", "default, seed 0", "tuned, seed 2", "0-0-0"} <= names
+    assert {"candidate 3, seed 1", "default, seed 0", "incumbent, seed 2", "0-0-0"} <= names
 
 
 def test_writing_again_removes_what_is_not_written_any_more(tmp_path, run_dir):
