@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from bohb_seg.report.patches import IGNORE, Choice, Patches, Pixels
+from bohb_seg.report.patches import Choice, Patches, Pixels
 from bohb_seg.report.style import styled
+from bohb_seg.trials import IGNORE
 
 PANEL = 192
 """Edge of a panel in pixels: whole multiples of common patch sizes stay sharp."""
