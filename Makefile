@@ -26,6 +26,10 @@ check: .venv/installed
 	$(BIN)/mypy --strict bohb_seg workers
 	$(BIN)/lint-imports
 
+# The manual, build/docs/index.html; a broken link, an unknown flag or class is an error.
+docs: .venv/installed
+	$(BIN)/sphinx-build --builder html --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
+
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.suggestion
@@ -48,7 +52,7 @@ benchmarks: .venv/installed
 
 # Asks the package index for the newest versions that pyproject.toml allows.
 lock: .venv/installed
-	$(LOCK) --extra dev --upgrade pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra dev --extra docs --upgrade pyproject.toml -o requirements-dev.lock
 	$(LOCK) --constraints requirements-dev.lock pyproject.toml -o requirements.lock
 	echo 'tensorflow; python_version < "3"' | $(LOCK) --extra jax \
 	  --overrides - --constraints requirements-dev.lock pyproject.toml -o requirements-jax.lock
@@ -58,4 +62,4 @@ lock: .venv/installed
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: run test test-deploy test-jax check benchmarks lock
+.PHONY: run test test-deploy test-jax check docs benchmarks lock
