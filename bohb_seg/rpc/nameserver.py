@@ -1,18 +1,15 @@
 """The nameserver of a run: Pyro4's own, with limits on who may change which name."""
 
-import re
 from typing import Final, final
 
 import Pyro4
 import Pyro4.naming
 
-from bohb_seg.rpc import values
+from bohb_seg.rpc import names, values
 
 MAX_NAMES: Final = 10_000
 NAME_LENGTH: Final = 300
 """Characters of a name or an address."""
-_WORKER = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
-"""HpBandSter's workers take every name that begins like the dispatcher's for a dispatcher."""
 _Refused = Pyro4.errors.SecurityError
 
 
@@ -80,7 +77,7 @@ def _permit(name: object) -> None:
     role = getattr(Pyro4.current_context.client, "role", None)
     if role != "worker" or name is None:
         return
-    if not _WORKER.fullmatch(values.text(name, NAME_LENGTH)):
+    if not names.is_worker(values.text(name, NAME_LENGTH)):
         raise _Refused("a worker may register and remove workers only")
 
 

@@ -13,6 +13,7 @@ import Pyro4
 from Pyro4 import socketutil
 
 from bohb_seg.rpc import tls as certificates
+from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.rpc.tls import AUTHORITY, Role
 
 CALL_TIMEOUT = 10.0
@@ -91,7 +92,7 @@ def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
 
 def nameserver(host: str, port: int) -> Any:
     """A proxy of the Pyro4 nameserver at ``host:port``, which the master runs."""
-    return proxy(f"PYRO:Pyro.NameServer@{host}:{port}")
+    return proxy(f"PYRO:{NAMESERVER}@{host}:{port}")
 
 
 def _raise_file_limit() -> None:

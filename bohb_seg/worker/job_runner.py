@@ -156,7 +156,7 @@ class Shift:
         self._master = None
 
     def _storage(self) -> Any:
-        return pyro.proxy(self._membership.post.address("storage"), of="master")
+        return pyro.proxy(self._membership.post.storage, of="master")
 
 
 def _failed(why: str) -> _Result:
