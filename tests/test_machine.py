@@ -59,3 +59,21 @@ def test_a_tpu_is_known_by_its_chips_on_the_bus(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # without a TPU that were two workers
     assert machine.tpu_chips() == 2
     assert machine.local_workers() == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("192.0.2.7", False),
+        ("no such host", False),
+    ],
+)
+def test_only_addresses_that_stay_here_are_loopback(host, loopback):
+    assert machine.is_loopback(host) is loopback

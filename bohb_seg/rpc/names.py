@@ -57,11 +57,12 @@ def workers_prefix(run_id: str) -> str:
 
 def runs(found: Mapping[str, str]) -> dict[str, str]:
     """Run ids of the dispatchers among these names, sorted, with their addresses."""
-    return {
+    dispatchers = {
         name.removeprefix(RUNS).removesuffix(_DISPATCHER): address
-        for name, address in sorted(found.items())
+        for name, address in found.items()
         if name.startswith(RUNS) and name.endswith(_DISPATCHER)
     }
+    return dict(sorted(dispatchers.items()))
 
 
 def is_worker(name: str) -> bool:

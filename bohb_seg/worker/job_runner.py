@@ -18,7 +18,7 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg.retry import tries
 from bohb_seg.rpc import pyro, values
-from bohb_seg.rpc.daemon import STRUCTURE_BYTES
+from bohb_seg.rpc.connection import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.worker.checkpoint_sync import Mirror
