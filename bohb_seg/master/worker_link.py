@@ -10,11 +10,15 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import Pyro4
 
+from bohb_seg.master.micro_batches import MicroBatches
+from bohb_seg.master.registry import Registry
+from bohb_seg.master.reply_book import ReplyBook
 from bohb_seg.master.worker_events import (
     Announce,
     Answered,
@@ -27,7 +31,6 @@ from bohb_seg.master.worker_events import (
     Dismiss,
     Forget,
     HeartbeatPassed,
-    Instruction,
     LifeEvent,
     Renewed,
     Renounce,
@@ -37,8 +40,8 @@ from bohb_seg.master.worker_events import (
 )
 from bohb_seg.master.worker_life import WorkerLife
 from bohb_seg.rpc import pyro, values
+from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.search.events import Evaluate, Evaluated, News, WorkersChanged
-from bohb_seg.trials import Attempt
 
 SHORTEST_CALL = 1.0
 """Seconds that a worker gets to answer at least, however short the heartbeat."""
@@ -49,38 +52,26 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Round:
+class Surroundings:
     """What all links of a run have in common.
 
     Args:
-        working_directory: What every evaluation gets as its ``working_directory``.
         heartbeat: Seconds between two signs of life.
+        working_directory: What every evaluation gets as its ``working_directory``.
+        post: Takes news for the scheduler.
+        replies: Where results go to.
+        registry: Holds the workers' names.
+        micro_batches: What workers have learnt about memory.
+        complaints: Tells the user which workers cannot be reached.
     """
 
-    working_directory: str
     heartbeat: float
-
-
-class Office(Protocol):
-    """What a link needs of the transport."""
-
-    def post(self, news: News) -> None:
-        """Takes news."""
-
-    def awaited(self, reply: str) -> Attempt | None:
-        """The attempt of a reply, as long as its result has not come."""
-
-    def reply_address(self, order: Evaluate) -> str:
-        """Where the result of an order is to be sent."""
-
-    def forget(self, name: str, uri: str) -> None:
-        """Removes a dead worker from the nameserver."""
-
-    def complain(self, name: str, uri: str) -> None:
-        """Says that a worker cannot be reached."""
-
-    def micro_batches(self) -> dict[str, int]:
-        """What workers have learnt about memory so far."""
+    working_directory: str
+    post: Callable[[News], None]
+    replies: ReplyBook
+    registry: Registry
+    micro_batches: MicroBatches
+    complaints: Complaints
 
 
 @final
@@ -91,14 +82,13 @@ class WorkerLink(threading.Thread):
         name: The worker's name in the nameserver.
         uri: Its address there.
         life: What is known of it.
-        round: What all links have in common.
-        office: Where news go to.
+        surroundings: What all links have in common.
     """
 
-    def __init__(self, name: str, uri: str, life: WorkerLife, round: Round, office: Office) -> None:
+    def __init__(self, name: str, uri: str, life: WorkerLife, surroundings: Surroundings) -> None:
         super().__init__(name=f"link to {name}", daemon=True)
         self.worker, self.uri = name, uri
-        self._life, self._round, self._office = life, round, office
+        self._life, self._around = life, surroundings
         self._lock = threading.RLock()
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._connection: object = None
@@ -108,100 +98,110 @@ class WorkerLink(threading.Thread):
         """Takes an event; for any thread."""
         with self._lock:
             for instruction in self._life.handle(event, time.monotonic()):
-                self._begin(instruction)
+                match instruction:
+                    case Announce() | Renounce() | ReportLost() | Complain():
+                        self._report(instruction)
+                    case call:
+                        self._calls.put(call)
 
-    def renewed(self, busy: bool, connection: object) -> None:
+    def renew(self, busy: bool, connection: object) -> None:
         """The worker renewed its lease over this connection."""
         self._connection = connection
         self.tell(Renewed(busy))
 
-    def lost(self, connection: object) -> None:
-        """This connection has ended: whose ever it was."""
+    def lose(self, connection: object) -> None:
+        """A connection has ended, whoever's it was."""
         if self._connection is connection:
             self.tell(ConnectionLost())
 
     def mind_namesake(self, uri: str) -> None:
-        """Warns, once, of a second worker of the same name."""
+        """Warns, once, of another worker of the same name."""
         if uri not in (self.uri, self._namesake):
             self._namesake = uri
             _log.warning("a second worker calls itself %s; it is not used", self.worker)
 
     def run(self) -> None:
         """Makes calls as long as there are any to be made."""
-        seconds = max(self._round.heartbeat, SHORTEST_CALL)
-        with pyro.proxy(self.uri, seconds, of="worker") as worker:
+        heartbeat = self._around.heartbeat
+        with pyro.proxy(self.uri, max(heartbeat, SHORTEST_CALL), of="worker") as worker:
             self.tell(HeartbeatPassed())
             while not (self._life.over and self._calls.empty()):
                 try:
-                    call = self._calls.get(timeout=self._round.heartbeat)
+                    call = self._calls.get(timeout=heartbeat)
                 except queue.Empty:
                     self.tell(HeartbeatPassed())
                 else:
                     self._make(call, worker)
 
-    def _begin(self, instruction: Instruction) -> None:
-        match instruction:
-            case Announce() | Renounce() | ReportLost() | Complain():
-                self._report(instruction)
-            case call:
-                self._calls.put(call)
-
     def _report(self, report: Report) -> None:
+        around, worker = self._around, self.worker
         match report:
             case Announce(attempt):
-                doing = {self.worker: attempt} if attempt else {}
-                self._office.post(WorkersChanged(joined=(self.worker,), doing=doing))
+                doing = {worker: attempt} if attempt else {}
+                around.post(WorkersChanged(joined=(worker,), doing=doing))
             case Renounce():
-                _log.warning("worker %s is gone", self.worker)
-                self._office.post(WorkersChanged(left=(self.worker,)))
+                _log.warning("worker %s is gone", worker)
+                around.post(WorkersChanged(left=(worker,)))
             case ReportLost((evaluation, number)):
                 error = "the worker is idle but never sent a result"
-                self._office.post(
-                    Evaluated(evaluation, number, self.worker, "crashed", error=error)
-                )
+                around.post(Evaluated(evaluation, number, worker, "crashed", error=error))
             case Complain():
-                self._office.complain(self.worker, self.uri)
+                around.complaints.complain(worker, _unreachable(worker, self.uri))
 
     def _make(self, call: Call, worker: Any) -> None:
         if not self._life.wants(call):
             return
         try:
-            self._invoke(call, worker)
+            answer = self._invoke(call, worker)
         except Exception as error:  # the wire's, or whatever a worker's method raised
             _log.debug("%s: %s", self.worker, error)
             if isinstance(call, Ask | Bring):
                 self.tell(CallFailed(call, refused=_refuses(worker, error)))
+        else:
+            self._hear(call, answer)
 
-    def _invoke(self, call: Call, worker: Any) -> None:
+    def _invoke(self, call: Call, worker: Any) -> str | bool | None:
         match call:
+            case Ask() if _is_ours(worker):
+                return str(worker.doing())
             case Ask():
-                self._ask(worker)
+                return bool(worker.is_busy())
             case Bring(order):
                 self._bring(order, worker)
-                self.tell(Took(order))
             case Forget():
-                self._office.forget(self.worker, self.uri)
+                self._around.registry.forget(self.worker, self.uri)
             case Dismiss():
                 worker.shutdown()
+        return None
 
-    def _ask(self, worker: Any) -> None:
-        if not _is_ours(worker):
-            self.tell(Answered(bool(worker.is_busy()), names_attempt=False))
-            return
-        reply = str(worker.doing())
-        with self._lock:  # so that a result is heard either before or after this, never between
-            self.tell(Answered(bool(reply), self._office.awaited(reply)))
+    def _hear(self, call: Call, answer: str | bool | None) -> None:
+        match call, answer:
+            case Ask(), str() as reply:
+                with self._lock:  # so that the result comes before or after this, never between
+                    self.tell(Answered(bool(reply), self._around.replies.awaited(reply)))
+            case Ask(), busy:
+                self.tell(Answered(bool(busy), names_attempt=False))
+            case Bring(order), _:
+                self.tell(Took(order))
 
     def _bring(self, order: Evaluate, worker: Any) -> None:
-        known = self._office.micro_batches() if _is_ours(worker) else {}
+        around = self._around
+        fits = around.micro_batches.known if _is_ours(worker) else {}
         worker.start_computation(
-            Pyro4.Proxy(self._office.reply_address(order)),
+            Pyro4.Proxy(around.replies.address(order)),
             tuple(order.evaluation.trial),
             config=values.plain(order.configuration),
             budget=float(order.evaluation.budget),
-            working_directory=self._round.working_directory,
-            **({"micro_batches": known} if known else {}),
+            working_directory=around.working_directory,
+            **({"micro_batches": fits} if fits else {}),
         )
+
+
+def _unreachable(worker: str, uri: str) -> str:
+    return (
+        f"worker {worker} does not answer at {uri.rpartition('@')[2]}; if it should, check its"
+        " firewall or its --bind"
+    )
 
 
 def _is_ours(worker: Any) -> bool:

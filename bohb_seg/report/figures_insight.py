@@ -26,6 +26,7 @@ from bohb_seg.report.style import (
     styled,
     time_unit,
 )
+from bohb_seg.rpc.names import worker_name
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
 
 MODEL, RANDOM = Look("#00568C", marker="^"), Look("#E69F00", marker="o")
@@ -262,5 +263,5 @@ def _worker_labels(ax: Axes, workers: Sequence[Any]) -> None:
 
 def _short(worker: str, length: int = 28) -> str:
     """A worker's name without what HpBandSter puts before it."""
-    name = worker.rpartition(".worker.")[2]
+    name = worker_name(worker)
     return name if len(name) <= length else f"…{name[1 - length :]}"
