@@ -25,6 +25,7 @@ from typing import Any, final
 
 from hpbandster.core.worker import Worker
 
+from bohb_seg import plugins
 from bohb_seg.data import preparation
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
@@ -55,7 +56,11 @@ class Segmentation(Worker):
 
     def facts(self) -> dict[str, str]:
         """Facts that the master compares before it gives this worker anything to do."""
-        return {"fingerprint": self.data.fingerprint, "split_hash": self.data.split_hash}
+        return {
+            "fingerprint": self.data.fingerprint,
+            "split_hash": self.data.split_hash,
+            "model": plugins.digest("models", self._settings.model),
+        }
 
     def compute(
         self,

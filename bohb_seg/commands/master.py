@@ -29,8 +29,8 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     _refuse_strangers(settings)
     pyro.set_up_pyro(settings.tls, "master")
-    plugins.check("models", settings.model)
-    plugins.worker_file(settings.worker)
+    plugins.file_of("models", settings.model)
+    plugins.file_of("workers", settings.worker)
     if settings.resume or (settings.restartable and run_directory.holds_run(settings.run_dir)):
         settings, past = run_directory.resumed(settings, flags)
     else:

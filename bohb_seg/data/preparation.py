@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from bohb_seg.data.collection import Collection
 from bohb_seg.data.patches import Grid, grid
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.records import Record
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
 
 _log = logging.getLogger(__name__)
@@ -88,22 +87,22 @@ class SegmentationData:
 
 
 def find(settings: DataSettings) -> Collection:
-    """Finds the files of ``--data``: a data set's name, else a folder.
+    """Finds the files of ``--data`` with the data set that it names.
 
     Raises:
-        DataError: there is neither, or the folder holds no images and masks.
+        DataError: there is no such data set or folder, or it holds no images and masks.
+        PluginError: the file of a data set is missing, is none, or fails.
     """
-    names = [name for name in plugins.names("datasets") if name != "folder"]
-    if settings.data in names:
-        found: Collection = plugins.find("datasets", settings.data).load(settings)
-        return found
-    if not Path(settings.data).expanduser().is_dir():
-        raise DataError(
-            f"--data {settings.data} is neither a folder nor a data set of this name;"
-            f" there are: {', '.join(names)}"
+    dataset, path = plugins.data_source(settings.data)
+    found = plugins.call("datasets", dataset, settings.model_copy(update={"data": path}))
+    if not isinstance(found, Collection):
+        raise PluginError(
+            f"--data {settings.data}: load() must return a bohb_seg.data.collection.Collection,"
+            f" not {type(found).__name__}; correct the file"
         )
-    loaded: Collection = plugins.find("datasets", "folder").load(settings)
-    return loaded
+    if not found.pairs:
+        raise DataError(f"--data {settings.data} holds no pair of image and mask; check the path")
+    return found
 
 
 def prepare(settings: DataSettings) -> SegmentationData:

@@ -15,11 +15,10 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bohb_seg import plugins, spaces
+from bohb_seg import plugins
 from bohb_seg.dashboard import Dashboard
 from bohb_seg.errors import EXIT_STOPPED_EARLY, JournalError
 from bohb_seg.master.console import Display
@@ -27,6 +26,7 @@ from bohb_seg.master.data_check import check_data
 from bohb_seg.master.local_workers import LocalWorkers
 from bohb_seg.master.transport import Terms, Transport
 from bohb_seg.report import write_report
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import names
 from bohb_seg.search import hyperband
 from bohb_seg.search.data_facts import Facts
@@ -45,10 +45,11 @@ from bohb_seg.search.events import (
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.settings import SearchSettings, TrainingSettings
+from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import run_directory, warm_start
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, RunResumed, RunStarted
 from bohb_seg.storage.run_directory import RunDirectory
-from bohb_seg.trials import Attempt
+from bohb_seg.trials import Attempt, trial_key
 
 TURN = 0.5
 """Seconds between two looks at clock and children while no news come."""
@@ -137,23 +138,22 @@ class Master:
 
     def _new_start(self) -> RunStarted:
         # What is bad here is told before the data take their time.
-        spaces.load(self.settings.space)
+        loading.load(self.settings.space)
         runs = warm_start.read(self.settings.warm_start)
         data = {} if self.settings.worker == "toy" else check_data(self.settings)
         facts = Facts.of(data, self.settings.patch_size) if data else None
-        space = spaces.load(self.settings.space, facts)
+        space = loading.load(self.settings.space, facts)
         start = RunStarted(
             settings=self.settings.model_dump(mode="json", exclude={"cache_dir"}),
-            space=spaces.to_json(space),
+            space=configspace.to_json(space),
             data=data,
-            default=spaces.plain(space.get_default_configuration()),
+            default=configspace.plain(space.get_default_configuration()),
         )
         return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
 
     def _new_scheduler(self) -> Scheduler:
         settings = self.settings
         ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
-        build = plugins.find("optimizers", settings.optimizer).build
         plan = Plan(
             n_iterations=settings.n_iterations,
             max_attempts=settings.max_attempts,
@@ -167,7 +167,13 @@ class Master:
         )
         # Out of the journal, so that a run goes on in its own space if the file has changed since,
         # and needs the directories of earlier runs no more.
-        optimizer = build(spaces.from_json(self._start.space), ladder, settings.seed)
+        optimizer = plugins.call(
+            "optimizers",
+            settings.optimizer,
+            configspace.from_json(self._start.space),
+            ladder,
+            settings.seed,
+        )
         for observation in self._start.earlier:
             optimizer.observe(*observation)
         return Scheduler(optimizer, plan, self._start.default)
@@ -186,12 +192,12 @@ class Master:
     def _terms(self, token: str) -> Terms:
         settings = self.settings
         told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
-        if settings.data not in plugins.names("datasets"):
-            told["data"] = str(Path(settings.data).resolve())
+        told["data"] = plugins.absolute_data(settings.data)
         del told["log_level"], told["cache_dir"]
         facts = {
             name: str(self._start.data.get(name, "")) for name in ("fingerprint", "split_hash")
         }
+        facts["model"] = plugins.digest("models", settings.model)
         return Terms(told, token, {"version": version("bohb-seg"), **facts})
 
     def _replay(self) -> list[Order]:
@@ -294,26 +300,27 @@ class Master:
         Returns:
             False if the master was told to leave while it waited: its workers keep their results.
         """
-        said = -math.inf
+        retry = Retry(
+            f"paused: {self.settings.run_dir} cannot be written",
+            "make room and the run goes on",
+            first=TURN,
+            longest=TURN,
+            say_every=SAY_EVERY,
+            level=logging.WARNING,
+        )
         while True:
             try:
                 self._directory.record(events)
             except OSError as error:
                 self._paused = True
-                if time.monotonic() - said > SAY_EVERY:
-                    said = time.monotonic()
-                    _log.warning(
-                        "paused: %s cannot be written (%s); make room and the run goes on",
-                        *(self.settings.run_dir, error.strerror),
-                    )
+                if self._interrupted:
+                    return False
+                retry.pause(error.strerror)
             else:
                 if self._paused:
                     _log.info("going on: there is room again")
                 self._paused = False
                 return True
-            if self._interrupted:
-                return False
-            time.sleep(TURN)
 
     def _keep_cap(self) -> None:
         """Removes checkpoints that ``--checkpoint-gb`` has no room for."""
@@ -322,7 +329,7 @@ class Master:
             _log.warning(
                 "removed the checkpoint of trial %s: --checkpoint-gb %g is used up; if it is"
                 " promoted it starts again",
-                *("-".join(map(str, trial)), self.settings.checkpoint_gb),
+                *(trial_key(trial), self.settings.checkpoint_gb),
             )
 
     def _carry_out(self, orders: Iterable[Order]) -> None:

@@ -8,6 +8,7 @@ import Pyro4
 from bohb_seg.master import worker_messages
 from bohb_seg.rpc import pyro
 from bohb_seg.search.events import Evaluate, Evaluated
+from bohb_seg.trials import trial_key
 
 RECORDED_WITHIN = 0.8 * pyro.CALL_TIMEOUT
 """Seconds for which a worker waits until its result is on disk, before it offers it again."""
@@ -46,5 +47,4 @@ class Reply:
 def reply_name(prefix: str, of: Evaluate | Evaluated) -> str:
     """Object id of the reply of an attempt; the same after a restart of the master."""
     trial, budget = of.evaluation
-    place = f"{trial.bracket}-{trial.rung}-{trial.number}"
-    return f"{prefix}reply.{place}.{budget:g}.{of.attempt}"
+    return f"{prefix}reply.{trial_key(trial)}.{budget:g}.{of.attempt}"

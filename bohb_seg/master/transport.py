@@ -30,7 +30,14 @@ import Pyro4
 from bohb_seg.errors import ServiceError
 from bohb_seg.master import worker_messages
 from bohb_seg.master.reply import Reply, reply_name
-from bohb_seg.master.worker_link import LEASE, Courier, Round
+from bohb_seg.master.worker_events import (
+    MasterCloses,
+    OrderGiven,
+    Parted,
+    ResultCame,
+)
+from bohb_seg.master.worker_life import LEASE, WorkerLife
+from bohb_seg.master.worker_link import Round, WorkerLink
 from bohb_seg.rpc import pyro
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
@@ -95,11 +102,11 @@ class Transport:
         self._host, self._port, self._external = host, port, external
         self._round = Round(working_directory, heartbeat)
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._couriers: dict[str, Courier] = {}
+        self._links: dict[str, WorkerLink] = {}
         self._replies: dict[str, Reply] = {}
         self._attempts: dict[EvaluationId, list[Reply]] = {}
         self._expected: dict[str, _Expected] = {}
-        self._roll = threading.Lock()  # for moving from the expected ones to those with a courier
+        self._roll = threading.Lock()  # for moving from the expected ones to those with a link
         self._complained: dict[str, float] = {}
         self._micro_batches: dict[str, int] = {}
         self._look = threading.Event()
@@ -167,14 +174,14 @@ class Transport:
     def send(self, order: Evaluate) -> None:
         """Hands an evaluation to its worker.
 
-        If the worker is gone, the news that say so are under way already: its courier posted them.
+        If the worker is gone, the news that say so are under way already: its link posted them.
         """
         self._open_reply(order)
         with self._roll:
             if expected := self._expected.get(order.worker):
                 expected.order = order
-            elif courier := self._couriers.get(order.worker):
-                courier.take(order)
+            elif link := self._links.get(order.worker):
+                link.tell(OrderGiven(order))
 
     def learn(self, news: Evaluated) -> None:
         """Keeps what a worker found out about memory, for all others; the smallest counts."""
@@ -191,20 +198,20 @@ class Transport:
         """Nobody waits for further attempts: those who still try are told when they renew."""
         for reply in self._attempts.pop(evaluation, []):
             reply.wanted = False
-            courier = self._couriers.get(reply.order.worker)
-            if not reply.posted and (courier is None or not courier.is_alive()):
+            link = self._links.get(reply.order.worker)
+            if not reply.posted and (link is None or not link.is_alive()):
                 self._close_reply(reply)
 
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
         self._closing.set()
         self._look.set()
-        couriers = list(self._couriers.values())
-        for courier in couriers:
-            courier.leave(dismiss)
+        links = list(self._links.values())
+        for link in links:
+            link.tell(MasterCloses(dismiss))
         deadline = time.monotonic() + pyro.CALL_TIMEOUT
-        for courier in couriers:
-            courier.join(max(0.0, deadline - time.monotonic()))
+        for link in links:
+            link.join(max(0.0, deadline - time.monotonic()))
         if dismiss:
             self._let_them_sign_off()
         self.forget(f"{self._prefix}dispatcher", self._uri)
@@ -228,19 +235,19 @@ class Transport:
 
     def renew(self, name: str, doing: str) -> Literal["", "unknown", "unwanted"]:
         """A worker's sign of life; see :meth:`_Dispatcher.renew`."""
-        courier = self._couriers.get(name)
-        if courier is None or not courier.is_alive():
+        link = self._links.get(name)
+        if link is None or not link.is_alive():
             return "unknown"
-        courier.renew(doing, Pyro4.current_context.client)
+        link.renewed(bool(doing), Pyro4.current_context.client)
         reply = self._replies.get(doing)
         return "" if not doing or (reply and reply.wanted) else "unwanted"
 
     def goodbye(self, name: str) -> None:
         """A worker leaves."""
-        if courier := self._couriers.get(name):
-            courier.part()
+        if link := self._links.get(name):
+            link.tell(Parted())
 
-    # --- what couriers ask -----------------------------------------------------------------
+    # --- what links ask --------------------------------------------------------------------
 
     def awaited(self, reply: str) -> Attempt | None:
         """The attempt that this reply is for, if it has not come to its end yet."""
@@ -249,13 +256,9 @@ class Transport:
             return None
         return Attempt(found.order.evaluation, found.order.attempt)
 
-    def reply_to(self, order: Evaluate) -> str:
-        """The object id of the reply of an order."""
-        return reply_name(self._prefix, order)
-
-    def address(self, reply: str) -> str:
-        """The address of a reply."""
-        return f"PYRO:{reply}@{self._daemon.locationStr}"
+    def reply_address(self, order: Evaluate) -> str:
+        """Where the result of an order is to be sent."""
+        return f"PYRO:{reply_name(self._prefix, order)}@{self._daemon.locationStr}"
 
     def micro_batches(self) -> dict[str, int]:
         """What workers have learnt about memory so far."""
@@ -324,19 +327,19 @@ class Transport:
         for name, uri in found.items():
             if not name.startswith(f"{self._prefix}worker."):
                 continue
-            courier = self._couriers.get(name)
-            if courier is not None and courier.is_alive():
-                courier.mind_namesake(uri)
+            link = self._links.get(name)
+            if link is not None and link.is_alive():
+                link.mind_namesake(uri)
             else:
-                self._start_courier(name, uri)
+                self._start_link(name, uri)
 
-    def _start_courier(self, name: str, uri: str) -> None:
-        courier = Courier(name, uri, self._round, self)
+    def _start_link(self, name: str, uri: str) -> None:
         with self._roll:
-            if expected := self._expected.pop(name, None):
-                courier.assume(expected.order)
-            self._couriers[name] = courier
-        courier.start()
+            expected = self._expected.pop(name, None)
+            order = expected.order if expected else None
+            life = WorkerLife(time.monotonic(), self._round.heartbeat, expected is not None, order)
+            link = self._links[name] = WorkerLink(name, uri, life, self._round, self)
+        link.start()
 
     def _miss(self) -> None:
         """Reports those workers of the past that have not come back within their lease."""
@@ -350,9 +353,8 @@ class Transport:
             self._news.put(WorkersChanged(left=(name,)))
 
     def _lost(self, connection: object) -> None:
-        for courier in list(self._couriers.values()):
-            if courier.came_over is connection:
-                courier.look()
+        for link in list(self._links.values()):
+            link.lost(connection)
 
     # --- attempts --------------------------------------------------------------------------
 
@@ -365,7 +367,7 @@ class Transport:
 
     def _close_reply(self, reply: "Reply") -> None:
         self._daemon.unregister(reply)
-        del self._replies[self.reply_to(reply.order)]
+        del self._replies[reply_name(self._prefix, reply.order)]
         if reply.wanted:
             self._attempts[reply.order.evaluation].remove(reply)
 
@@ -373,8 +375,8 @@ class Transport:
         with self._roll:
             if expected := self._expected.get(news.worker):
                 expected.order = None
-            elif courier := self._couriers.get(news.worker):
-                courier.done(Attempt(news.evaluation, news.attempt))
+            elif link := self._links.get(news.worker):
+                link.tell(ResultCame(Attempt(news.evaluation, news.attempt)))
         self._news.put(news)
 
 

@@ -212,13 +212,13 @@ def trials(evaluations: Iterable[Evaluation]) -> dict[TrialId, list[Evaluation]]
 class _Attempts:
     """Attempts while the journal is replayed."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Mapping[AttemptId, tuple[Evaluated, float]]) -> None:
+        self._counted = counted
         self.known: dict[AttemptId, Attempt] = {}
         self.running: set[AttemptId] = set()
         self.latest: dict[EvaluationId, AttemptId] = {}
         self.settled: dict[EvaluationId, AttemptId] = {}
         self._eliminated: set[TrialId] = set()
-        self._reported: tuple[Evaluated, float] | None = None
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
@@ -252,7 +252,6 @@ class _Attempts:
     def _end(self, news: Evaluated, time: float) -> None:
         """Late, unless it is a crash that counts, or until ``Settled`` says otherwise."""
         identity = AttemptId(news.evaluation, news.attempt)
-        self._reported = news, time
         if identity not in self.known or self.known[identity].fate not in ("running", "lost"):
             return
         counts = identity in self.running and news.evaluation not in self.settled
@@ -265,9 +264,9 @@ class _Attempts:
 
     def _count(self, order: Settled) -> None:
         identity = AttemptId(order.evaluation, order.attempt)
-        if self._reported is not None and identity in self.known:
+        if identity in self._counted and identity in self.known:
             self.settled[order.evaluation] = identity
-            self._book(identity, *self._reported)
+            self._book(identity, *self._counted[identity])
 
     def _book(self, identity: AttemptId, news: Evaluated, time: float) -> None:
         told = {"loss": news.loss, "info": news.info, "error": news.error}
@@ -292,8 +291,11 @@ class _Attempts:
         self.known[identity] = replace(self.known[identity], **fields)
 
 
-def _attempts(entries: Iterable[Entry]) -> _Attempts:
-    attempts = _Attempts()
+def _attempts(entries: Sequence[Entry]) -> _Attempts:
+    results = journal.counted(entries)
+    attempts = _Attempts(
+        {AttemptId(news.evaluation, news.attempt): (news, time) for news, time in results}
+    )
     for entry in entries:
         attempts.apply(entry)
     return attempts

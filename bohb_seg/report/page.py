@@ -10,6 +10,7 @@ from statistics import fmean
 
 import jinja2
 
+from bohb_seg.files import write_whole
 from bohb_seg.report import sections_comparison, sections_search
 from bohb_seg.report.accounts import costs
 from bohb_seg.report.comparison import arms
@@ -54,7 +55,7 @@ def write(run_dir: Path) -> Path:
     _fill(folder / "figures", pictures)
     _fill(folder / "tables", tables)
     page = folder / "report.html"
-    _replace(page, render(run, sections).encode())
+    write_whole(page, render(run, sections), durable=False)
     return page
 
 
@@ -159,18 +160,13 @@ def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Writes files and removes those of an earlier report that are not among them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        _replace(folder / name, content)
+        # At once, so that whoever reads the report of a live run never sees half of it.
+        write_whole(folder / name, content, durable=False)
     endings = {Path(name).suffix for name in contents}
     for old in folder.iterdir():
-        if old.name not in contents and old.suffix in endings:
+        hidden = old.name.startswith(".")  # another report may be under way
+        if old.name not in contents and old.suffix in endings and not hidden:
             old.unlink()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """At once, so that whoever reads the report of a live run never sees half of it."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def _base64(content: bytes) -> str:

@@ -12,9 +12,8 @@ from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
-from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, INCUMBENT_ARM
+from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder
 
-_ARMS = {DEFAULT_ARM: "default", INCUMBENT_ARM: "incumbent"}
 _FORMERLY = {"milestone3": "seed"}
 """Names in checkpoint keys stay as they were, so that checkpoints of earlier versions are used."""
 
@@ -50,13 +49,12 @@ class Job:
     @property
     def checkpoints(self) -> Path:
         """The folder of the trial's checkpoint."""
-        return self.directory / "checkpoints" / "-".join(map(str, self.config_id))
+        return self.directory / checkpoint_folder(self.config_id)
 
     @property
     def artefacts(self) -> str:
         """The folder of the comparison's files, relative to the run's directory."""
-        _, arm, seed = self.config_id
-        return f"comparison/{_ARMS[arm]}-{seed}"
+        return comparison_folder(self.config_id)
 
 
 def declaration(settings: TrainingSettings) -> ModelDeclaration:

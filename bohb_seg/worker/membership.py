@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, final
 
 from bohb_seg.errors import RunOverError, ServiceError
-from bohb_seg.retry import Waiting, tries
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
 from bohb_seg.rpc.names import prefix
 from bohb_seg.settings import WorkerSettings, flag_of
@@ -74,12 +74,12 @@ class Membership:
         Raises:
             ServiceError: the master refuses this worker.
         """
-        for waiting in tries(f"the master of run {self.post.run_id} does not answer"):
+        retry = Retry(f"the master of run {self.post.run_id} does not answer")
+        while not self._joined:
             try:
                 self._join()
-                break
             except pyro.TRANSIENT as error:
-                waiting.because(error)
+                retry.pause(error)
         threading.Thread(target=self._stay, name="membership", daemon=True).start()
 
     def leave(self) -> None:
@@ -94,23 +94,27 @@ class Membership:
                 _log.debug("could not say goodbye: %s", error)
 
     def _stay(self) -> None:
-        pause = self.post.heartbeat
-        waiting = Waiting(f"the master of run {self.post.run_id} does not answer")
-        while not self._ended.wait(pause):
+        try:
+            while not self._ended.wait(self.post.heartbeat):
+                self._insist_on_being_known()
+        except RunOverError as over:
+            self._work.end(str(over))
+        except ServiceError as refusal:
+            self._work.end("the master refuses it", refusal)
+
+    def _insist_on_being_known(self) -> None:
+        problem = f"the master of run {self.post.run_id} does not answer"
+        retry = Retry(problem, wait=self._ended.wait)
+        while True:
             try:
                 self._stay_known()
-                waiting.over()
-                pause = self.post.heartbeat
-            except RunOverError as over:
-                self._work.end(str(over))
                 return
-            except ServiceError as refusal:
-                self._work.end("the master refuses it", refusal)
-                return
+            except (RunOverError, ServiceError):
+                raise
             except Exception as error:  # whatever a remote machine sends: this thread goes on
-                waiting.because(error)
                 self._hang_up()
-                pause = waiting.pause()
+                if not retry.pause(error):
+                    return
 
     def _stay_known(self) -> None:
         if self._remote is None:

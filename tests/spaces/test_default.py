@@ -9,12 +9,12 @@ from helpers import small_network as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg import spaces
 from bohb_seg.datasets import synthetic
 from bohb_seg.master.loop import Master
 from bohb_seg.search.data_facts import TYPICAL, Facts
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.spaces import default
+from bohb_seg.spaces.formats import configspace, loading
 
 ALL_FACTS = st.builds(
     Facts,
@@ -27,12 +27,12 @@ ALL_FACTS = st.builds(
 @settings(max_examples=40, deadline=None)
 @given(facts=ALL_FACTS)
 def test_the_default_configuration_is_legal_for_all_data(facts):
-    space = spaces.load("default", facts)
+    space = loading.load("default", facts)
     point = CS.Configuration(space, values=dict(default.baseline(facts)))
     assert point == space.get_default_configuration()
-    assert spaces.plain(point) == default.baseline(facts)
+    assert configspace.plain(point) == default.baseline(facts)
     for neighbour in get_one_exchange_neighbourhood(point, seed=0):
-        depth = small.recipe(**spaces.plain(neighbour)).model["depth"]
+        depth = small.recipe(**configspace.plain(neighbour)).model["depth"]
         assert facts.patch_size % 2**depth == 0
 
 
@@ -91,13 +91,13 @@ def test_what_does_not_depend_on_the_data():
     [(16, {3}), (32, {3, 4}), (48, {3, 4}), (64, {3, 4, 5}), (80, {3, 4}), (256, {3, 4, 5})],
 )
 def test_only_depths_that_the_patch_size_allows(patch_size, depths):
-    space = spaces.load("default", Facts(patch_size, 1000, 5))
+    space = loading.load("default", Facts(patch_size, 1000, 5))
     space.seed(0)
     assert {point["depth"] for point in space.sample_configuration(200)} == depths
 
 
 def test_no_network_is_wider_than_the_original():
-    space = spaces.load("default")
+    space = loading.load("default")
     space.seed(0)
     drawn = {(p["base_filters"], p["depth"]) for p in space.sample_configuration(1000)}
     pairs = itertools.product((16, 24, 32, 48, 64), (3, 4, 5))
@@ -106,7 +106,7 @@ def test_no_network_is_wider_than_the_original():
 
 def test_the_log_tells_the_default_configuration(caplog):
     with caplog.at_level("INFO"):
-        spaces.load("default", Facts(64, 96, 5))
+        loading.load("default", Facts(64, 96, 5))
     (message,) = caplog.messages
     assert message.startswith("default configuration by rules from the data: ")
     assert "batch_size 5" in message

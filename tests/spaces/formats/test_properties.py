@@ -11,8 +11,9 @@ from ConfigSpace.exceptions import ActiveHyperparameterNotSetError, ForbiddenVal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bohb_seg import plugins, spaces
+from bohb_seg import plugins
 from bohb_seg.search.hyperband import Ladder
+from bohb_seg.spaces.formats import configspace, loading
 
 LADDER = Ladder(1, 9, 3)
 OPTIMIZERS = plugins.names("optimizers")
@@ -104,11 +105,11 @@ def suggestions(optimizer, space):
 
 
 def copies(space):
-    yield spaces.from_json(json.loads(json.dumps(spaces.to_json(space))))
+    yield configspace.from_json(json.loads(json.dumps(configspace.to_json(space))))
     with tempfile.TemporaryDirectory() as folder:
         for name, write in [("s.json", space.to_json), ("s.yaml", space.to_yaml)]:
             write(Path(folder) / name)
-            yield spaces.load(str(Path(folder) / name))
+            yield loading.load(str(Path(folder) / name))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

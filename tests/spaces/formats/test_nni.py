@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest, norm
 
-from bohb_seg import spaces
 from bohb_seg.errors import SpaceError
+from bohb_seg.spaces.formats import configspace, loading
 
 DRAWS = 4000
 
@@ -16,7 +16,7 @@ DRAWS = 4000
 def load(tmp_path, form):
     path = tmp_path / "search_space.json"
     path.write_text(json.dumps(form))
-    return spaces.load(str(path))
+    return loading.load(str(path))
 
 
 def one(tmp_path, kind, value):
@@ -139,7 +139,7 @@ def test_nnis_own_example_of_nested_choices(tmp_path):
     sizes = ("kernel_size", "pooling_size")
     assert set(space) == {*layers, *(f"{name}.{size}" for name in layers for size in sizes)}
     space.seed(0)
-    for configuration in map(spaces.plain, space.sample_configuration(100)):
+    for configuration in map(configspace.plain, space.sample_configuration(100)):
         for name in layers:
             kind = configuration[name]
             assert (f"{name}.kernel_size" in configuration) == (kind == "Conv")

@@ -3,9 +3,10 @@ import json
 import ConfigSpace as CS  # noqa: N817
 import pytest
 
-from bohb_seg import plugins, spaces
-from bohb_seg.errors import SpaceError, UnknownPluginError
+from bohb_seg import plugins
+from bohb_seg.errors import PluginError, SpaceError, UnknownPluginError
 from bohb_seg.search.data_facts import Facts
+from bohb_seg.spaces.formats import configspace, loading
 
 NAMES = plugins.names("spaces")
 PLAIN = (bool, int, float, str, type(None))
@@ -18,14 +19,14 @@ def test_all_are_there():
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", NAMES)
 def test_contract(name):
-    space = spaces.load(name)
-    default = spaces.plain(space.get_default_configuration())
+    space = loading.load(name)
+    default = configspace.plain(space.get_default_configuration())
     space.seed(0)
-    for configuration in [default, *map(spaces.plain, space.sample_configuration(200))]:
+    for configuration in [default, *map(configspace.plain, space.sample_configuration(200))]:
         assert all(type(value) in PLAIN for value in configuration.values())
         back = json.loads(json.dumps(configuration))
-        assert spaces.plain(CS.Configuration(space, values=back)) == configuration
-    assert spaces.from_json(json.loads(json.dumps(spaces.to_json(space)))) == space
+        assert configspace.plain(CS.Configuration(space, values=back)) == configuration
+    assert configspace.from_json(json.loads(json.dumps(configspace.to_json(space)))) == space
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,13 @@ def test_contract(name):
     ],
 )
 def test_reports_defaults(name, expected):
-    assert spaces.plain(spaces.load(name).get_default_configuration()) == expected
+    assert configspace.plain(loading.load(name).get_default_configuration()) == expected
 
 
 def test_default_space_leaves_inactive_out():
-    space = spaces.load("default")
+    space = loading.load("default")
     space.seed(0)
-    for configuration in map(spaces.plain, space.sample_configuration(300)):
+    for configuration in map(configspace.plain, space.sample_configuration(300)):
         sgd, loss = configuration["optimizer"] == "sgd", configuration["loss"]
         assert ("sgd_learning_rate" in configuration) == sgd
         assert ("learning_rate" in configuration) == (not sgd)
@@ -61,7 +62,7 @@ def test_default_space_leaves_inactive_out():
 
 def test_unknown_name_lists_those_that_exist():
     with pytest.raises(UnknownPluginError) as error:
-        spaces.load("wide")
+        loading.load("wide")
     assert str(error.value) == (
         "unknown space 'wide'; there are: counting, default, milestone3-bohb, milestone3-hyperband,"
         " quick"
@@ -70,10 +71,10 @@ def test_unknown_name_lists_those_that_exist():
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 def test_configspace_files(tmp_path, suffix):
-    space = spaces.load("default")
+    space = loading.load("default")
     path = tmp_path / f"space.{suffix}"
     (space.to_json if suffix == "json" else space.to_yaml)(path)
-    assert spaces.load(str(path)) == space
+    assert loading.load(str(path)) == space
 
 
 def test_python_file(tmp_path):
@@ -82,7 +83,7 @@ def test_python_file(tmp_path):
         "from ConfigSpace import ConfigurationSpace\n"
         "def space():\n    return ConfigurationSpace({'x': (0.0, 1.0)})\n"
     )
-    assert list(spaces.load(str(path))) == ["x"]
+    assert list(loading.load(str(path))) == ["x"]
 
 
 def test_python_file_may_follow_from_the_data(tmp_path, caplog):
@@ -94,7 +95,7 @@ def test_python_file_may_follow_from_the_data(tmp_path, caplog):
         "    return ConfigurationSpace(space={'batch_size': batch})\n"
     )
     with caplog.at_level("INFO"):
-        space = spaces.load(str(path), Facts(patch_size=64, patches=9, classes=5))
+        space = loading.load(str(path), Facts(patch_size=64, patches=9, classes=5))
     assert (space["batch_size"].upper, space["batch_size"].default_value) == (9, 5)
     assert caplog.messages == ["default configuration by rules from the data: batch_size 5"]
 
@@ -102,7 +103,7 @@ def test_python_file_may_follow_from_the_data(tmp_path, caplog):
 @pytest.mark.parametrize("name", ["quick", "milestone3-bohb", "milestone3-hyperband"])
 def test_the_reports_values_do_not_follow_from_the_data(name, caplog):
     with caplog.at_level("INFO"):
-        assert spaces.load(name, Facts(1024, 100_000, 50)) == spaces.load(name)
+        assert loading.load(name, Facts(1024, 100_000, 50)) == loading.load(name)
     assert caplog.messages == []
 
 
@@ -132,13 +133,12 @@ def test_configspace_files_of_before_1_0(tmp_path):
         CS.Categorical("c", ["a", "b"], default="b"),
     )
     expected.add(x, c, CS.EqualsCondition(x, c, "a"))
-    assert spaces.load(str(path)) == expected
+    assert loading.load(str(path)) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("s.json", None, "there is no such file"),
         ("s.json", "{", "is broken: "),
         ("s.json", "[]", "is neither ConfigSpace's format"),
         ("s.json", "{}", "is neither ConfigSpace's format"),
@@ -148,10 +148,7 @@ def test_configspace_files_of_before_1_0(tmp_path):
         ("s.json", '{"hyperparameters": 3}', "search space"),
         ("s.json", '{"hyperparameters": [{"type": "uniform_int", "name": "i"}]}', "search space"),
         ("s.json", '{"hyperparameters": [], "conditions": [], "forbiddens": []}', "is empty"),
-        ("s.py", "x = 1", "does not define space()"),
         ("s.py", "def space(): return 3", "must return a ConfigSpace.ConfigurationSpace, not int"),
-        ("s.py", "import nonsense_", "fails: ModuleNotFoundError: No module named 'nonsense_'"),
-        ("s.py", "def space(:", "fails: SyntaxError"),
         (
             "s.py",
             "from ConfigSpace import *\ndef space():\n  s = ConfigurationSpace()\n"
@@ -164,17 +161,43 @@ def test_configspace_files_of_before_1_0(tmp_path):
             "  return ConfigurationSpace(space=[Constant('k', (1, 2))])",
             "k may not take the value (1, 2)",
         ),
-        ("s.py", "def space(facts): return facts.colour", "has no attribute 'colour'"),
-        ("s.py", "def space(facts, more): return 3", "fails: TypeError"),
         ("s.yaml", "!!python/object/apply:os.getcwd []", "is broken: "),
     ],
 )
 def test_broken_files_are_one_sentence(tmp_path, name, text, complaint):
-    path = tmp_path / name
+    is_refused(SpaceError, tmp_path / name, text, complaint)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("s.json", None, "there is no file"),
+        ("s.py", None, "there is no file"),
+        ("s.py", "x = 1", "does not define space()"),
+        (
+            "s.py",
+            "import nonsense_\ndef space(): return 3",
+            "fails in line 1: ModuleNotFoundError: No module named 'nonsense_'",
+        ),
+        ("s.py", "def space(:", "line 1, is not Python: invalid syntax"),
+        (
+            "s.py",
+            "def space(facts): return facts.colour",
+            "fails in line 1: AttributeError: 'Facts' object has no attribute 'colour'",
+        ),
+        ("s.py", "def space(facts, more): return 3", "fails: TypeError"),
+        ("s.py", "space = 3", "fails: TypeError"),
+    ],
+)
+def test_files_that_are_no_space_are_one_sentence(tmp_path, name, text, complaint):
+    is_refused(PluginError, tmp_path / name, text, complaint)
+
+
+def is_refused(kind, path, text, complaint):
     if text is not None:
         path.write_text(text)
-    with pytest.raises(SpaceError) as error:
-        spaces.load(str(path))
+    with pytest.raises(kind) as error:
+        loading.load(str(path))
     assert complaint in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
