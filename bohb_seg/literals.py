@@ -31,9 +31,9 @@ class Literals:
         except OSError as error:
             raise LiteralError(f"{file} cannot be read: {error.strerror}; check the path") from None
         except SyntaxError as error:
-            raise LiteralError(f"{file}, line {error.lineno}: {error.msg}; correct it") from None
-        except ValueError as error:  # null bytes
-            raise LiteralError(f"{file} is not Python: {error}; check the path") from None
+            # Null bytes are in no line.
+            place = f"{file}, line {error.lineno}" if error.lineno else str(file)
+            raise LiteralError(f"{place}: {error.msg}; correct it") from None
         self._nodes = dict(_assignments(body))
 
     def node(self, name: str) -> ast.expr | None:
