@@ -136,10 +136,8 @@ class Master:
     # --- beginning -------------------------------------------------------------------------
 
     def _new_start(self) -> RunStarted:
-        # What is bad here is told before the data take their time.
-        loading.load(self.settings.space)
         runs = warm_start.read(self.settings.warm_start)
-        data = {} if self.settings.worker == "toy" else check_data(self.settings)
+        data = check_data(self.settings) if plugins.needs_data(self.settings.worker) else {}
         facts = Facts.of(data, self.settings.patch_size) if data else None
         space = loading.load(self.settings.space, facts)
         start = RunStarted(
