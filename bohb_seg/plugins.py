@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from bohb_seg.errors import BohbSegError, DataError, PluginError, UnknownPluginError
+from bohb_seg.literals import LiteralError, Literals
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,33 @@ def takes_settings(spec: str) -> bool:
         if isinstance(node, ast.ClassDef) and wanted in ("", node.name)
     )
     return any("settings" in _constructor_arguments(each) for each in classes)
+
+
+def needs_data(spec: str) -> bool:
+    """Whether a worker needs the data of ``--data``, which the master then audits first.
+
+    The worker's file says so by ``NEEDS_DATA = True`` or ``NEEDS_DATA = False`` at its top level.
+    Without such a line a worker needs data if it takes the settings, for they name the data.
+
+    Args:
+        spec: What ``--worker`` says.
+
+    Raises:
+        UnknownPluginError: there is no such name; lists those that exist.
+        PluginError: there is no such file, it is not Python, or it says something else.
+    """
+    file = file_of("workers", spec)
+    try:
+        literals = Literals(file)
+        node = literals.node("NEEDS_DATA")
+        if node is None:
+            return takes_settings(spec)
+        value = literals.value(node, "NEEDS_DATA")
+        if not isinstance(value, bool):
+            raise literals.error(node, f"NEEDS_DATA is {value!r}; write True or False")
+    except LiteralError as error:
+        raise PluginError(f"--worker {spec}: {error}") from None
+    return value
 
 
 def _files(kind: str) -> dict[str, Path]:

@@ -107,15 +107,6 @@ class TrainingSettings(DataSettings):
         " keep the best weights (default: train all epochs, keep the last)",
     )
 
-    @model_validator(mode="after")
-    def _patch_size_survives_the_unet(self) -> Self:
-        if self.patch_size % 16:
-            raise ValueError(
-                f"--patch-size {self.patch_size} must be a multiple of 16,"
-                " because the U-Net halves it four times"
-            )
-        return self
-
 
 class SearchSettings(TrainingSettings):
     """Settings of ``bohb-master``."""

@@ -283,4 +283,35 @@ def test_whether_a_worker_takes_the_settings_is_read_from_its_file(write, text, 
 def test_our_own_workers():
     assert plugins.names("workers") == ("segmentation", "toy")
     assert plugins.takes_settings("segmentation")
+    assert plugins.needs_data("segmentation")
+    assert not plugins.needs_data("toy")
     assert not plugins.takes_settings("toy")
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        (TAKES, True),
+        (TAKES_NOT, False),
+        (f"NEEDS_DATA = False\n{TAKES}", False),
+        (f"NEEDS_DATA: bool = True\n{TAKES_NOT}", True),
+    ],
+)
+def test_whether_a_worker_needs_data_is_read_from_its_file(write, text, needs):
+    assert plugins.needs_data(write(text)) is needs
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "NEEDS_DATA = 1",
+            "--worker mine.py: mine.py, line 1: NEEDS_DATA is 1; write True or False",
+        ),
+        ("NEEDS_DATA = not True", "mine.py, line 1: NEEDS_DATA must be written out"),
+    ],
+)
+def test_a_worker_that_says_something_else(write, line, sentence):
+    with pytest.raises(PluginError) as error:
+        plugins.needs_data(write(f"{line}\n{TAKES}"))
+    assert sentence in str(error.value)

@@ -78,10 +78,8 @@ def new_start(settings: SearchSettings) -> RunStarted:
     Raises:
         BohbSegError: the settings or the data must be changed.
     """
-    # What is bad here is told before the data take their time.
-    loading.load(settings.space)
     runs = warm_start.read(settings.warm_start)
-    data = {} if settings.worker == "toy" else check_data(settings)
+    data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
     start = RunStarted(

@@ -9,7 +9,7 @@ from ConfigSpace import ConfigurationSpace
 
 from bohb_seg import plugins
 from bohb_seg.errors import SpaceError
-from bohb_seg.search.data_facts import Facts
+from bohb_seg.search.data_facts import TYPICAL, Facts
 from bohb_seg.spaces.formats import checks, configspace, nni, python
 
 
@@ -24,7 +24,9 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.values)
 
 
-def load(spec: str, facts: Facts | None = None) -> ConfigurationSpace:
+def load(
+    spec: str, facts: Facts | None = None, patch_size: int = TYPICAL.patch_size
+) -> ConfigurationSpace:
     """Loads a search space.
 
     Args:
@@ -32,6 +34,7 @@ def load(spec: str, facts: Facts | None = None) -> ConfigurationSpace:
             NNI's), ``.yaml``, ``.yml`` or ``.py`` (with a ``space()``).
         facts: Facts about the data, for a ``space(facts)``, which may follow from them; its default
             configuration is then logged. None: typical ones.
+        patch_size: Edge of a patch in pixels, where this alone is known of the data.
 
     Raises:
         UnknownPluginError: there is no space of this name.
@@ -41,7 +44,7 @@ def load(spec: str, facts: Facts | None = None) -> ConfigurationSpace:
     file = plugins.file_of("spaces", spec)
     where = f"search space {spec}"
     if file.suffix == ".py":
-        return python.build(spec, facts, where)
+        return python.build(spec, facts, patch_size, where)
     return checks.checked(_read(file, where), where)
 
 

@@ -1,5 +1,6 @@
 """Search spaces in Python: a file that defines ``space()`` or ``space(facts)``."""
 
+import dataclasses
 import inspect
 import logging
 
@@ -12,12 +13,13 @@ from bohb_seg.spaces.formats.checks import checked
 _log = logging.getLogger(__name__)
 
 
-def build(spec: str, facts: Facts | None, where: str) -> ConfigurationSpace:
+def build(spec: str, facts: Facts | None, patch_size: int, where: str) -> ConfigurationSpace:
     """Calls the ``space()`` or the ``space(facts)`` of a plug-in.
 
     Args:
         spec: Name or path of the plug-in.
-        facts: Facts about the data; None: nothing is known yet, so typical ones are given.
+        facts: Facts about the data; None: they are not known yet, so typical ones are given.
+        patch_size: Edge of a patch in pixels, which stands among the typical facts.
         where: Name of the space in messages.
 
     Raises:
@@ -27,7 +29,8 @@ def build(spec: str, facts: Facts | None, where: str) -> ConfigurationSpace:
     function = plugins.find("spaces", spec).space
     with plugins.blaming("spaces", spec):
         asks = bool(inspect.signature(function).parameters)
-        space = checked(function(facts or TYPICAL) if asks else function(), where)
+        told = facts or dataclasses.replace(TYPICAL, patch_size=patch_size)
+        space = checked(function(told) if asks else function(), where)
     if asks and facts:
         values = space.get_default_configuration().items()
         chosen = ", ".join(f"{name} {value}" for name, value in values)
