@@ -90,5 +90,5 @@ def trial_name(trial: TrialId) -> str:
     if trial.bracket == RUNOFF_BRACKET:
         return f"candidate {trial.rung + 1}, seed {trial.number}"
     if trial.bracket == COMPARISON_BRACKET:
-        return f"{'default' if trial.rung == DEFAULT_ARM else 'tuned'}, seed {trial.number}"
+        return f"{'default' if trial.rung == DEFAULT_ARM else 'incumbent'}, seed {trial.number}"
     return "-".join(map(str, trial))
