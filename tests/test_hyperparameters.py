@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
 from bohb_seg.errors import SettingsError
-from bohb_seg.hyperparameters import TRAINING, Hyperparameter
+from bohb_seg.plugins import hyperparameters
+from bohb_seg.plugins.hyperparameters import TRAINING, Hyperparameter
 
 MODEL = """
 import no_such_framework

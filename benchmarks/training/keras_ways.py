@@ -12,7 +12,8 @@ from typing import Any, final
 import numpy as np
 
 from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, ready, serve
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.training import devices
 from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds

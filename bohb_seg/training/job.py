@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
 from bohb_seg.data.preparation import SegmentationData
-from bohb_seg.hyperparameters import ModelDeclaration
+from bohb_seg.plugins import hyperparameters
+from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
 from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bohb_seg import plugins
 from bohb_seg.data.preparation import PatchSet
-from bohb_seg.hyperparameters import ModelDeclaration
+from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.training import devices, metrics
 from bohb_seg.training.checkpoints import Checkpoint, EpochRecord
 from bohb_seg.training.graph import augmentation, compile_cache

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import small_network as small
 
-from bohb_seg import hyperparameters
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.training.recipe import as_json, parse
 
 pytestmark = pytest.mark.training
