@@ -42,7 +42,7 @@ class Run:
 
     @property
     def workers(self) -> Mapping[str, Evaluate | None]:
-        """The workers that the scheduler knows, and what each was doing."""
+        """Names of the workers that the scheduler knows, with the order that each has."""
         running = {Attempt(order.evaluation, order.attempt): order for order in self._evaluates}
         return {
             name: running[attempt] if attempt else None
@@ -78,7 +78,7 @@ def new_start(settings: SearchSettings) -> RunStarted:
     Raises:
         BohbSegError: the settings or the data must be changed.
     """
-    # What is bad here is told before the data take their time.
+    # Errors in these are told first, because looking at the data takes its time.
     spaces.load(settings.space)
     runs = warm_start.read(settings.warm_start)
     data = {} if settings.worker == "toy" else check_data(settings)
@@ -120,7 +120,7 @@ def new_transport(settings: SearchSettings) -> Transport:
 
 
 def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
-    """What workers are told and must agree in.
+    """Terms on which workers take part in a run.
 
     Args:
         settings: All settings of the run.

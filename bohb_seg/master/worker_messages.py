@@ -1,4 +1,4 @@
-"""What workers tell, checked: whatever comes, it becomes news of exactly one attempt."""
+"""Checks what workers tell: whatever comes, it becomes news of exactly one attempt."""
 
 import math
 from collections.abc import Mapping
@@ -7,13 +7,18 @@ from bohb_seg.rpc import values
 from bohb_seg.search.events import Evaluate, Evaluated
 
 LONGEST_ERROR = 100_000
-"""Characters of a traceback that are kept: its end says what went wrong."""
+"""Characters of a traceback that are kept, from its end, which says what went wrong."""
 MOST_LIMITS = 1000
-"""Shapes whose micro-batch is believed of one result: more is garbage."""
+"""Shapes whose micro-batch a single result may tell; more is garbage."""
 
 
 def as_news(order: Evaluate, message: object) -> Evaluated:
-    """The end of an attempt, out of HpBandSter's ``{"result": ..., "exception": ...}``."""
+    """Makes news of HpBandSter's ``{"result": ..., "exception": ...}``.
+
+    Args:
+        order: The attempt that has ended.
+        message: What came; anything.
+    """
     if not isinstance(message, Mapping):
         return crashed(order, f"the worker sent no result but {type(message).__name__}")
     result = message.get("result")
@@ -31,13 +36,13 @@ def as_news(order: Evaluate, message: object) -> Evaluated:
 
 
 def crashed(order: Evaluate, error: str) -> Evaluated:
-    """An attempt that raised, or whose worker told nothing usable."""
+    """News of an attempt that raised, or whose worker told nothing usable."""
     error = error[-LONGEST_ERROR:]
     return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
 
 
 def micro_batches(info: Mapping[str, object]) -> dict[str, int]:
-    """What a worker learnt about memory: patches that fit at once, by device kind and shape."""
+    """Patches that fit into memory at once, by device kind and shape, as a worker learnt."""
     told = info.get("micro_batches")
     if not isinstance(told, Mapping) or len(told) > MOST_LIMITS:
         return {}
@@ -49,9 +54,12 @@ def micro_batches(info: Mapping[str, object]) -> dict[str, int]:
 
 
 def disagreement(ours: Mapping[str, str], theirs: object) -> str:
-    """Why a worker that tells these facts cannot take part, in one sentence; "" if it can.
+    """Reason why a worker cannot take part, in one sentence; "" if it can.
 
-    Only what both tell is compared: a worker without data has no fingerprint.
+    Args:
+        ours: Facts of the run: version, fingerprint and split of the data.
+        theirs: What the worker tells; only facts that both tell are compared, because a worker
+            without data has no fingerprint.
     """
     if not isinstance(theirs, Mapping):
         return f"it told {type(theirs).__name__} instead of its facts"
