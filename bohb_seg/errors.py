@@ -29,7 +29,11 @@ class SpaceError(BohbSegError):
     """The search space file cannot be read or holds what cannot be expressed."""
 
 
-class UnknownPluginError(BohbSegError):
+class PluginError(BohbSegError):
+    """The file of a plug-in is missing, is no plug-in of its kind, or fails."""
+
+
+class UnknownPluginError(PluginError):
     """There is no model, data set, space, optimizer or worker of this name.
 
     Args:

@@ -17,6 +17,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 Configuration = Mapping[str, bool | int | float | str | None]
 """A point of the search space; only the active hyperparameters, as plain Python values."""
 
+IGNORE = 255
+"""Label of pixels that count in no loss and no score."""
+
 COMPARISON_BRACKET = -1
 """The retraining of default and incumbent at the end; no bracket of the search.
 

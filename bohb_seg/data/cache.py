@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import MaskCode, decode
 from bohb_seg.data.pixels import Pixels, read_image, refuse_torn, shrink
@@ -26,6 +25,7 @@ from bohb_seg.data.records import Record, refuse
 from bohb_seg.errors import DataError
 from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
+from bohb_seg.trials import IGNORE
 
 FORMAT = 1
 """Raised whenever decoding changes, so that no older cache is read."""

@@ -65,6 +65,7 @@ def disagreement(ours: Mapping[str, str], theirs: object) -> str:
     names = {
         "version": ("bohb-seg", "install the same version on both"),
         "fingerprint": ("data", "give both the same --data"),
+        "model": ("--model file", "copy the master's to the worker's machine"),
         "split_hash": ("split of the data", "give both the same --data and --split"),
     }
     for fact, (name, remedy) in names.items():

@@ -1,8 +1,8 @@
-"""``bohb-certs``: a private authority with one certificate for the master and one for all workers.
+"""Makes a private authority with one certificate for the master and one for all workers.
 
-The role is the certificate's point: each side demands the other's. Host names are in it only for
-HpBandSter's own workers and masters, which check them as Pyro4's TLS does. ``ca.pem`` is written
-last, so that an interrupted command can be repeated.
+What matters in a certificate is its role: each side demands the other's. Host names are in it only
+for HpBandSter's own workers and masters, which check them as Pyro4's TLS does. ``ca.pem`` is
+written last, so that an interrupted command can be repeated.
 """
 
 import ipaddress
@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,25 +23,27 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import tls
 from bohb_seg.rpc.tls import AUTHORITY, ROLES, Role
 
-AUTHORITY_KEY = "ca.key"
-LOCAL = ("localhost", "127.0.0.1", "::1")
+AUTHORITY_KEY: Final = "ca.key"
+"""Name of the file that can issue further certificates; no machine of a cluster needs it."""
+LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+"""Addresses that every certificate is good for."""
 CLOCK_SKEW = timedelta(days=1)
-"""How far a machine's clock may be behind ours."""
+"""Time by which another machine's clock may be behind ours."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
 def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
-    """Writes a new authority and its certificates to ``folder``, which only we may enter.
+    """Writes a new authority and its certificates.
 
     Args:
-        folder: Is created if it does not exist.
+        folder: Is created if it does not exist; then only its owner may enter it.
         addresses: Further host names and IP addresses of the machines.
-        days: How long all of them are valid.
+        days: Time for which all of them are valid.
 
     Raises:
         SettingsError: there is an authority already, the folder cannot be written, or an address
-            is none.
+            is neither a host name nor an IP address.
     """
     if (folder / AUTHORITY).exists():
         raise SettingsError(f"{folder / AUTHORITY} exists already; choose another folder")

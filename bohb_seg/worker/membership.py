@@ -17,7 +17,7 @@ from typing import Any, Protocol, final
 from bohb_seg.errors import RunOverError, ServiceError
 from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
-from bohb_seg.rpc.names import prefix
+from bohb_seg.rpc.names import dispatcher_name, prefix
 from bohb_seg.settings import WorkerSettings, flag_of
 from bohb_seg.worker.run_info import ELSEWHERE, Post, ask
 
@@ -137,7 +137,7 @@ class Membership:
         """What a stock master needs: that the nameserver knows us, and that it looks there."""
         with self._nameserver() as names:
             entries = names.list(prefix=prefix(self.post.run_id))
-        dispatcher = entries.get(f"{prefix(self.post.run_id)}dispatcher")
+        dispatcher = entries.get(dispatcher_name(self.post.run_id))
         if entries.get(self._name) != self._uri or dispatcher != self.post.dispatcher:
             self._join()
 
@@ -146,7 +146,7 @@ class Membership:
         self._hang_up()
         run_id = self.post.run_id
         with self._nameserver() as names:
-            remote = pyro.proxy(names.lookup(f"{prefix(run_id)}dispatcher"), of="master")
+            remote = pyro.proxy(names.lookup(dispatcher_name(run_id)), of="master")
             try:
                 post = ask(run_id, remote)
                 self._agree(post, remote)

@@ -152,7 +152,7 @@ def test_a_long_traceback_is_cut_at_its_beginning():
     assert error.endswith("ValueError: 1")
 
 
-OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32}
+OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32, "model": "m" * 32}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,11 @@ OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32}
             {"fingerprint": "b" * 32},
             "its data (bbbbbbbbbbbb) is not the run's (aaaaaaaaaaaa); give",
         ),
+        (
+            {"model": "M" * 32},
+            "its --model file (MMMMMMMMMMMM) is not the run's (mmmmmmmmmmmm)",
+        ),
+        ({"model": ""}, ""),
         ({"split_hash": 3}, "its split of the data (3) is not the run's (ssssssssssss); give both"),
         ("me", "it told str instead of its facts"),
     ],

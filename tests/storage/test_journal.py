@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.errors import JournalError
-from bohb_seg.master.loop import Master
 from bohb_seg.search.events import (
     BracketFinished,
     Discard,
@@ -24,7 +23,6 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.settings import SearchSettings
 from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, counted, read
 from bohb_seg.trials import Attempt, EvaluationId, Observation, TrialId
 
@@ -284,49 +282,6 @@ def replay(scheduler, past):
         else:
             due += scheduler.handle(entry.event)
     return due
-
-
-def simulated(run_dir):
-    """A whole run of the real scheduler, optimizer and space: two workers, no fault."""
-    chosen = SearchSettings(
-        run_id="r", run_dir=run_dir, worker="toy", space="counting", min_budget=1, max_budget=9
-    )
-    master = Master(chosen, [])
-    events, waiting = [master._start], [WorkersChanged(joined=("a", "b"))]
-    while waiting:
-        news = waiting.pop(0)
-        orders = master._scheduler.handle(news)
-        events += [news, *orders]
-        for order in orders:
-            if isinstance(order, Evaluate):
-                loss = sum(map(float, order.configuration.values())) / order.evaluation.budget
-                key = order.evaluation, order.attempt, order.worker
-                waiting.append(Evaluated(*key, "finished", loss))
-    return chosen, events
-
-
-def test_a_master_owes_exactly_what_a_cut_kept_from_its_journal(tmp_path):
-    chosen, events = simulated(tmp_path)
-    assert isinstance(events[-1], Finish)
-    write(tmp_path / "events.jsonl", events)
-    past = read(tmp_path / "events.jsonl")
-    for cut in range(1, len(past) + 1, 7):
-        owed = []
-        for event in events[cut:]:
-            if not isinstance(event, Order):
-                break
-            owed.append(event)
-        assert Master(chosen, past[:cut])._due == owed
-
-
-def test_a_master_refuses_a_journal_that_is_not_its_own(tmp_path):
-    chosen, events = simulated(tmp_path)
-    line = next(i for i, event in enumerate(events) if isinstance(event, Evaluate))
-    order = events[line]
-    events[line] = Evaluate(order.evaluation, order.attempt, "someone else", order.configuration)
-    past = [Entry(0.0, event) for event in events]
-    with pytest.raises(JournalError, match=f"line {line + 1}: this order does not follow"):
-        Master(chosen, past)
 
 
 def test_a_run_that_an_earlier_version_began_has_the_present_names(tmp_path):

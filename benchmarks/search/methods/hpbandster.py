@@ -5,6 +5,7 @@ cannot use the NumPy scalars of today's ConfigSpace.
 """
 
 import logging
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -19,7 +20,7 @@ from benchmarks.search.simulation import Build, Job
 _KINDS = {"bohb": BOHB, "hyperband": HyperBand}
 
 
-def _without_threads(self, config_generator, **kwargs):
+def _without_threads(self: Any, config_generator: object, **kwargs: object) -> None:
     """In place of ``Master.__init__``, which starts a dispatcher."""
     self.config_generator, self.config, self.iterations = config_generator, {}, []
 
