@@ -87,7 +87,7 @@ class TrainingSpec:
 
     @property
     def shape(self) -> Shape:
-        """What a model is compiled for."""
+        """The shape that its model is compiled for."""
         return Shape.of(self.architecture, self.classes, self.policy, self.recipe)
 
     def memory_key(self, patch_size: int) -> str:
