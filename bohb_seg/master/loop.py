@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from bohb_seg import plugins, spaces
-from bohb_seg.dashboard import Dashboard
+from bohb_seg.dashboard.launcher import Dashboard
 from bohb_seg.errors import EXIT_STOPPED_EARLY, JournalError
 from bohb_seg.master.console import Display
 from bohb_seg.master.data_check import check_data
