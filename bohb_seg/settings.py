@@ -28,9 +28,17 @@ from bohb_seg.errors import RunOverError, SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "seed": {"objective": "seed", "split": "patch", "space": "seed-hyperband"},
+    "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
 }
-"""What ``--preset`` changes; ``seed`` is the set-up of the reports this project started from."""
+"""Values that ``--preset`` changes; ``milestone3`` is the set-up of the Milestone 3 reports
+(docs/origin.md)."""
+
+FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
+    "preset": {"seed": "milestone3"},
+    "objective": {"seed": "milestone3"},
+    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
+}
+"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
 
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
@@ -50,10 +58,12 @@ class DataSettings(BaseModel):
 
     data: str = Field(
         "synthetic",
-        description="folder with images/ and masks/ twins, or synthetic (own defaults)",
+        description="folder with images/ and masks/ twins, or a data set: NAME[:PATH] or"
+        " FILE.py[:PATH]; synthetic has its own defaults",
     )
-    preset: Literal["default", "seed"] = Field(
-        "default", description="seed: the published reports' set-up, for comparison with them"
+    preset: Literal["default", "milestone3"] = Field(
+        "default",
+        description="milestone3: the set-up of the Milestone 3 reports, for comparison with them",
     )
     classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
@@ -78,8 +88,8 @@ class DataSettings(BaseModel):
 class TrainingSettings(DataSettings):
     """What every evaluation of a run has in common, whatever its configuration."""
 
-    model: str = Field("unet", description="architecture, a file of bohb_seg/models/")
-    objective: Literal["default", "seed"] = Field(
+    model: str = Field("unet", description="architecture: NAME or FILE.py")
+    objective: Literal["default", "milestone3"] = Field(
         "default", description="the loss that is minimised (see README, Glossary)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -97,15 +107,6 @@ class TrainingSettings(DataSettings):
         " keep the best weights (default: train all epochs, keep the last)",
     )
 
-    @model_validator(mode="after")
-    def _patch_size_survives_the_unet(self) -> Self:
-        if self.patch_size % 16:
-            raise ValueError(
-                f"--patch-size {self.patch_size} must be a multiple of 16,"
-                " because the U-Net halves it four times"
-            )
-        return self
-
 
 class SearchSettings(TrainingSettings):
     """Settings of ``bohb-master``."""
@@ -113,8 +114,8 @@ class SearchSettings(TrainingSettings):
     n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
     run_id: str = Field("", description="name of the run (default: now)")
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
-    space: str = Field("default", description="search space: a preset's name or a file")
-    optimizer: str = Field("bohb", description="bohb, hyperband or random")
+    space: str = Field("default", description="search space: NAME or a file")
+    optimizer: str = Field("bohb", description="bohb, hyperband, random or FILE.py")
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
     host: str = Field("127.0.0.1", description="address to serve on")
@@ -130,7 +131,9 @@ class SearchSettings(TrainingSettings):
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
         "auto", description="workers started on this machine (auto: see README)"
     )
-    worker: str = Field("segmentation", description="program of workers/ for the local workers")
+    worker: str = Field(
+        "segmentation", description="program of the local workers: NAME or FILE.py[:Class]"
+    )
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
     heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
     dashboard: str | None = Field(
@@ -221,7 +224,9 @@ class WorkerSettings(TrainingSettings):
         None, description="the run's directory, if shared: tells host and port of its master"
     )
     run_id: str = Field("", description="the run to serve (default: the only one there is)")
-    worker: str = Field("segmentation", description="workers/NAME.py or FILE.py[:Class]")
+    worker: str = Field(
+        "segmentation", description="program to serve with: NAME or FILE.py[:Class]"
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|gpu|gpu:\d+|tpu|all-gpus)$",
@@ -267,6 +272,14 @@ def flag_of(field: str) -> str:
     return f"--{public(field).replace('_', '-')}"
 
 
+def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, with values that were renamed since under their present names."""
+    return {
+        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
 
 
@@ -292,7 +305,9 @@ def merge(
         str(file): _from_file(kind, file),
         "command line": {key: value for key, value in flags.items() if value is not None},
     }
-    given = {key: value for source in sources.values() for key, value in source.items()}
+    given = with_present_names(
+        {key: value for source in sources.values() for key, value in source.items()}
+    )
     origin = {key: name for name, source in sources.items() for key in source}
     try:
         return kind.model_validate({**_brought_along(kind, given), **given})

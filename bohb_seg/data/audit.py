@@ -52,7 +52,7 @@ def examine(
         records: One per pair; at least one.
         digests: Hash of each pair's image file.
         names: The classes.
-        preset: ``seed`` takes unknown colours as the reports did, with a warning.
+        preset: ``milestone3`` takes unknown colours as the reports did, with a warning.
 
     Raises:
         DataError: too many unknown colours, or fewer than two classes occur.
@@ -63,7 +63,7 @@ def examine(
     total = sum(height * width for height, width in (record.original for record in records))
     share = unknown.total() / total
     duplicates = _duplicates(records, digests)
-    if preset != "seed" and share > MAX_UNKNOWN_SHARE:
+    if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
         raise DataError(
             f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
             " name these colours in classes.yaml"
@@ -99,7 +99,7 @@ def _warnings(
     preset: str,
 ) -> Iterable[str]:
     if unknown:
-        fate = f"become {names[0]}, as in the reports" if preset == "seed" else "are ignored"
+        fate = f"become {names[0]}, as in the reports" if preset == "milestone3" else "are ignored"
         yield (
             f"{unknown.total():,} mask pixels ({share:.2%}) are of no class"
             f" (most of them {_most(unknown)}) and {fate}"

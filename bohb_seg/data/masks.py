@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bohb_seg.data.classes import IGNORE, ClassEntry, ClassTable, rgb
+from bohb_seg.data.classes import ClassEntry, ClassTable, rgb
+from bohb_seg.trials import IGNORE
 
 Labels = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
@@ -72,11 +73,11 @@ class DecodedMask:
 def mask_code(entries: tuple[ClassEntry, ...], preset: str) -> MaskCode:
     """Numbers the classes of a table.
 
-    Preset ``seed`` does as the reports did: ignored classes are ordinary ones, and a pixel of
+    Preset ``milestone3`` does as the reports did: ignored classes are ordinary ones, and a pixel of
     unknown colour becomes class 0, because their decoder started from an array of zeros.
     """
-    seed = preset == "seed"
-    kept = [entry for entry in entries if seed or not entry.ignore]
+    as_reports = preset == "milestone3"
+    kept = [entry for entry in entries if as_reports or not entry.ignore]
     label = {entry.name: number for number, entry in enumerate(kept)}
     return MaskCode(
         classes=ClassTable(tuple(label), tuple(_drawn(entry, label[entry.name]) for entry in kept)),
@@ -90,7 +91,7 @@ def mask_code(entries: tuple[ClassEntry, ...], preset: str) -> MaskCode:
             for entry in entries
             if entry.index is not None
         ),
-        unknown_label=0 if seed else IGNORE,
+        unknown_label=0 if as_reports else IGNORE,
     )
 
 

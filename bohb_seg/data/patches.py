@@ -1,7 +1,7 @@
 """Where patches lie in an image, and how they are cut out.
 
 An image whose edge is no multiple of the patch gets a last row and column of patches that overlap
-the ones before, so that no pixel is lost. Preset ``seed`` crops the rest away instead, as the
+the ones before, so that no pixel is lost. Preset ``milestone3`` crops the rest away instead, as the
 reports did, which loses 14 % of their data.
 
 Overlap must not weigh in a score: in the validation and test parts every pixel counts once. There a
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from patchify import patchify
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.pixels import Pixels
+from bohb_seg.trials import IGNORE
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def write(run_dir: Path) -> Path:
     _fill(folder / "figures", pictures)
     _fill(folder / "tables", tables)
     page = folder / "report.html"
-    _write(page, render(run, sections).encode())
+    write_whole(page, render(run, sections), durable=False)
     return page
 
 
@@ -167,16 +167,13 @@ def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Writes files, and removes those of an earlier report that are not among them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        _write(folder / name, content)
+        # At once, so that a reader of the report of a live run never sees half of it.
+        write_whole(folder / name, content, durable=False)
     endings = {Path(name).suffix for name in contents}
     for old in folder.iterdir():
-        if old.name not in contents and old.suffix in endings:
+        hidden = old.name.startswith(".")  # another report may be under way
+        if old.name not in contents and old.suffix in endings and not hidden:
             old.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file whole: a reader of the report of a live run never sees half of it."""
-    write_whole(path, lambda file: file.write(content))
 
 
 def _base64(content: bytes) -> str:

@@ -3,8 +3,8 @@ import sys
 
 import numpy as np
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.preparation import prepare
+from bohb_seg.trials import IGNORE
 
 
 def test_patches_hold_what_their_source_says(folder):
@@ -47,7 +47,7 @@ def test_preset_seed_cuts_and_splits_as_the_reports(folder):
     folder.add("Tile 1", "a", (40, 37), labels=np.full((40, 37), 5))
     folder.add("Tile 2", "b", (32, 32), mask=np.zeros((32, 32, 3), np.uint8))
 
-    data = prepare(folder.settings(preset="seed", split="patch"))
+    data = prepare(folder.settings(preset="milestone3", split="patch"))
 
     assert data.classes.names[5] == "unlabeled"
     assert (len(data.train), len(data.validation), len(data.test)) == (6, 2, 0)

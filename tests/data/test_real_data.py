@@ -46,7 +46,7 @@ def prepared(**settings):
 
 
 def test_preset_seed_finds_what_the_reports_found(tmp_path):
-    found = prepared(preset="seed", cache_dir=str(tmp_path))
+    found = prepared(preset="milestone3", cache_dir=str(tmp_path))
 
     assert found["summary"]["images"] == 72
     assert found["summary"]["patches"] == {"train": 1044, "validation": 261, "test": 0}

@@ -109,7 +109,7 @@ def test_single_patches_are_dealt_out_once(patches):
             " choose a smaller --patch-size",
         ),
     ],
-    ids=["group", "image", "patch", "seed"],
+    ids=["group", "image", "patch", "milestone3"],
 )
 def test_no_part_may_be_empty(deal, sentence):
     with pytest.raises(DataError) as caught:

@@ -115,7 +115,8 @@ def started(earlier=(), **settings):
     """The first entry of the simulated run."""
     known = {
         "run_id": "demo", "data": "../data/aerial", "patch_size": 64, "split": "group",
-        "model": "unet", "objective": "default", "space": "seed-hyperband", "optimizer": "bohb",
+        "model": "unet", "objective": "default", "space": "milestone3-hyperband",
+        "optimizer": "bohb",
         "n_iterations": 3, "min_budget": 1.0, "max_budget": 27.0, "eta": 3.0, "seed": 0,
     }  # fmt: skip
     data = {

@@ -97,7 +97,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--data", "nowhere"), ("nowhere", "synthetic")),
         (("--min-budget", 9, "--max-budget", 3), ("--min-budget 9", "--max-budget 3")),
         (("--eta", 1), ("--eta 1", "greater than or equal to 2")),
-        (("--space", "no-such"), ("no-such", "seed-bohb", "default")),
+        (("--space", "no-such"), ("no-such", "milestone3-bohb", "default")),
         (("--space", "absent.json"), ("absent.json",)),
         (("--optimizer", "no-such"), ("no-such", "bohb, hyperband, random")),
         (("--model", "no-such"), ("no-such", "unet")),

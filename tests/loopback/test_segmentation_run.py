@@ -33,7 +33,16 @@ def data(tmp_path) -> Path:
 
 def test_search_comparison_and_report(tmp_path, data):
     flags = (
-        *("--data", data, "--patch-size", 32, "--space", "seed-hyperband", "--n-iterations", 1),
+        *(
+            "--data",
+            data,
+            "--patch-size",
+            32,
+            "--space",
+            "milestone3-hyperband",
+            "--n-iterations",
+            1,
+        ),
         *("--min-budget", 1, "--max-budget", 3, "--final-epochs", 2, "--final-seeds", 2),
         *("--local-workers", 1, "--port", 0, "--run-dir", "run"),
     )

@@ -124,7 +124,7 @@ def test_writing_again_removes_what_is_not_written_any_more(tmp_path, run_dir):
     stale.write_bytes(b"")
     write_report(copy)
     assert not stale.exists()
-    assert not list(copy.rglob("*.new"))
+    assert not list(copy.rglob(".*"))
 
 
 def live(directory, *events):

@@ -55,7 +55,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
             f"{run_dir / journal.FILE_NAME} holds no started run yet; wait until bohb-master"
             " has started its search"
         )
-    attempts = _Replay()
+    attempts = _Replay(journal.counted(entries))
     for entry in entries:
         attempts.apply(entry)
     evaluations = _records(attempts)
@@ -76,15 +76,21 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
 
 
 class _Replay:
-    """State of all attempts while the journal is replayed."""
+    """State of all attempts while the journal is replayed.
 
-    def __init__(self) -> None:
+    Args:
+        counted: Results that count, and the Unix times at which they came.
+    """
+
+    def __init__(self, counted: Iterable[tuple[Evaluated, float]]) -> None:
+        self._counted = {
+            Attempt(news.evaluation, news.attempt): (news, time) for news, time in counted
+        }
         self.known: dict[Attempt, AttemptRecord] = {}
         self.running: set[Attempt] = set()
         self.latest: dict[EvaluationId, Attempt] = {}
         self.settled: dict[EvaluationId, Attempt] = {}
         self._eliminated: set[TrialId] = set()
-        self._reported: tuple[Evaluated, float] | None = None
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
@@ -118,7 +124,6 @@ class _Replay:
     def _end(self, news: Evaluated, time: float) -> None:
         """The attempt is late, unless its crash counts, or ``Settled`` follows."""
         identity = Attempt(news.evaluation, news.attempt)
-        self._reported = news, time
         if identity not in self.known or self.known[identity].fate not in ("running", "lost"):
             return
         counts = identity in self.running and news.evaluation not in self.settled
@@ -131,9 +136,9 @@ class _Replay:
 
     def _count(self, order: Settled) -> None:
         identity = Attempt(order.evaluation, order.attempt)
-        if self._reported is not None and identity in self.known:
+        if identity in self._counted and identity in self.known:
             self.settled[order.evaluation] = identity
-            self._book(identity, *self._reported)
+            self._book(identity, *self._counted[identity])
 
     def _book(self, identity: Attempt, news: Evaluated, time: float) -> None:
         told = {"loss": news.loss, "info": news.info, "error": news.error}

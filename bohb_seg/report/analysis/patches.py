@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bohb_seg.trials import IGNORE
+
 Pixels = npt.NDArray[np.uint8]
 
-IGNORE = 255
-"""Label of pixels that no loss and no metric counts."""
 TRIVIAL_THRESHOLD = 0.5
 """Sum of squares of the class frequencies above which a patch is trivial.
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bohb_seg.report.analysis.patches import IGNORE, Patches, Pixels, RatedPatch
+from bohb_seg.report.analysis.patches import Patches, Pixels, RatedPatch
 from bohb_seg.report.style import styled
+from bohb_seg.trials import IGNORE
 
 PANEL = 192
 """Edge of a panel in pixels: a multiple of common patch sizes, which keeps them sharp."""
