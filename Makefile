@@ -14,9 +14,9 @@ test-deploy: .venv/installed
 
 # Where no TensorFlow is installed, as on most TPU and many GPU machines. What differs there; all of
 # tests/training would take many minutes, because XLA compiles slowly on a CPU.
-JAX_TESTS := $(addprefix tests/training/, test_devices.py test_losses.py test_scoring.py \
-  test_network.py::test_micro_batches_give_the_weights_of_the_whole_batch \
-  test_memory.py::test_a_process_with_little_memory_finishes_its_evaluation)
+JAX_TESTS := $(addprefix tests/training/, test_devices.py graph/test_losses.py graph/test_counts.py \
+  graph/test_compiled_model.py::test_micro_batches_give_the_weights_of_the_whole_batch \
+  test_out_of_memory.py::test_a_process_with_little_memory_finishes_its_evaluation)
 test-jax: .venv-jax/installed
 	.venv-jax/bin/python -m pytest $(JAX_TESTS)
 
@@ -25,6 +25,10 @@ check: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict bohb_seg workers
 	$(BIN)/lint-imports
+
+# The manual, build/docs/index.html; a broken link, an unknown flag or class is an error.
+docs: .venv/installed
+	$(BIN)/sphinx-build --builder html --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks.training
@@ -48,7 +52,7 @@ benchmarks: .venv/installed
 
 # Asks the package index for the newest versions that pyproject.toml allows.
 lock: .venv/installed
-	$(LOCK) --extra dev --upgrade pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra dev --extra docs --upgrade pyproject.toml -o requirements-dev.lock
 	$(LOCK) --constraints requirements-dev.lock pyproject.toml -o requirements.lock
 	echo 'tensorflow; python_version < "3"' | $(LOCK) --extra jax \
 	  --overrides - --constraints requirements-dev.lock pyproject.toml -o requirements-jax.lock
@@ -58,4 +62,4 @@ lock: .venv/installed
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: run test test-deploy test-jax check benchmarks lock
+.PHONY: run test test-deploy test-jax check docs benchmarks lock

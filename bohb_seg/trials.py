@@ -6,6 +6,7 @@ being tried (config_id), *budget*: epochs in total, *evaluation*: one trial at o
 Python, because it crosses the wire and lies in the journal. Read on in ``search/events.py``.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -26,6 +27,8 @@ There ``TrialId.rung`` is the arm (see below) and ``TrialId.number`` the index o
 the two arms share their seeds."""
 DEFAULT_ARM = 0
 INCUMBENT_ARM = 1
+ARMS = ("default", "incumbent")
+"""Name of each arm."""
 RUNOFF_BRACKET = -2
 """The best few of the search trained again with further seeds; no bracket of the search either.
 
@@ -86,7 +89,7 @@ class Info:
     Args:
         info_version: Form of this table; raised when a fact changes its meaning.
         epochs: Epochs that the weights have seen in total.
-        epochs_trained: Those of them that this attempt trained.
+        epochs_trained: Epochs among them that this attempt trained.
         continued_from: Epochs that the checkpoint had seen from which it went on; 0 without one.
         stopped: Reason why training ended before its budget: diverged, collapsed or patience.
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
@@ -176,7 +179,7 @@ def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @cache
 def _info_types() -> Mapping[str, TypeAdapter[Any]]:
-    """How each fact is checked; ``other`` is none."""
+    """The check of each fact; ``other`` has none."""
     types, strict = get_type_hints(Info), ConfigDict(strict=True, allow_inf_nan=False)
     names = (each.name for each in fields(Info) if each.name != "other")
     return {name: TypeAdapter(types[name], config=strict) for name in names}
@@ -186,17 +189,58 @@ def evaluation_name(evaluation: EvaluationId) -> str:
     """Name of an evaluation for people."""
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
-        arm = "default" if rung == DEFAULT_ARM else "incumbent"
-        return f"{arm} retrained for {budget:g} epochs, seed {number}"
+        return f"{_arm(rung)} retrained for {budget:g} epochs, seed {number}"
     if bracket == RUNOFF_BRACKET:
         return f"candidate {rung + 1} trained again for {budget:g} epochs, seed {number}"
-    return f"trial {bracket}-{rung}-{number} after {budget:g} epochs"
+    return f"trial {trial_key(evaluation.trial)} after {budget:g} epochs"
 
 
 def trial_name(trial: TrialId) -> str:
-    """``bracket-rung-number``, as the checkpoints are named; in words after the search."""
+    """Name of a trial for people: its key, or words for a trial after the search."""
     if trial.bracket == RUNOFF_BRACKET:
         return f"candidate {trial.rung + 1}, seed {trial.number}"
     if trial.bracket == COMPARISON_BRACKET:
-        return f"{'default' if trial.rung == DEFAULT_ARM else 'incumbent'}, seed {trial.number}"
-    return "-".join(map(str, trial))
+        return f"{_arm(trial.rung)}, seed {trial.number}"
+    return trial_key(trial)
+
+
+def trial_key(trial: tuple[int, int, int]) -> str:
+    """Text for a :class:`TrialId`: ``bracket-rung-number``, e.g. ``0-1-12``."""
+    bracket, rung, number = trial
+    return f"{bracket}-{rung}-{number}"
+
+
+def _arm(rung: int) -> str:
+    return ARMS[DEFAULT_ARM if rung == DEFAULT_ARM else INCUMBENT_ARM]
+
+
+# --- files of a trial, relative to the run directory ------------------------------------------
+
+CHECKPOINTS = "checkpoints"
+"""Folder with a folder for each trial that has a checkpoint."""
+COMPARISON = "comparison"
+"""Folder with a folder for each trial of the comparison, and with what they share."""
+
+_CHECKPOINT_FILE = re.compile(r"epoch-([0-9]+)\.npz")
+
+
+def checkpoint_folder(trial: tuple[int, int, int]) -> str:
+    """Folder of a trial's checkpoint, e.g. ``checkpoints/0-1-12``."""
+    return f"{CHECKPOINTS}/{trial_key(trial)}"
+
+
+def comparison_folder(trial: tuple[int, int, int]) -> str:
+    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``."""
+    _, arm, seed = trial
+    return f"{COMPARISON}/{_arm(arm)}-{seed}"
+
+
+def checkpoint_file(epochs: int) -> str:
+    """File name of a checkpoint that has seen so many epochs, e.g. ``epoch-00009.npz``."""
+    return f"epoch-{epochs:05d}.npz"
+
+
+def checkpoint_epochs(name: str) -> int | None:
+    """Epochs that the checkpoint of this file name has seen; None if the name is another."""
+    match = _CHECKPOINT_FILE.fullmatch(name)
+    return int(match[1]) if match else None

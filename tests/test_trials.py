@@ -12,8 +12,13 @@ from bohb_seg.trials import (
     EvaluationId,
     Info,
     TrialId,
+    checkpoint_epochs,
+    checkpoint_file,
+    checkpoint_folder,
+    comparison_folder,
     evaluation_name,
     misfits,
+    trial_key,
     trial_name,
 )
 
@@ -104,3 +109,33 @@ def test_a_table_of_facts_has_every_name():
 def test_names_for_people(trial, name, evaluation):
     assert trial_name(trial) == name
     assert evaluation_name(EvaluationId(trial, 9.0)) == evaluation
+
+
+# --- files of a trial -------------------------------------------------------------------------
+
+
+def test_keys_and_folders_of_trials():
+    assert trial_key(TrialId(0, 1, 12)) == "0-1-12"
+    assert trial_key((-1, 0, 2)) == "-1-0-2"
+    assert checkpoint_folder(TrialId(0, 1, 12)) == "checkpoints/0-1-12"
+    assert comparison_folder(TrialId(COMPARISON_BRACKET, 0, 2)) == "comparison/default-2"
+    assert comparison_folder(TrialId(COMPARISON_BRACKET, 1, 0)) == "comparison/incumbent-0"
+
+
+@given(st.integers(0, 10**7))
+def test_a_checkpoint_says_how_many_epochs_it_has_seen(epochs):
+    assert checkpoint_epochs(checkpoint_file(epochs)) == epochs
+
+
+def test_checkpoints_of_one_trial_sort_by_their_epochs():
+    names = [checkpoint_file(epochs) for epochs in (3, 20, 100, 99_999)]
+    assert names == sorted(names)
+    assert names[0] == "epoch-00003.npz"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["epoch-.npz", "epoch-1.txt", "xepoch-1.npz", "epoch-1.npz\n", "epoch--1.npz", "epoch-१.npz"],
+)
+def test_other_files_are_no_checkpoints(name):
+    assert checkpoint_epochs(name) is None

@@ -2,15 +2,14 @@
 
 Below ``--cache-dir`` lies one folder per fingerprint, that is per content of the files and settings
 that change pixels. It holds ``index.json`` and one array (height, width, 4) uint8 per image: red,
-green, blue, label. The folder is built under another name and renamed when it is whole; processes
-that build the same one at once do the work twice, and the first to finish wins.
+green, blue, label. The folder is built under another name and renamed when it is whole. Processes
+that build the same folder at once do the work twice, and the first to finish wins.
 """
 
 import hashlib
 import json
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +23,12 @@ from bohb_seg.data.masks import MaskCode, decode
 from bohb_seg.data.pixels import Pixels, read_image, refuse_torn, shrink
 from bohb_seg.data.records import Record, refuse
 from bohb_seg.errors import DataError
+from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
 from bohb_seg.trials import IGNORE
 
 FORMAT = 1
-"""Raised whenever decoding changes, so that no older cache is read."""
+"""Version of decoding; raised with every change of it, so that no older cache is read."""
 
 _INDEX = "index.json"
 _SECONDS_BETWEEN_PROGRESS = 3.0
@@ -58,7 +58,7 @@ class Digests:
 
 
 def digests(collection: Collection) -> Digests:
-    """Hashes all files; fast (about 1 GB/s) beside decoding them."""
+    """Hashes all files, at about 1 GB/s; decoding them is much slower."""
     with _pool() as pool:
         return Digests(
             tuple(pool.map(_digest, (pair.image for pair in collection.pairs))),
@@ -67,7 +67,7 @@ def digests(collection: Collection) -> Digests:
 
 
 def fingerprint(collection: Collection, contents: Digests, downscale: int) -> str:
-    """Hex digest of everything that decides about the decoded pixels, wherever the files lie."""
+    """Hex digest of all that the decoded pixels follow from, wherever the files lie."""
     names = [pair.name for pair in collection.pairs]
     files = [content.hex() for content in contents.images + contents.masks]
     return hex_digest([FORMAT, downscale, asdict(collection.code), names, files])
@@ -89,7 +89,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, downscale: 
     if found and not collection.problems:
         return found
     try:
-        with publishing(folder) as building:
+        with whole_folder(folder) as building:
             _build(building, collection, downscale)
     except OSError as error:
         raise DataError(
@@ -99,30 +99,6 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, downscale: 
     built = _open(folder)
     assert built, f"{folder} was published but is not whole"
     return built
-
-
-class publishing:  # noqa: N801 - used like a function
-    """A context that yields a new folder and renames it to ``final`` unless something raises."""
-
-    def __init__(self, final: Path) -> None:
-        self._final = final
-
-    def __enter__(self) -> Path:
-        self._final.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{self._final.name}-"
-        self._building = Path(tempfile.mkdtemp(prefix=prefix, dir=self._final.parent))
-        return self._building
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._building.chmod(0o755)
-                self._building.rename(self._final)
-        except OSError:
-            if not self._final.is_dir():
-                raise
-        finally:
-            shutil.rmtree(self._building, ignore_errors=True)
 
 
 def _open(folder: Path) -> Decoded | None:
@@ -151,7 +127,7 @@ def _record(entry: Mapping[str, object]) -> Record:
 
 
 def _build(folder: Path, collection: Collection, downscale: int) -> None:
-    # A colour table built by two threads at once would be built twice.
+    # Here, because several threads at once would each build the table.
     _ = collection.code.colour_table
     targets = [_array(folder, number) for number in range(len(collection.pairs))]
     with _pool() as pool:
@@ -168,7 +144,7 @@ def _build(folder: Path, collection: Collection, downscale: int) -> None:
 
 
 def _decode_into(target: Path, pair: Pair, code: MaskCode, downscale: int) -> Record | str:
-    """Decodes one pair; a problem with its files is returned as a sentence."""
+    """Decodes one pair; returns a sentence if its files cannot be used."""
     try:
         image = read_image(pair.image.read_bytes())
     except (ValueError, OSError) as error:

@@ -13,12 +13,12 @@ import numpy as np
 import yaml
 
 from bohb_seg import plugins
-from bohb_seg.data.cache import publishing
 from bohb_seg.data.classes import DUBAI, FILE_NAME, rgb
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.datasets._scenes import tile
 from bohb_seg.errors import DataError
+from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
 from bohb_seg.settings import DataSettings
 
@@ -75,7 +75,7 @@ def make(
     Raises:
         OSError: it cannot be written.
     """
-    with publishing(place) as building, ThreadPoolExecutor(processors()) as pool:
+    with whole_folder(place) as building, ThreadPoolExecutor(processors()) as pool:
         (building / FILE_NAME).write_text(class_table(), encoding="utf-8")
         list(
             pool.map(

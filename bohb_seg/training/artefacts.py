@@ -5,10 +5,6 @@ very model, so that whoever loads the file finds these scores again.
 """
 
 import logging
-import math
-import os
-import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_seg.data.preparation import PatchSet, SegmentationData
-from bohb_seg.files import write_whole
+from bohb_seg.files import whole_file, write_whole
+from bohb_seg.retry import Retry, wait_until
 from bohb_seg.training import checkpoints, metrics
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
@@ -27,10 +24,6 @@ if TYPE_CHECKING:
 
 RETRY_INTERVAL = 10.0
 """Seconds between two tries to write to a full disk."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell that room is being waited for."""
-TICK = 0.5
-"""Seconds within which a wait hears an interruption."""
 
 _Written = TypeVar("_Written")
 
@@ -58,7 +51,8 @@ def write(
     """
     model, target = trainer.exported(), directory / folder
     target.mkdir(parents=True, exist_ok=True)
-    _save_model(model, target / "model.keras")
+    with whole_file(target / "model.keras") as unfinished:
+        model.save(unfinished)
     scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, part in data.parts.items():
@@ -89,20 +83,21 @@ def when_there_is_room(
         Interrupted: the wait was interrupted.
         OSError: it cannot be written for another reason.
     """
-    said = -math.inf
+    retry = Retry(
+        f"the disk of {folder} is full",
+        "waiting for room",
+        first=RETRY_INTERVAL,
+        longest=RETRY_INTERVAL,
+        level=logging.WARNING,
+        wait=wait_until(interruption.check),
+    )
     while True:
         try:
             return write()
         except OSError as error:
             if not checkpoints.is_full(error):
                 raise
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            _log.warning("the disk of %s is full; waiting for room", folder)
-        resume = time.monotonic() + RETRY_INTERVAL
-        while time.monotonic() < resume:
-            interruption.check()
-            time.sleep(TICK)
+        retry.pause()
 
 
 class _Scored(NamedTuple):
@@ -139,17 +134,6 @@ def _summary(scored: _Scored, names: tuple[str, ...]) -> dict[str, Any]:
         **metrics.micro_at_half(scored.positive, scored.negative),
         "confusion": scored.sums.confusion.tolist(),
     }
-
-
-def _save_model(model: Any, path: Path) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
-    try:
-        model.save(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save_validation(data: SegmentationData, path: Path) -> None:

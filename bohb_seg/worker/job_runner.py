@@ -16,9 +16,9 @@ import Pyro4
 import serpent
 from hpbandster.core.worker import Worker
 
-from bohb_seg.retry import tries
+from bohb_seg.retry import Retry, wait_until
 from bohb_seg.rpc import pyro, values
-from bohb_seg.rpc.daemon import STRUCTURE_BYTES
+from bohb_seg.rpc.connection import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.trials import Info
@@ -116,8 +116,12 @@ class Shift:
     def _deliver(self, job: Order, result: _Result) -> None:
         """Offers the result until it is taken or nobody wants it; once more if we must leave."""
         patience = math.inf if self._membership.post.is_ours else STOCK_PATIENCE
-        why = f"the master does not take the result of {job.config_id}"
-        for waiting in tries(why, patience, hurry=lambda: bool(self._leaves())):
+        retry = Retry(
+            f"the master does not take the result of {job.config_id}",
+            patience=patience,
+            wait=wait_until(self._leaves),
+        )
+        while True:
             is_last = bool(self._leaves())
             try:
                 self._offer(job, result)
@@ -126,13 +130,12 @@ class Shift:
                 _log.warning("the master no longer wants the result of %s", job.config_id)
                 return
             except pyro.TRANSIENT as error:
-                waiting.because(error)
                 self._hang_up()
+                if is_last or not retry.pause(error):
+                    break
             except Exception as error:
                 _log.warning("the master cannot use the result of %s: %r", job.config_id, error)
                 return
-            if is_last:
-                break
         _log.error("gave up the result of %s: its master does not take it", job.config_id)
 
     def _offer(self, job: Order, result: _Result) -> None:
@@ -158,7 +161,7 @@ class Shift:
         self._master = None
 
     def _storage(self) -> Any:
-        return pyro.proxy(self._membership.post.address("storage"), of="master")
+        return pyro.proxy(self._membership.post.storage, of="master")
 
 
 def _failed(why: str) -> _Result:

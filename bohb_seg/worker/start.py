@@ -10,7 +10,7 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg import plugins
 from bohb_seg.errors import PluginError, RunOverError, SettingsError
-from bohb_seg.retry import tries
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
@@ -54,7 +54,8 @@ def find_post(settings: WorkerSettings) -> Post:
     where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
     why = f"{where} does not know {wanted} yet"
-    for waiting in tries(why, patience=settings.idle_timeout or math.inf):
+    retry = Retry(why, patience=settings.idle_timeout or math.inf)
+    while True:
         try:
             found = run_info.runs(settings, settings.run_id)
             if len(found) > 1:
@@ -63,12 +64,13 @@ def find_post(settings: WorkerSettings) -> Post:
             for run_id, dispatcher in found.items():
                 with pyro.proxy(dispatcher, of="master") as master:
                     return run_info.ask(run_id, master)
-            waiting.because(f"it knows {', '.join(run_info.runs(settings)) or 'none'}")
+            reason = f"it knows {', '.join(run_info.runs(settings)) or 'none'}"
         except RunOverError as over:
             raise Interrupted(str(over)) from None
         except pyro.TRANSIENT as error:
-            waiting.because(error)
-    raise Interrupted(f"{why}, and --idle-timeout is over")
+            reason = str(error)
+        if not retry.pause(reason):
+            raise Interrupted(f"{why}, and --idle-timeout is over")
 
 
 def build(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.datasets import synthetic
-from bohb_seg.master.loop import Master
+from bohb_seg.master.run_setup import new_start
 from bohb_seg.search.data_facts import TYPICAL, Facts
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.spaces import default
@@ -134,7 +134,7 @@ def test_a_run_begins_with_it(tmp_path):
     synthetic.make(tmp_path / "data", tiles=4, height=64, width=64)
     flags = {"space": "default", "data": str(tmp_path / "data"), "patch_size": 32}
     places = {"run_dir": tmp_path / "run", "cache_dir": tmp_path / "cache"}
-    start = Master(merge(SearchSettings, flags | places, environment={}), [])._start
+    start = new_start(merge(SearchSettings, flags | places, environment={}))
     train = start.data["patches"]["train"]
     assert start.default == default.baseline(Facts(32, train, 5))
     assert start.default != default.baseline(TYPICAL)
@@ -142,5 +142,5 @@ def test_a_run_begins_with_it(tmp_path):
 
 def test_a_run_without_data_begins_with_the_spaces_own(tmp_path):
     flags = {"space": "default", "worker": "toy", "run_dir": tmp_path / "run"}
-    start = Master(merge(SearchSettings, flags, environment={}), [])._start
+    start = new_start(merge(SearchSettings, flags, environment={}))
     assert start.default == default.baseline(TYPICAL)

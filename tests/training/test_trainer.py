@@ -159,9 +159,7 @@ def test_scores_are_those_of_the_exported_models_probabilities(micro, monkeypatc
 
 
 def test_prediction_covers_every_patch_once_whatever_the_batch(monkeypatch):
-    from bohb_seg.training import trainer as module
-
-    monkeypatch.setattr(module, "PREDICTED_PIXELS", 3 * 16 * 16)
+    monkeypatch.setattr(prediction, "PREDICTED_PIXELS", 3 * 16 * 16)
     model = small.spec().build(0)
     images = np.random.default_rng(0).integers(256, size=(7, 16, 16, 3)).astype(np.uint8)
     chunks = {s.start: scores for s, scores in prediction.probabilities(model, images)}

@@ -1,7 +1,7 @@
 """Unmodified HpBandSter: its generators and brackets, driven as its master's loop does it.
 
-Only threads and network are left out. Values are cast to plain Python, as FACTS of this project
-demand of every one that uses HpBandSter 0.7.4 with today's ConfigSpace.
+Only threads and network are left out. Values are cast to plain Python, because HpBandSter 0.7.4
+cannot use the NumPy scalars of today's ConfigSpace.
 """
 
 import logging
