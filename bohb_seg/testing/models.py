@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bohb_seg import hyperparameters, plugins
-from bohb_seg.hyperparameters import Hyperparameter, ModelDeclaration
+from bohb_seg import plugins
+from bohb_seg.plugins import hyperparameters
+from bohb_seg.plugins.hyperparameters import Hyperparameter, ModelDeclaration
 from bohb_seg.settings import PRESETS
 from bohb_seg.training import devices
 from bohb_seg.training.recipe import parse
@@ -46,7 +47,7 @@ class ModelContract:
 
     @pytest.fixture
     def declared(self, plugin: str) -> ModelDeclaration:
-        """What the file states without being run."""
+        """Hyperparameters that the file states, read without running it."""
         return hyperparameters.of_model(plugins.file_of("models", plugin))
 
     @pytest.mark.parametrize("preset", PRESETS)

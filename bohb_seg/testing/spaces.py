@@ -7,7 +7,8 @@ import pytest
 from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.search.data_facts import Facts
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.trials import Configuration

@@ -26,7 +26,7 @@ class WorkerContract:
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> TrainingSettings:
-        """What a worker that trains with the settings of the run is given."""
+        """Settings of the run, for a worker that takes them."""
         return TrainingSettings(patch_size=64, cache_dir=tmp_path / "cache")
 
     @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bohb_seg.errors import BohbSegError, DataError, SettingsError
-from bohb_seg.hyperparameters import of_model
+from bohb_seg.plugins.hyperparameters import of_model
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import DataSettings, TrainingSettings, WorkerSettings
 from bohb_seg.testing.datasets import DatasetContract
