@@ -133,14 +133,18 @@ class ReportWords(Directive):
 
 
 class States(Directive):
-    """``{states} MODULE``: the module's ``LEGAL_MOVES`` as a diagram."""
+    """``{states} MODULE``: the module's ``LEGAL_MOVES`` as a diagram, and what its states mean."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The diagram."""
-        moves = states.table(self.arguments[0])
-        return [picture(states.diagram(moves, f"States and legal moves: {', '.join(moves)}"))]
+        """The diagram, and a table if the module explains its states."""
+        module = self.arguments[0]
+        moves, meanings = states.table(module), states.meanings(module)
+        shown = [picture(states.diagram(moves, f"States and legal moves: {', '.join(moves)}"))]
+        if meanings:
+            shown.append(table(("state", "meaning"), list(meanings.items()), (18, 82)))
+        return shown
 
 
 class Floors(Directive):
