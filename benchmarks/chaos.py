@@ -80,12 +80,13 @@ def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
             cluster.close()
         twice = accounts.trained_twice(folder / "tally")
     tell(storm.faults, twice, disturbed, calm)
-    return disturbed.outcome == calm.outcome
+    return bool(disturbed.outcome == calm.outcome)
 
 
 def brackets_for(epochs: float) -> int:
     """How many brackets come to so many epochs."""
-    number, rungs = 0, []
+    number = 0
+    rungs: list[tuple[hyperband.Rung, ...]] = []
     while not rungs or expected(rungs, continuing=True)[1] < epochs:
         rungs.append(hyperband.bracket(LADDER, number))
         number += 1
@@ -134,7 +135,7 @@ def tell(faults: list[accounts.Fault], twice: int, disturbed: Audit, calm: Audit
 
 def duration(run: Audit) -> float:
     """Seconds from the first entry of the journal to the last."""
-    return run.entries[-1].time - run.entries[0].time
+    return float(run.entries[-1].time - run.entries[0].time)
 
 
 if __name__ == "__main__":

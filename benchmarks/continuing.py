@@ -65,7 +65,8 @@ def main() -> None:
 
 def search(run_dir: Path, flags: list[str]) -> Search:
     """One search by the command that people use; its progress is shown."""
-    command = [Path(sys.executable).parent / "bohb-master", "--run-dir", run_dir, "--port", "0"]
+    program = str(Path(sys.executable).parent / "bohb-master")
+    command = [program, "--run-dir", str(run_dir), "--port", "0"]
     started = time.perf_counter()
     subprocess.run([*command, "--optimizer", "hyperband", "--no-comparison", *flags], check=True)
     seconds = time.perf_counter() - started

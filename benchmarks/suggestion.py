@@ -8,15 +8,18 @@ HpBandSter's at every result; so a cycle of one observation and one suggestion i
 import logging
 import time
 import warnings
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB
 
-from bohb_seg import spaces
 from bohb_seg.optimizers import bohb
 from bohb_seg.search.hyperband import Ladder
+from bohb_seg.spaces.formats import configspace
+from bohb_seg.trials import Configuration
 
 DIMENSIONS = (5, 10)
 OBSERVATIONS = (100, 1000)
@@ -24,7 +27,7 @@ CYCLES = 60
 BUDGET = 27.0
 
 
-def space_of(dimensions):
+def space_of(dimensions: int) -> ConfigurationSpace:
     """Continuous and categorical dimensions in turn."""
     space = ConfigurationSpace(seed=0)
     for index in range(dimensions):
@@ -35,22 +38,35 @@ def space_of(dimensions):
     return space
 
 
-def loss_of(configuration):
+def loss_of(configuration: Configuration) -> float:
     """Something to learn: small numbers and the letter a are good."""
-    return sum(v if isinstance(v, float) else "abcd".index(v) for v in configuration.values())
+    values = configuration.values()
+    return sum(v if isinstance(v, float) else "abcd".index(str(v)) for v in values)
+
+
+class Subject(Protocol):
+    """An optimizer to be timed."""
+
+    def observe(self, configuration: Configuration, last: bool = True) -> None:
+        """One result."""
+        ...
+
+    def suggest(self) -> None:
+        """One suggestion."""
+        ...
 
 
 class Ours:
     """Our optimizer."""
 
-    def __init__(self, space):
+    def __init__(self, space: ConfigurationSpace) -> None:
         self.optimizer = bohb.build(space, Ladder(1, BUDGET), seed=0)
 
-    def observe(self, configuration, last=True):
+    def observe(self, configuration: Configuration, last: bool = True) -> None:
         """One result; the model waits until it is asked."""
         self.optimizer.observe(configuration, BUDGET, loss_of(configuration))
 
-    def suggest(self):
+    def suggest(self) -> None:
         """One suggestion."""
         self.optimizer.suggest()
 
@@ -58,25 +74,29 @@ class Ours:
 class HpBandSters:
     """HpBandSter's generator, as its master calls it."""
 
-    def __init__(self, space):
+    def __init__(self, space: ConfigurationSpace) -> None:
         np.random.seed(0)
         self.generator = BOHB(space, logger=logging.getLogger("hpbandster.quiet"))
 
-    def observe(self, configuration, last=True):
+    def observe(self, configuration: Configuration, last: bool = True) -> None:
         """One result; refits if it is the last."""
         job = Job((0, 0, 0), config=dict(configuration), budget=BUDGET)
         job.result = {"loss": loss_of(configuration), "info": {}}
         self.generator.new_result(job, update_model=last)
 
-    def suggest(self):
+    def suggest(self) -> None:
         """One suggestion."""
         self.generator.get_config(BUDGET)
 
 
-def cycle_times(kind, dimensions, observations):
+def cycle_times(
+    kind: Callable[[ConfigurationSpace], Subject], dimensions: int, observations: int
+) -> tuple[float, float]:
     """Milliseconds per observation and per suggestion (medians of all cycles)."""
     space = space_of(dimensions)
-    configurations = [spaces.plain(c) for c in space.sample_configuration(observations + CYCLES)]
+    configurations = [
+        configspace.plain(c) for c in space.sample_configuration(observations + CYCLES)
+    ]
     subject = kind(space)
     for configuration in configurations[:observations]:
         subject.observe(configuration, last=False)
@@ -87,10 +107,11 @@ def cycle_times(kind, dimensions, observations):
         middle = time.perf_counter()
         subject.suggest()
         times.append((middle - start, time.perf_counter() - middle))
-    return 1000 * np.median(times, axis=0)
+    observing, suggesting = 1000 * np.median(times, axis=0)
+    return float(observing), float(suggesting)
 
 
-def main():
+def main() -> None:
     """Prints the table."""
     warnings.simplefilter("ignore")  # HpBandSter calls what ConfigSpace and NumPy deprecated
     np.seterr(all="ignore")

@@ -1,4 +1,4 @@
-"""What can go wrong, named after what the catcher should do.
+"""Errors, named after the step that their catcher should take.
 
 Attributes hold the facts, the message names the next step. A broken promise of our own code is an
 ``assert`` or a plain exception instead: it should be loud.
@@ -29,11 +29,15 @@ class SpaceError(BohbSegError):
     """The search space file cannot be read or holds what cannot be expressed."""
 
 
-class UnknownPluginError(BohbSegError):
+class PluginError(BohbSegError):
+    """The file of a plug-in is missing, is no plug-in of its kind, or fails."""
+
+
+class UnknownPluginError(PluginError):
     """There is no model, data set, space, optimizer or worker of this name.
 
     Args:
-        kind: What was looked for, e.g. ``"model"``.
+        kind: Kind of plug-in, e.g. ``"model"``.
         name: The name that was given.
         known: The names that exist.
     """
@@ -47,9 +51,9 @@ class DoesNotFitError(BohbSegError):
     """Another device, with more memory, may train this configuration.
 
     Args:
-        device: Where it was tried.
-        micro_batch: Patches at once, the fewest that were tried.
-        edge: Of a patch, in pixels.
+        device: Device on which it was tried.
+        micro_batch: Smallest number of patches at once that was tried.
+        edge: Edge of a patch in pixels.
     """
 
     def __init__(self, device: str, micro_batch: int, edge: int) -> None:
@@ -68,7 +72,7 @@ class JournalError(BohbSegError):
     Args:
         path: The journal file.
         line: The damaged line, counted from 1.
-        reason: What is wrong with it.
+        reason: The fault of that line.
     """
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
@@ -81,4 +85,4 @@ class ServiceError(BohbSegError):
 
 
 class RunOverError(BohbSegError, ConnectionError):
-    """There is no master any more: who looks for one may leave."""
+    """There is no master any more: a worker that looks for one may leave."""

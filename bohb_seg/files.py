@@ -1,22 +1,152 @@
-"""Writes a file whole or not at all."""
+"""Files and folders that appear whole or not at all, whatever ends the process that writes them.
 
+Something unfinished lies beside its final place under a hidden name of its own. The final name is
+given by renaming, which file systems do in one step. A process that is killed may leave a hidden
+file or folder behind; :func:`is_unfinished` recognises it by its name.
+"""
+
+import contextlib
+import errno
 import os
+import re
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+Content = bytes | str | Callable[[BinaryIO], object]
+"""Bytes, a text (written as UTF-8), or a function that writes to an open file."""
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Lets ``write`` fill a file that appears under ``path`` only when it is whole and on disk."""
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}-.+", re.DOTALL)
+_CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""Some network file systems answer so; their servers keep folders safe themselves."""
+
+
+def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int = 0o666) -> None:
+    """Writes a file that appears under ``path`` only when it is whole.
+
+    Args:
+        path: The file; an older one is replaced. Folders above it are created.
+        content: What the file will hold. Nothing appears if a function raises.
+        durable: Whether the file also survives a crash of the machine, once this returns.
+        mode: Permissions from the first moment on, less the process's umask.
+
+    Raises:
+        OSError: the file cannot be written; an older one is as it was.
+    """
+    with whole_file(path, durable=durable) as unfinished:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            _fill(file, content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yields a hidden path; the file that the caller writes there becomes ``path`` at the end.
+
+    For writers that want a path instead of an open file. If the caller raises, nothing appears.
+
+    Args:
+        path: The file; an older one is replaced. Folders above it are created.
+        durable: Whether the file also survives a crash of the machine, once the context is left.
+
+    Raises:
+        OSError: the file cannot be written, or the caller has not written it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not by process id alone: in containers all are 1, and a lost attempt may write the same file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    unfinished = _unfinished(path)
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        yield unfinished
+        with _opened(path.parent) as folder:
+            publish(unfinished.name, path.name, folder, durable=durable)
     finally:
-        temporary.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a new hidden folder, which becomes ``path`` at the end, for all to read.
+
+    If the caller raises, nothing appears. If another process was faster, its folder stays and the
+    new one is removed. Nothing is forced to disk: this is for folders that can be made again.
+
+    Args:
+        path: The folder; it does not exist, or is empty. Folders above it are created.
+
+    Raises:
+        OSError: the folder cannot be written, or ``path`` is a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _unfinished(path)
+    unfinished.mkdir(mode=0o700)
+    try:
+        yield unfinished
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> None:
+    """Gives a finished file of a folder its name; a file that had it before is gone.
+
+    Args:
+        hidden: The name under which the file was written.
+        name: The name that it gets.
+        folder: Descriptor of the folder, which is open for reading.
+        durable: Whether content and name are on disk when this returns.
+
+    Raises:
+        OSError: the file cannot be brought to disk, or cannot be renamed.
+    """
+    if durable:
+        file = os.open(hidden, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+    os.replace(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+    if durable:
+        _sync_folder(folder)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of this name was begun here and never finished."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def _unfinished(path: Path) -> Path:
+    # Random, because several machines may write the same file and in containers all processes have
+    # the number 1. The name's end stays, because some writers choose the format by it.
+    return path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+
+
+def _fill(file: BinaryIO, content: Content) -> None:
+    if isinstance(content, str):
+        content = content.encode("utf-8")
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        content(file)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC_FOLDERS:
+            raise

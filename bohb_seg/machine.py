@@ -1,4 +1,4 @@
-"""What this machine has, found without importing anything heavy."""
+"""Facts about this machine, found without importing anything heavy."""
 
 import ipaddress
 import itertools
@@ -30,7 +30,7 @@ def processor() -> str:
 
 
 def processor_flags() -> frozenset[str]:
-    """What the processor can do, in Linux' words."""
+    """Abilities of the processor, in Linux' words."""
     return frozenset(_cpuinfo("flags").split())
 
 
@@ -74,7 +74,7 @@ def tpu_chips() -> int:
 
 
 def local_workers() -> int:
-    """How many workers fit on this machine: one per GPU, one for a TPU, or one per 2 processors."""
+    """Number of workers for this machine: one per GPU, one for a TPU, or one per 2 processors."""
     if tpu_chips():
         return 1
     return len(gpus()) or max(1, processors() // 2)
@@ -97,7 +97,7 @@ def _cpuinfo(field: str) -> str:
 
 
 def _content(file: Path) -> str:
-    """What a file of the system says; empty if there is none."""
+    """Text of a file of the system; empty if there is none."""
     try:
         return file.read_text(encoding="utf-8").strip()
     except OSError:

@@ -1,67 +1,114 @@
-"""Trying again what failed: growing pauses, and a line of the log a minute that tells why."""
+"""One way to try again what failed: pauses that grow, a line of the log a minute, a limit.
+
+The caller writes the loop, because callers differ in what they catch::
+
+    retry = Retry("the master does not answer")
+    while True:
+        try:
+            return call()
+        except OSError as error:
+            if not retry.pause(error):
+                raise
+
+Whoever can be told to stop hands in a way to wait that ends early: ``Event.wait`` of a thread, or
+:func:`wait_until` in the main thread, whose signal handlers only take notes.
+"""
 
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import final
 
 FIRST_PAUSE = 0.2
-"""Seconds until the second try of what failed; the pauses double."""
+"""Seconds until the second try; the pauses double."""
 LONGEST_PAUSE = 1.0
 """Seconds between two tries after many have failed: a master that is back is found soon."""
 SAY_EVERY = 60.0
-"""Seconds between two lines that tell what is being waited for."""
+"""Seconds between two lines of the log about the same failure."""
+LOOK_EVERY = 0.2
+"""Seconds between two looks at the condition of :func:`wait_until`."""
+
+Wait = Callable[[float], object]
+"""Waits for so many seconds; a true answer ends the tries."""
 
 _log = logging.getLogger(__name__)
 
 
 @final
-class Waiting:
-    """What is being waited for: pauses that grow, and a line of the log once a minute.
+class Retry:
+    """Pauses between the tries of one thing, from its first failure until it succeeds.
 
     Args:
-        why: What is being waited for.
-        longest: Seconds between two tries after many have failed.
+        problem: What fails, as a sentence for the log without its reason and without a full stop.
+        remedy: The rest of the sentence.
+        patience: Seconds without progress after which it is not tried again.
+        first: Seconds of the first pause.
+        longest: Seconds of the longest pause.
+        say_every: Seconds between two lines of the log.
+        level: Level of these lines.
+        wait: Waits for a pause.
     """
 
-    def __init__(self, why: str, longest: float = LONGEST_PAUSE) -> None:
-        self._why, self._longest, self._error = why, longest, ""
-        self.over()
+    def __init__(
+        self,
+        problem: str,
+        remedy: str = "trying again",
+        *,
+        patience: float = math.inf,
+        first: float = FIRST_PAUSE,
+        longest: float = LONGEST_PAUSE,
+        say_every: float = SAY_EVERY,
+        level: int = logging.INFO,
+        wait: Wait = time.sleep,
+    ) -> None:
+        self._problem, self._remedy, self._patience = problem, remedy, patience
+        self._longest, self._say_every, self._level = longest, say_every, level
+        self._wait = wait
+        self._next_pause = first
+        self._next_line = -math.inf
+        self.progressed()
 
-    def because(self, error: Exception | str) -> None:
-        """What the last try failed with."""
-        self._error = f" ({error})"
+    def progressed(self) -> None:
+        """Begins to count the patience again: a part of the work succeeded."""
+        self._progress = time.monotonic()
 
-    def over(self) -> None:
-        """What was waited for is there."""
-        self._pause, self._said = FIRST_PAUSE, -math.inf
+    def pause(self, reason: object = "", patience: float | None = None) -> bool:
+        """Waits until the next try.
 
-    def pause(self) -> float:
-        """Seconds until the next try."""
+        Args:
+            reason: Why the last try failed; "" leaves it out of the log.
+            patience: Seconds without progress for this kind of failure, if not the usual ones.
+
+        Returns:
+            Whether to try again. False after the patience, without a wait, or if the way to wait
+            says so.
+        """
+        limit = self._patience if patience is None else patience
+        self._say(reason)
+        if time.monotonic() - self._progress + self._next_pause > limit:
+            return False
+        pause, self._next_pause = self._next_pause, min(2 * self._next_pause, self._longest)
+        return not self._wait(pause)
+
+    def _say(self, reason: object) -> None:
         now = time.monotonic()
-        if now - self._said > SAY_EVERY:
-            self._said = now
-            _log.info("%s%s; trying again", self._why, self._error)
-        pause, self._pause = self._pause, min(2 * self._pause, self._longest)
-        return pause
+        if now >= self._next_line:
+            self._next_line = now + self._say_every
+            because = f" ({reason})" if str(reason) else ""
+            _log.log(self._level, "%s%s; %s", self._problem, because, self._remedy)
 
 
-def tries(
-    why: str, patience: float = math.inf, hurry: Callable[[], bool] = lambda: False
-) -> Iterator[Waiting]:
-    """Yields again and again with growing pauses, and says once a minute why.
+def wait_until(condition: Callable[[], object]) -> Wait:
+    """A way to wait that ends early as soon as ``condition()`` is true, and then tries again.
 
     Args:
-        why: What is being waited for.
-        patience: Seconds after which no further try is made.
-        hurry: Cuts a pause short as soon as it is true.
+        condition: Looked at every :data:`LOOK_EVERY` seconds. It may raise, which ends the wait.
     """
-    waiting, deadline = Waiting(why), time.monotonic() + patience
-    while True:
-        yield waiting
-        resume = time.monotonic() + waiting.pause()
-        if resume > deadline:
-            return
-        while not hurry() and (rest := resume - time.monotonic()) > 0:
-            time.sleep(min(rest, FIRST_PAUSE))
+
+    def wait(seconds: float) -> None:
+        resume = time.monotonic() + seconds
+        while not condition() and (rest := resume - time.monotonic()) > 0:
+            time.sleep(min(rest, LOOK_EVERY))
+
+    return wait

@@ -58,7 +58,8 @@ class DataSettings(BaseModel):
 
     data: str = Field(
         "synthetic",
-        description="folder with images/ and masks/ twins, or synthetic (own defaults)",
+        description="folder with images/ and masks/ twins, or a data set: NAME[:PATH] or"
+        " FILE.py[:PATH]; synthetic has its own defaults",
     )
     preset: Literal["default", "milestone3"] = Field(
         "default",
@@ -87,7 +88,7 @@ class DataSettings(BaseModel):
 class TrainingSettings(DataSettings):
     """What every evaluation of a run has in common, whatever its configuration."""
 
-    model: str = Field("unet", description="architecture, a file of bohb_seg/models/")
+    model: str = Field("unet", description="architecture: NAME or FILE.py")
     objective: Literal["default", "milestone3"] = Field(
         "default", description="the loss that is minimised (see README, Glossary)"
     )
@@ -106,15 +107,6 @@ class TrainingSettings(DataSettings):
         " keep the best weights (default: train all epochs, keep the last)",
     )
 
-    @model_validator(mode="after")
-    def _patch_size_survives_the_unet(self) -> Self:
-        if self.patch_size % 16:
-            raise ValueError(
-                f"--patch-size {self.patch_size} must be a multiple of 16,"
-                " because the U-Net halves it four times"
-            )
-        return self
-
 
 class SearchSettings(TrainingSettings):
     """Settings of ``bohb-master``."""
@@ -122,8 +114,8 @@ class SearchSettings(TrainingSettings):
     n_iterations: int = Field(4, ge=1, description="number of brackets (HpBandSter: iterations)")
     run_id: str = Field("", description="name of the run (default: now)")
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
-    space: str = Field("default", description="search space: a preset's name or a file")
-    optimizer: str = Field("bohb", description="bohb, hyperband or random")
+    space: str = Field("default", description="search space: NAME or a file")
+    optimizer: str = Field("bohb", description="bohb, hyperband, random or FILE.py")
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
     host: str = Field("127.0.0.1", description="address to serve on")
@@ -139,7 +131,9 @@ class SearchSettings(TrainingSettings):
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
         "auto", description="workers started on this machine (auto: see README)"
     )
-    worker: str = Field("segmentation", description="program of workers/ for the local workers")
+    worker: str = Field(
+        "segmentation", description="program of the local workers: NAME or FILE.py[:Class]"
+    )
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
     heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
     dashboard: str | None = Field(
@@ -230,7 +224,9 @@ class WorkerSettings(TrainingSettings):
         None, description="the run's directory, if shared: tells host and port of its master"
     )
     run_id: str = Field("", description="the run to serve (default: the only one there is)")
-    worker: str = Field("segmentation", description="workers/NAME.py or FILE.py[:Class]")
+    worker: str = Field(
+        "segmentation", description="program to serve with: NAME or FILE.py[:Class]"
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|gpu|gpu:\d+|tpu|all-gpus)$",

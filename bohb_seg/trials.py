@@ -1,30 +1,36 @@
-"""START HERE: the nouns of a search, the news that come in and the orders that go out.
-
-The whole service is one loop: news come in, are written to the journal and given to the scheduler,
-whose orders are written to the journal and sent. Everything in this file is a frozen value made of
-plain Python, because it crosses the wire and lies in the journal.
+"""START HERE: the nouns of a search, which both halves of the package use.
 
 Words (HpBandSter's in brackets): *bracket* (iteration), *rung* (stage), *trial*: a configuration
 being tried (config_id), *budget*: epochs in total, *evaluation*: one trial at one budget (job),
-*attempt*: one try of an evaluation on one worker.
+*attempt*: one try of an evaluation on one worker. Everything here is a frozen value of plain
+Python, because it crosses the wire and lies in the journal. Read on in ``search/events.py``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, NamedTuple, Self, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Configuration = Mapping[str, bool | int | float | str | None]
 """A point of the search space; only the active hyperparameters, as plain Python values."""
 
+IGNORE = 255
+"""Label of pixels that count in no loss and no score."""
+
 COMPARISON_BRACKET = -1
-"""Not a bracket of the search: the retraining of default and incumbent at its end.
+"""The retraining of default and incumbent at the end; no bracket of the search.
 
 There ``TrialId.rung`` is the arm (see below) and ``TrialId.number`` the index of the seed, so that
 the two arms share their seeds."""
 DEFAULT_ARM = 0
 INCUMBENT_ARM = 1
+ARMS = ("default", "incumbent")
+"""Name of each arm."""
 RUNOFF_BRACKET = -2
-"""Nor is this: the search's best few trained once more with further seeds, before the comparison.
+"""The best few of the search trained again with further seeds; no bracket of the search either.
 
 There ``TrialId.rung`` is the candidate's rank in the search and ``TrialId.number`` the index of the
 seed, so that all candidates share their seeds."""
@@ -61,34 +67,180 @@ class Suggestion:
 
 
 class Observation(NamedTuple):
-    """What an optimizer learns of an evaluation; the loss is None if it diverged or failed."""
+    """An evaluation as an optimizer sees it; the loss is None if it diverged or failed."""
 
     configuration: Configuration
     budget: float
     loss: float | None
 
 
-# --- news: what happened; given to Scheduler.handle ------------------------------------------
+Numbers = Sequence[float | None]
+ByClass = Mapping[str, float | None]
+"""A score of each class by its name; None where the class does not occur."""
 
 
-# --- orders: what the scheduler wants done ----------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Facts that a worker reports beside the loss.
+
+    On the wire and in the journal an ``Info`` is the table that :meth:`plain` returns; :meth:`read`
+    makes it an ``Info`` again. Every fact may be missing: foreign workers report what they like.
+
+    Args:
+        info_version: Form of this table; raised when a fact changes its meaning.
+        epochs: Epochs that the weights have seen in total.
+        epochs_trained: Epochs among them that this attempt trained.
+        continued_from: Epochs that the checkpoint had seen from which it went on; 0 without one.
+        stopped: Reason why training ended before its budget: diverged, collapsed or patience.
+        best_epoch: Epoch, from 1, whose weights were kept instead of the last.
+        curves: Values per epoch, by name; ``epoch`` numbers them from 1.
+        checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master.
+        miou: Mean intersection over union on the validation part, 0..1.
+        iou: Intersection over union of each class.
+        accuracy: Share of pixels with the right class, 0..1.
+        precision: Precision of each class.
+        recall: Recall of each class.
+        dice: Mean Dice over the classes present.
+        focal: Mean focal loss.
+        loss_at_own_batch: Loss of objective ``milestone3`` at the configuration's own validation
+            batch, as Keras would have printed it.
+        parts: Scores of each part of the data (train, validation, test), in the comparison.
+        artefacts: Folder of the comparison's files, relative to the run directory.
+        input: Input that ``model.keras`` expects, in words.
+        precision_policy: Keras' dtype policy.
+        parameters: Number of weights.
+        device: Device that trained, in words.
+        micro_batch: Patches that were computed at a time; None: the whole batch.
+        micro_batches: Patches that fit into memory at once, by kind of device and shape of the
+            network, where this attempt found that out.
+        seconds: Duration of the attempt.
+        images_per_second: Speed of training.
+        peak_memory_mb: Largest memory of the process in MB.
+        other: Facts under names that are none of these.
+    """
+
+    info_version: int = 1
+    epochs: float | None = None
+    epochs_trained: float | None = None
+    continued_from: float | None = None
+    stopped: str | None = None
+    best_epoch: int | None = None
+    curves: Mapping[str, Numbers] = field(default_factory=dict)
+    checkpoint: str | None = None
+    miou: float | None = None
+    iou: ByClass = field(default_factory=dict)
+    accuracy: float | None = None
+    precision: ByClass = field(default_factory=dict)
+    recall: ByClass = field(default_factory=dict)
+    dice: float | None = None
+    focal: float | None = None
+    loss_at_own_batch: float | None = None
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artefacts: str | None = None
+    input: str | None = None
+    precision_policy: str | None = None
+    parameters: int | None = None
+    device: str | None = None
+    micro_batch: int | None = None
+    micro_batches: Mapping[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+    images_per_second: float | None = None
+    peak_memory_mb: float | None = None
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The facts as one table of plain Python; those under other names stand among them."""
+        own = {name: getattr(self, name) for name in _info_types()}
+        return {**self.other, **own}
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        """Reads a table; facts of a wrong type are left out, see :func:`misfits`."""
+        wrong = {name for name, _ in misfits(told)}
+        known = _info_types()
+        own = {name: told[name] for name in told.keys() & known.keys() - wrong}
+        other = {name: value for name, value in told.items() if name not in known}
+        return cls(**own, other=other)
+
+
+def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Facts of a worker's table that cannot be what their name says.
+
+    Yields:
+        The name, and what was wrong with its value.
+    """
+    types = _info_types()
+    for name in told.keys() & types.keys():
+        try:
+            types[name].validate_python(told[name])
+        except ValidationError as error:
+            yield name, error.errors()[0]["msg"]
+
+
+@cache
+def _info_types() -> Mapping[str, TypeAdapter[Any]]:
+    """The check of each fact; ``other`` has none."""
+    types, strict = get_type_hints(Info), ConfigDict(strict=True, allow_inf_nan=False)
+    names = (each.name for each in fields(Info) if each.name != "other")
+    return {name: TypeAdapter(types[name], config=strict) for name in names}
 
 
 def evaluation_name(evaluation: EvaluationId) -> str:
-    """What a person calls it."""
+    """Name of an evaluation for people."""
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
-        arm = "default" if rung == DEFAULT_ARM else "incumbent"
-        return f"{arm} retrained for {budget:g} epochs, seed {number}"
+        return f"{_arm(rung)} retrained for {budget:g} epochs, seed {number}"
     if bracket == RUNOFF_BRACKET:
         return f"candidate {rung + 1} trained again for {budget:g} epochs, seed {number}"
-    return f"trial {bracket}-{rung}-{number} after {budget:g} epochs"
+    return f"trial {trial_key(evaluation.trial)} after {budget:g} epochs"
 
 
 def trial_name(trial: TrialId) -> str:
-    """``bracket-rung-number``, as the checkpoints are named; in words after the search."""
+    """Name of a trial for people: its key, or words for a trial after the search."""
     if trial.bracket == RUNOFF_BRACKET:
         return f"candidate {trial.rung + 1}, seed {trial.number}"
     if trial.bracket == COMPARISON_BRACKET:
-        return f"{'default' if trial.rung == DEFAULT_ARM else 'tuned'}, seed {trial.number}"
-    return "-".join(map(str, trial))
+        return f"{_arm(trial.rung)}, seed {trial.number}"
+    return trial_key(trial)
+
+
+def trial_key(trial: tuple[int, int, int]) -> str:
+    """Text for a :class:`TrialId`: ``bracket-rung-number``, e.g. ``0-1-12``."""
+    bracket, rung, number = trial
+    return f"{bracket}-{rung}-{number}"
+
+
+def _arm(rung: int) -> str:
+    return ARMS[DEFAULT_ARM if rung == DEFAULT_ARM else INCUMBENT_ARM]
+
+
+# --- files of a trial, relative to the run directory ------------------------------------------
+
+CHECKPOINTS = "checkpoints"
+"""Folder with a folder for each trial that has a checkpoint."""
+COMPARISON = "comparison"
+"""Folder with a folder for each trial of the comparison, and with what they share."""
+
+_CHECKPOINT_FILE = re.compile(r"epoch-([0-9]+)\.npz")
+
+
+def checkpoint_folder(trial: tuple[int, int, int]) -> str:
+    """Folder of a trial's checkpoint, e.g. ``checkpoints/0-1-12``."""
+    return f"{CHECKPOINTS}/{trial_key(trial)}"
+
+
+def comparison_folder(trial: tuple[int, int, int]) -> str:
+    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``."""
+    _, arm, seed = trial
+    return f"{COMPARISON}/{_arm(arm)}-{seed}"
+
+
+def checkpoint_file(epochs: int) -> str:
+    """File name of a checkpoint that has seen so many epochs, e.g. ``epoch-00009.npz``."""
+    return f"epoch-{epochs:05d}.npz"
+
+
+def checkpoint_epochs(name: str) -> int | None:
+    """Epochs that the checkpoint of this file name has seen; None if the name is another."""
+    match = _CHECKPOINT_FILE.fullmatch(name)
+    return int(match[1]) if match else None

@@ -1,6 +1,5 @@
-"""What is known of this machine and of processes on it."""
+"""What is known of this machine."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,43 +7,6 @@ from pathlib import Path
 import pytest
 
 from bohb_seg import machine
-from bohb_seg.rpc import names
-
-
-def named(process, host=None):
-    return f"hpbandster.run_r.worker.{host or socket.gethostname()}.{process}.abc"
-
-
-@pytest.fixture
-def child():
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield process
-    process.kill()
-    process.wait()
-
-
-def test_a_worker_that_runs_here_is_alive_and_dead_once_it_is_killed(child):
-    assert not names.is_dead(named(child.pid))
-    child.kill()
-    while child.poll() is None:
-        pass
-    assert names.is_dead(named(child.pid))
-
-
-def test_a_worker_whose_parent_has_not_looked_is_dead(child):
-    child.stdin.close()
-    stat = Path(f"/proc/{child.pid}/stat")
-    while not stat.read_text().rpartition(") ")[2].startswith("Z"):
-        pass
-    assert names.is_dead(named(child.pid))
-
-
-@pytest.mark.parametrize("name", [named(1, "elsewhere"), "hpbandster.run_r.worker.w", ""])
-def test_of_others_nothing_is_known(name):
-    assert not names.is_dead(name)
-
-
-# --- what it has ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -97,3 +59,21 @@ def test_a_tpu_is_known_by_its_chips_on_the_bus(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # without a TPU that were two workers
     assert machine.tpu_chips() == 2
     assert machine.local_workers() == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("192.0.2.7", False),
+        ("no such host", False),
+    ],
+)
+def test_only_addresses_that_stay_here_are_loopback(host, loopback):
+    assert machine.is_loopback(host) is loopback

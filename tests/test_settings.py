@@ -253,11 +253,6 @@ def test_a_refused_value_is_named_with_its_source(file):
             " or lower the other",
         ),
         (
-            TrainingSettings,
-            {"patch_size": "40"},
-            "--patch-size 40 must be a multiple of 16, because the U-Net halves it four times",
-        ),
-        (
             WorkerSettings,
             {"device": "gpu:x"},
             "--device gpu:x: string should match pattern '^(auto|cpu|gpu|gpu:\\d+|tpu|all-gpus)$'",

@@ -20,6 +20,10 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg.files import write_whole
 from bohb_seg.training.interruption import Interruption
+from bohb_seg.trials import checkpoint_folder
+
+NEEDS_DATA = False
+"""Read without running this file: the master then looks at no data before it begins."""
 
 
 @final
@@ -36,7 +40,7 @@ class Toy(Worker):
         working_directory: str,
     ) -> dict[str, Any]:
         """Returns the share of zeros, between 0 (best) and 1."""
-        folder = Path(working_directory, "checkpoints", "-".join(map(str, config_id)))
+        folder = Path(working_directory, checkpoint_folder(config_id))
         sleep = float(config.get("sleep", 0.0))
         done = self._train(folder, max(1, round(budget)), sleep) if sleep else 0
         draws = random.Random(f"{config_id}{budget}")

@@ -6,8 +6,9 @@ Ours is started as ``bohb-worker --worker instant.py``, HpBandSter's by its own 
 import os
 import struct
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from hpbandster.core.worker import Worker
 
@@ -21,13 +22,19 @@ MOMENT = struct.Struct("d")
 class Instant(Worker):
     """Its record, a file named by its process id, holds begin and end of each evaluation."""
 
-    def __init__(self, **keywords):
+    def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._seconds = float(os.environ[SECONDS])
         path = Path(os.environ[RECORDS]) / str(os.getpid())
         self._record = path.open("ab", buffering=0)  # whole also when the process is killed
 
-    def compute(self, config_id, config, budget, working_directory):
+    def compute(
+        self,
+        config_id: tuple[int, int, int],
+        config: Mapping[str, Any],
+        budget: float,
+        working_directory: str,
+    ) -> dict[str, Any]:
         """The mean of the configuration's values."""
         self._record.write(MOMENT.pack(time.monotonic()))
         if self._seconds:

@@ -27,6 +27,9 @@ BRACKETS = {"random": 8000, "hyperband": 1000, "bohb": 1000}
 average): it is stopped from outside."""
 
 
+_Process = subprocess.Popen[bytes]
+
+
 class RaceError(Exception):
     """A side did not get far enough; says what its logs say."""
 
@@ -46,8 +49,9 @@ class Field:
         self._run_id, self._port = f"dispatch-{os.getpid()}", _free_port()
         self._records = folder / "records"
         self._records.mkdir()
-        self._started: list[subprocess.Popen] = []
-        self._master = self._swarm = None
+        self._started: list[_Process] = []
+        self._master: _Process | None = None
+        self._swarm: _Process | None = None
 
     def start_master(self, *flags: str) -> None:
         """Starts the master and waits until its nameserver can be reached."""
@@ -107,14 +111,16 @@ class Field:
             yield tuple(zip(moments[::2], moments[1::2], strict=True))
 
     def _sample(self) -> Sample:
+        assert self._master
         master = psutil.Process(self._master.pid)
         times = master.cpu_times()
         cpu, rss = times.user + times.system, master.memory_info().rss
         return Sample(time.monotonic(), self.count(), cpu, rss)
 
     def _workers_cpu(self) -> float:
+        assert self._swarm
         times = [w.cpu_times() for w in psutil.Process(self._swarm.pid).children(recursive=True)]
-        return sum(t.user + t.system for t in times)
+        return float(sum(t.user + t.system for t in times))
 
     def _our_master(self) -> list[str]:
         flags = {
@@ -139,7 +145,7 @@ class Field:
         words = [self._run_id, self._port, workers, optimizer, BRACKETS[optimizer]]
         return ["benchmarks.dispatch.stock", *map(str, words)]
 
-    def _start(self, name: str, words: list[str]) -> subprocess.Popen:
+    def _start(self, name: str, words: list[str]) -> _Process:
         environment = {
             **os.environ,
             RECORDS: str(self._records),

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.dispatch.figures import Load
 from benchmarks.dispatch.race import Field, RaceError, field
@@ -36,7 +37,7 @@ def resumes(optimizer: str, evaluations: int, folder: Path) -> Iterator[tuple[st
 
 def finished(runs: Field) -> float:
     """Evaluations whose result is in the journal."""
-    return sum(entry["kind"] == "Evaluated" for entry in _entries(runs, 0))
+    return sum(1 for entry in _entries(runs, 0) if entry["kind"] == "Evaluated")
 
 
 def _resume(runs: Field, case: str) -> Iterator[tuple[str, float]]:
@@ -61,7 +62,7 @@ def _first(kind: str, runs: Field, offset: int, since: float) -> float:
     raise RaceError(f"no {kind} within {PATIENCE:g} s after --resume, see {runs.folder}")
 
 
-def _entries(runs: Field, offset: int) -> Iterator[dict]:
+def _entries(runs: Field, offset: int) -> Iterator[dict[str, Any]]:
     with _journal(runs).open("rb") as stream:
         stream.seek(offset)
         data = stream.read()

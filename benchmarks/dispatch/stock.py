@@ -7,6 +7,7 @@ nameserver. No result logger is given, so nothing it does is durable: this is it
 import logging
 import sys
 import warnings
+from typing import Any
 
 import ConfigSpace as CS  # noqa: N817 - as HpBandSter's documentation has it
 import hpbandster.core.nameserver as hpns
@@ -20,13 +21,13 @@ OPTIMIZERS = {"hyperband": HyperBand, "random": RandomSearch}
 class PlainSampling(RandomSampling):
     """ConfigSpace 1.x hands out NumPy scalars, which HpBandSter cannot send: make them plain."""
 
-    def get_config(self, budget):
+    def get_config(self, budget: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """A random configuration."""
         config = dict(self.configspace.sample_configuration())
         return {k: v.item() if hasattr(v, "item") else v for k, v in config.items()}, {}
 
 
-def counting():
+def counting() -> CS.ConfigurationSpace:
     """The space of ``--space counting``."""
     space = CS.ConfigurationSpace(seed=0)
     for index in range(4):
@@ -34,7 +35,7 @@ def counting():
     return space
 
 
-def master(run_id, port, workers, optimizer, brackets):
+def master(run_id: str, port: str, workers: str, optimizer: str, brackets: str) -> None:
     """Serves until it is killed."""
     warnings.simplefilter("ignore")
     names = hpns.NameServer(run_id=run_id, host=HOST, port=int(port))

@@ -10,12 +10,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 HOST = "127.0.0.1"
 
 
-def main():
+def main() -> None:
     """Forks, and waits until all have left."""
     side, workers, run_id, port = sys.argv[1:]
     serve = {"ours": ours, "stock": stock}[side](run_id, port)
@@ -28,7 +30,7 @@ def main():
         os.wait()
 
 
-def ours(run_id, port):
+def ours(run_id: str, port: str) -> Callable[[], object]:
     """What a child runs: our command."""
     from bohb_seg.commands import worker
 
@@ -43,18 +45,18 @@ def ours(run_id, port):
     return worker.main
 
 
-def stock(run_id, port):
+def stock(run_id: str, port: str) -> Callable[[], object]:
     """What a child runs: HpBandSter's worker."""
     from benchmarks.dispatch.instant import Instant
 
-    def serve():
+    def serve() -> None:
         where = {"nameserver": HOST, "nameserver_port": int(port), "host": HOST}
         Instant(run_id=run_id, logger=logging.getLogger("quiet"), **where).run()
 
     return serve
 
 
-def as_child(serve):
+def as_child(serve: Callable[[], object]) -> NoReturn:
     """Never comes back to the loop that forks."""
     status = 1
     try:
@@ -67,7 +69,7 @@ def as_child(serve):
         os._exit(status)
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     """Asks Linux to kill this process when the one that started it is gone, however it went."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1

@@ -5,7 +5,7 @@ First ``setup``, once; then ``run``, which measures what is missing; then ``tabl
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.search import environments, fit, measuring, results
@@ -46,7 +46,13 @@ def _selection(options: argparse.Namespace) -> measuring.Selection:
     )
 
 
-def _is_in(run: results.Run, methods, problems, workers, seeds) -> bool:
+def _is_in(
+    run: results.Run,
+    methods: Sequence[str],
+    problems: Sequence[str],
+    workers: Sequence[int],
+    seeds: Sequence[int],
+) -> bool:
     chosen = run.method in methods and run.problem in problems
     return chosen and run.workers in workers and run.seed in seeds
 
@@ -73,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names_of(known):
+def _names_of(known: Iterable[str]) -> Callable[[str], list[str]]:
     def names(text: str) -> list[str]:
         chosen = text.split(",")
         if unknown := [name for name in chosen if name not in known]:

@@ -34,5 +34,5 @@ def run(arguments: list[str]) -> int:
         sys.exit(f"{PEERS} is not there; run: python -m benchmarks.search setup")
     # One thread, so that their CPU time is what it says.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [python(), "-m", "benchmarks.search", *arguments]
+    command = [str(python()), "-m", "benchmarks.search", *arguments]
     return subprocess.run(command, cwd=ROOT, env=os.environ | threads, check=False).returncode

@@ -23,11 +23,14 @@ speed, noise and collapse of the real one, not a surrogate of it.
 import csv
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 RUN = Path(__file__).parents[2] / "results" / "dubai-64-milestone3"
 ACTIVATIONS = "relu", "tanh", "swish", "none"
@@ -88,11 +91,18 @@ def place(configuration: Mapping[str, object]) -> tuple[int, float, float]:
     return ACTIVATIONS.index(str(configuration["activation"])), u, v
 
 
-def mean(constants, activation, u, v, epochs):
+def mean(
+    constants: Sequence[float] | Floats,
+    activation: int | NDArray[np.int64],
+    u: float | Floats,
+    v: float | Floats,
+    epochs: float | Floats,
+) -> Floats:
     """The mean curve; arrays or numbers."""
     curvature, start, power, rise, slow = constants[4:]
     fall = np.exp(start - power * np.log(epochs) - rise * u + slow * v)
-    return np.asarray(constants)[activation] + curvature * u**2 + fall
+    losses: Floats = np.asarray(constants)[activation] + curvature * u**2 + fall
+    return losses
 
 
 def fitted(rows: list[Row]) -> dict[str, list[float]]:
@@ -106,77 +116,80 @@ def fitted(rows: list[Row]) -> dict[str, list[float]]:
     }
 
 
-def _residuals(constants, rows):
+def _residuals(constants: Floats, rows: Sequence[Row]) -> Floats:
     activation = np.array([row.activation for row in rows])
     u, v, epochs, losses = (
         np.array([getattr(row, name) for row in rows]) for name in ("u", "v", "epoch", "loss")
     )
-    return mean(constants, activation, u, v, epochs) - losses
+    residuals: Floats = mean(constants, activation, u, v, epochs) - losses
+    return residuals
 
 
-def _fit_mean(rows):
+def _fit_mean(rows: Sequence[Row]) -> Floats:
     from scipy.optimize import least_squares
 
     lengths = Counter(row.trial for row in rows)
     weights = np.array([lengths[row.trial] ** -0.5 for row in rows])
 
-    def errors(constants):
+    def errors(constants: Floats) -> Floats:
         floors = FLOOR_PULL * (constants[:4] - FLOOR)
         return np.concatenate(
             [weights * _residuals(constants, rows), floors, PULL * (constants[4:] - START)]
         )
 
     start = np.array([FLOOR] * len(ACTIVATIONS) + [*START])
-    return least_squares(errors, start, loss="soft_l1", f_scale=SOFT).x
+    constants: Floats = least_squares(errors, start, loss="soft_l1", f_scale=SOFT).x
+    return constants
 
 
-def _luck(rows):
-    arms = {}
+def _luck(rows: Iterable[Row]) -> float:
+    arms: dict[str, list[float]] = {}
     for row in rows:
         if row.epoch == FINAL_EPOCHS:
             arms.setdefault(row.trial.split()[0], []).append(row.loss)
     return _pooled(arms.values())
 
 
-def _wobble(rows, residuals):
-    trials = {}
+def _wobble(rows: Iterable[Row], residuals: Floats) -> float:
+    trials: dict[str, list[float]] = {}
     for row, residual in zip(rows, residuals, strict=True):
         trials.setdefault(row.trial, []).append(residual)
     return _pooled(trials.values())
 
 
-def _pooled(groups):
+def _pooled(groups: Collection[Sequence[float]]) -> float:
     """The standard deviation within groups."""
     squares = sum(np.sum((values - np.mean(values)) ** 2) for values in map(np.array, groups))
     return float(np.sqrt(squares / sum(len(values) - 1 for values in groups)))
 
 
-def _lifetimes(rows):
+def _lifetimes(rows: Iterable[Row]) -> list[tuple[float, int, bool]]:
     """(u, epochs it lived or in which it collapsed, whether it collapsed) of every training."""
-    lives = {}
+    lives: dict[str, tuple[float, int, bool]] = {}
     for row in rows:
         _, _, over = lives.get(row.trial, (0, 0, False))
         if not over:
             lives[row.trial] = row.u, row.epoch, row.loss >= COLLAPSED
-    lives = list(lives.values())
+    listed = list(lives.values())
     for rate, collapsed, trials in REPORTED:
         u = math.log10(rate / 1e-3)
-        lives += [(u, REPORTED_EPOCHS, index < collapsed) for index in range(trials)]
-    return lives
+        listed += [(u, REPORTED_EPOCHS, index < collapsed) for index in range(trials)]
+    return listed
 
 
-def _fit_hazard(rows):
+def _fit_hazard(rows: Iterable[Row]) -> list[float]:
     from scipy.optimize import minimize
 
     lives = _lifetimes(rows)
     u, epochs, collapsed = (np.array(column) for column in zip(*lives, strict=True))
 
-    def surprise(constants):
+    def surprise(constants: Floats) -> float:
         base, edge = constants
         hazard = np.exp(base + edge * u) * (1 + np.log(epochs))
-        return np.sum(np.where(collapsed, -np.log(-np.expm1(-hazard)), hazard))
+        return float(np.sum(np.where(collapsed, -np.log(-np.expm1(-hazard)), hazard)))
 
-    return minimize(surprise, [-4.0, 1.0]).x.tolist()
+    constants: list[float] = minimize(surprise, [-4.0, 1.0]).x.tolist()
+    return constants
 
 
 def main() -> None:

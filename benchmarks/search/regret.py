@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.search.problems import MAX_EPOCHS, Problem, every, plain
 from benchmarks.search.simulation import Trajectory
+
+Floats = NDArray[np.float64]
 
 MARKS = 4, 16, 64
 """Full trainings at which regret is read."""
@@ -24,7 +27,7 @@ _SEED = 987_654_321
 
 
 @lru_cache
-def _drawn(name: str) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(name: str) -> tuple[Floats, Floats]:
     """Observed losses (infinite if diverged) and true qualities of random configurations."""
     problem = every()[name]
     space = problem.space()

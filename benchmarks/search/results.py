@@ -9,6 +9,9 @@ from pathlib import Path
 CACHE = Path("~/.cache/bohb-seg/search").expanduser()
 DEFAULT_FILE = CACHE / "results.jsonl"
 
+Cell = tuple[str, str, int, int]
+"""Problem, method, workers, seed: what makes a run unique."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -33,7 +36,7 @@ class Run:
     version: str
 
     @property
-    def cell(self) -> tuple[str, str, int, int]:
+    def cell(self) -> Cell:
         """What makes a run unique."""
         return self.problem, self.method, self.workers, self.seed
 
@@ -55,7 +58,7 @@ def load(path: Path) -> list[Run]:
         return []
     with path.open() as file:
         runs = [_run(line) for line in file]
-    kept: dict[tuple[str, str, int, int], Run] = {}
+    kept: dict[Cell, Run] = {}
     for run in runs:
         old = kept.get(run.cell)
         if old is None or old.version != run.version or len(run.qualities) >= len(old.qualities):
@@ -72,7 +75,7 @@ def _run(line: str) -> Run:
     return Run(**values)
 
 
-def done(runs: Iterable[Run], until: int, versions: dict[str, str]) -> set[tuple]:
+def done(runs: Iterable[Run], until: int, versions: dict[str, str]) -> set[Cell]:
     """Cells that need not run again: measured far enough, with the program that is there now."""
     return {
         run.cell

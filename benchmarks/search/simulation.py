@@ -109,7 +109,9 @@ def simulate(
         RuntimeError: the method waits although nothing runs.
     """
     method, checkpoints = build(problem.space(), workers, seed), _Checkpoints()
-    idle, running, observations = list(range(workers)), [], []
+    idle = list(range(workers))
+    running: list[tuple[float, int, int, Job, int]] = []
+    observations: list[Observation] = []
     now, end, serial = 0.0, full_trainings * MAX_EPOCHS / workers, 0
     while True:
         for worker in list(idle):

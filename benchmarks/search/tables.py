@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from benchmarks.search.methods import METHODS
 from benchmarks.search.problems import every
 from benchmarks.search.regret import MARKS, normalised
 from benchmarks.search.results import Run
+
+Floats = NDArray[np.float64]
 
 OURS, REFERENCE = "ours-bohb", "hpbandster-bohb"
 SIGNIFICANT = 2
@@ -38,7 +41,8 @@ def markdown(runs: Sequence[Run]) -> str:
 
 
 def _regrets(runs: Iterable[Run], mark: int) -> Regrets:
-    problems, regrets = every(), defaultdict(dict)
+    problems = every()
+    regrets: Regrets = defaultdict(dict)
     for run in runs:
         if mark in run.qualities:
             quality = run.qualities[mark]
@@ -48,7 +52,8 @@ def _regrets(runs: Iterable[Run], mark: int) -> Regrets:
 
 
 def _versions(runs: Iterable[Run]) -> str:
-    versions, seconds = defaultdict(set), defaultdict(float)
+    versions: dict[str, set[str]] = defaultdict(set)
+    seconds: dict[str, float] = defaultdict(float)
     for run in runs:
         versions[run.method].add(run.version)
         seconds[run.method] += run.seconds
@@ -95,7 +100,7 @@ def _differences(runs: Sequence[Run]) -> str:
     return title + _table(["problem", *(f"at {mark}" for mark in MARKS)], rows)
 
 
-def _difference(ours: np.ndarray, theirs: np.ndarray) -> str:
+def _difference(ours: Floats, theirs: Floats) -> str:
     if min(len(ours), len(theirs)) < 2:
         return "–"
     error = math.hypot(_standard_error(ours), _standard_error(theirs))
@@ -105,15 +110,15 @@ def _difference(ours: np.ndarray, theirs: np.ndarray) -> str:
     return f"{mark}{difference:+.3f} ({distance:+.1f}){mark}"
 
 
-def _values(cells: dict[tuple[str, int], float], problem: str) -> np.ndarray:
+def _values(cells: dict[tuple[str, int], float], problem: str) -> Floats:
     return np.array([value for (name, _), value in cells.items() if name == problem])
 
 
-def _standard_error(values: np.ndarray) -> float:
+def _standard_error(values: Floats) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values)))
 
 
-def _cell(values: np.ndarray) -> str:
+def _cell(values: Floats) -> str:
     if len(values) < 2:
         return "–"
     return f"{values.mean():.3f} ± {_standard_error(values):.3f}"

@@ -172,7 +172,7 @@ def _device() -> tuple[str, bool]:
 def set_up(pip_options: list[str]) -> None:
     """Makes PyTorch's environment; options go to pip."""
     subprocess.run([sys.executable, "-m", "venv", "--clear", PYTORCH], check=True)
-    pip = [PYTORCH / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    pip = [str(PYTORCH / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, *pip_options, *PINNED], check=True)
     print(f"PyTorch is installed in {PYTORCH}")
 

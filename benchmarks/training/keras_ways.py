@@ -12,12 +12,14 @@ from typing import Any, final
 import numpy as np
 
 from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, ready, serve
+from bohb_seg import hyperparameters, plugins
 from bohb_seg.training import devices
-from bohb_seg.training.recipe import Recipe
+from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds
 
-RECIPE = Recipe(batch_size=BATCH, learning_rate=LEARNING_RATE)
-"""The reports' U-Net and loss, un-tuned."""
+UNET = hyperparameters.of_model(plugins.file_of("models", "unet"))
+RECIPE = parse({"batch_size": BATCH, "learning_rate": LEARNING_RATE}, UNET)
+"""U-Net and loss of the Milestone 3 reports (docs/origin.md), un-tuned."""
 MATRICES_ON_CPU, MATRICES = (2048, 10), (8192, 200)
 """Rows of the square matrices and products per round, on a processor and on an accelerator."""
 
@@ -29,16 +31,16 @@ def patches_of(edge: int, patches: int) -> tuple[np.ndarray, np.ndarray]:
     return images, random.integers(CLASSES, size=(patches, edge, edge), dtype=np.uint8)
 
 
-def assignment(patches: int, precision: str):
-    """What to train."""
-    from bohb_seg.training.trainer import Assignment
+def spec(patches: int, precision: str):
+    """The training that is timed."""
+    from bohb_seg.training.trainer import TrainingSpec, architecture
 
     policy = devices.policy(precision)
-    return Assignment(RECIPE, "unet", CLASSES, "unit", policy, patches, horizon=9)
+    return TrainingSpec(RECIPE, architecture("unet", UNET), CLASSES, policy, patches, horizon=9)
 
 
-class _Fits:
-    """What the ways share: data, and no memory of an accelerator to look at but Keras'."""
+class _KerasWay:
+    """Data and look at memory that the ways with Keras share."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
@@ -56,35 +58,35 @@ class _Fits:
 
 
 @final
-class Ours(_Fits):
+class Ours(_KerasWay):
     """Our epoch loop."""
 
     def prepare(self, edge: int, patches: int) -> dict[str, Any]:
         """Two evaluations of one shape; also counts what a patch costs."""
         self.take(edge, patches)
-        self.training = None
+        self.trainer = None
         self.seeds = (epoch_seeds(0, (0, 0, 0), epoch) for epoch in itertools.count())
         facts = ready(self._evaluate)
-        return facts | {"flops": flops(assignment(patches, self.precision).build(0), edge)}
+        return facts | {"flops": flops(spec(patches, self.precision).build(0), edge)}
 
     def epoch(self) -> None:
         """All patches."""
         self._train(self.images, self.labels)
 
     def _evaluate(self) -> Callable[[], object]:
-        from bohb_seg.training.trainer import Training
+        from bohb_seg.training.trainer import Trainer
 
-        if self.training is not None:
-            self.training.close()
-        self.training = Training(assignment(len(self.images), self.precision), next(self.seeds))
+        if self.trainer is not None:
+            self.trainer.close()
+        self.trainer = Trainer(spec(len(self.images), self.precision), next(self.seeds))
         return lambda: self._train(self.images[:BATCH], self.labels[:BATCH])
 
     def _train(self, images: np.ndarray, labels: np.ndarray) -> None:
-        self.training.epoch(images, labels, next(self.seeds))
+        self.trainer.epoch(images, labels, next(self.seeds))
 
 
 @final
-class Bare(_Fits):
+class Bare(_KerasWay):
     """Keras' ``fit``: on uint8 images and labels with our loss, or as the reports call it, on
     float32 images and one-hot labels.
     """
@@ -108,7 +110,7 @@ class Bare(_Fits):
     def _evaluate(self) -> Callable[[], object]:
         import keras
 
-        self.model = assignment(len(self.images), self.precision).build(seed=0)
+        self.model = spec(len(self.images), self.precision).build(seed=0)
         self.model.compile(
             optimizer=keras.optimizers.Adam(LEARNING_RATE),
             loss=one_hot_loss if self.one_hot else sparse_loss,
@@ -149,7 +151,7 @@ class Matrices:
 
 
 def sparse_loss(labels: Any, probabilities: Any) -> Any:
-    """The reports' loss, as we have it."""
+    """Loss of the Milestone 3 reports in our own form."""
     from bohb_seg.training.graph import losses
 
     formula = losses.Formula.of(RECIPE, CLASSES).vector()
@@ -158,7 +160,7 @@ def sparse_loss(labels: Any, probabilities: Any) -> Any:
 
 
 def one_hot_loss(truth: Any, scores: Any) -> Any:
-    """The reports' loss, as they have it."""
+    """Loss of the Milestone 3 reports in their form, with one-hot labels."""
     from keras import ops
 
     pixels = (0, 1, 2)

@@ -100,8 +100,9 @@ class Process:
         print(json.dumps(request), file=self.child.stdin, flush=True)
         line = self.child.stdout.readline()
         if not line:
-            sys.exit(f"{' '.join(map(str, self.child.args))} ended; its output above says why")
-        return json.loads(line)
+            sys.exit(f"{self.child.args!r} ended; its output above says why")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def end(self) -> None:
         """Lets it end."""

@@ -9,11 +9,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bohb_seg import plugins
 from bohb_seg.commands import command_line
 from bohb_seg.data import contact_sheet
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
-from bohb_seg.datasets import synthetic
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings, merge
 
@@ -55,20 +55,14 @@ def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) ->
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--tiles",
-    default=synthetic.TILES,
-    type=click.IntRange(1),
-    show_default=True,
-    help="Groups of two images.",
+    "--tiles", type=click.IntRange(1), help="Groups of two images [default: as --data synthetic]."
 )
 @click.option(
     "--seed",
-    default=synthetic.SEED,
     type=click.IntRange(0),
-    show_default=True,
-    help="Other seeds draw other scenes.",
+    help="Other seeds draw other scenes [default: as --data synthetic].",
 )
-def make(path: Path, tiles: int, seed: int) -> None:
+def make(path: Path, **given: int | None) -> None:
     """Writes synthetic aerial scenes into the new folder PATH.
 
     \b
@@ -77,10 +71,12 @@ def make(path: Path, tiles: int, seed: int) -> None:
     if path.exists() and (path.is_file() or any(path.iterdir())):
         raise DataError(f"{path} exists already; name a new folder")
     try:
-        synthetic.make(path, tiles=tiles, seed=seed)
+        images = plugins.find("datasets", "synthetic").make(
+            path, **{name: value for name, value in given.items() if value is not None}
+        )
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {tiles * synthetic.IMAGES_PER_TILE} images with masks to {path}")
+    click.echo(f"wrote {images} images with masks to {path}")
 
 
 @command.command()

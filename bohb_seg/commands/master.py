@@ -6,10 +6,11 @@ from typing import NoReturn
 
 import click
 
-from bohb_seg import machine, plugins
+from bohb_seg import machine
 from bohb_seg.commands import command_line
 from bohb_seg.dashboard import Dashboard
 from bohb_seg.errors import SettingsError
+from bohb_seg.master import plugin_check
 from bohb_seg.master.loop import Master
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import SearchSettings, merge
@@ -29,13 +30,14 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     _refuse_strangers(settings)
     pyro.set_up_pyro(settings.tls, "master")
-    plugins.check("models", settings.model)
-    plugins.worker_file(settings.worker)
     if settings.resume or (settings.restartable and run_directory.holds_run(settings.run_dir)):
         settings, past = run_directory.resumed(settings, flags)
     else:
         run_directory.refuse_used(settings.run_dir)
         past = []
+    plugin_check.check_plugins(settings)
+    if not past:
+        plugin_check.check_new_run(settings)
     with Dashboard(settings) as dashboard:
         return Master(settings, past).run(dashboard)
 

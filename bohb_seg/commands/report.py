@@ -30,3 +30,7 @@ def report(run_dir: Path, log_level: str) -> None:
 def main() -> None:
     """Entry point of ``bohb-report``."""
     command_line.run(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.storage.journal import Entry, Event, RunResumed, RunStarted
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, TrialId, evaluation_name
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, evaluation_name, trial_key
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _text(event: Event) -> str:
         case Settled():
             return f"{evaluation_name(event.evaluation)}: settled by attempt {event.attempt}"
         case Discard():
-            return f"trial {_name(event.trial)}: goes no further"
+            return f"trial {trial_key(event.trial)}: goes no further"
         case BracketFinished():
             return f"bracket {event.bracket}: finished"
     assert_never(event)
@@ -105,7 +105,3 @@ def _outcome(event: Evaluated) -> str:
         return f"loss {event.loss:.4f}"
     reason = (event.error or "").strip().rpartition("\n")[2]
     return f"{event.outcome} ({reason})" if reason else event.outcome
-
-
-def _name(trial: TrialId) -> str:
-    return "-".join(map(str, trial))

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import MaskCode, decode
 from bohb_seg.data.pixels import Pixels, read_image, refuse_torn, shrink
 from bohb_seg.data.records import Record, refuse
 from bohb_seg.errors import DataError
+from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
+from bohb_seg.trials import IGNORE
 
 FORMAT = 1
 """Raised whenever decoding changes, so that no older cache is read."""
@@ -89,7 +89,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, downscale: 
     if found and not collection.problems:
         return found
     try:
-        with publishing(folder) as building:
+        with whole_folder(folder) as building:
             _build(building, collection, downscale)
     except OSError as error:
         raise DataError(
@@ -99,30 +99,6 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, downscale: 
     built = _open(folder)
     assert built, f"{folder} was published but is not whole"
     return built
-
-
-class publishing:  # noqa: N801 - used like a function
-    """A context that yields a new folder and renames it to ``final`` unless something raises."""
-
-    def __init__(self, final: Path) -> None:
-        self._final = final
-
-    def __enter__(self) -> Path:
-        self._final.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{self._final.name}-"
-        self._building = Path(tempfile.mkdtemp(prefix=prefix, dir=self._final.parent))
-        return self._building
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._building.chmod(0o755)
-                self._building.rename(self._final)
-        except OSError:
-            if not self._final.is_dir():
-                raise
-        finally:
-            shutil.rmtree(self._building, ignore_errors=True)
 
 
 def _open(folder: Path) -> Decoded | None:

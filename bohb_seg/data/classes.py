@@ -26,9 +26,6 @@ from pydantic import (
 
 from bohb_seg.errors import DataError
 
-IGNORE = 255
-"""Label of pixels that count in no loss and no metric."""
-
 MAX_CLASSES = 254
 """Labels are uint8; 255 is IGNORE and 254 marks unknown colours while masks are decoded."""
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg.data.classes import IGNORE, ClassTable, Colour
+from bohb_seg.data.classes import ClassTable, Colour
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import decode
 from bohb_seg.data.pixels import Pixels, read_image
+from bohb_seg.trials import IGNORE
 
 IGNORED_GREY = (128, 128, 128)
 COLUMNS = 2

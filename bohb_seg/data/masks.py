@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bohb_seg.data.classes import IGNORE, ClassEntry, ClassTable, rgb
+from bohb_seg.data.classes import ClassEntry, ClassTable, rgb
+from bohb_seg.trials import IGNORE
 
 Labels = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from patchify import patchify
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.pixels import Pixels
+from bohb_seg.trials import IGNORE
 
 
 @dataclass(frozen=True)

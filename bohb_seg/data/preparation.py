@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,14 @@ from bohb_seg.data.collection import Collection
 from bohb_seg.data.patches import Grid, grid
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.records import Record
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Part:
+class PatchSet:
     """The patches that train, validate or test.
 
     Args:
@@ -61,15 +60,15 @@ class SegmentationData:
     """
 
     classes: ClassTable
-    train: Part
-    validation: Part
-    test: Part
+    train: PatchSet
+    validation: PatchSet
+    test: PatchSet
     fingerprint: str
     split_hash: str
     audit: Audit
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, PatchSet]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -88,22 +87,22 @@ class SegmentationData:
 
 
 def find(settings: DataSettings) -> Collection:
-    """Finds the files of ``--data``: a data set's name, else a folder.
+    """Finds the files of ``--data`` with the data set that it names.
 
     Raises:
-        DataError: there is neither, or the folder holds no images and masks.
+        DataError: there is no such data set or folder, or it holds no images and masks.
+        PluginError: the file of a data set is missing, is none, or fails.
     """
-    names = [name for name in plugins.names("datasets") if name != "folder"]
-    if settings.data in names:
-        found: Collection = plugins.find("datasets", settings.data).load(settings)
-        return found
-    if not Path(settings.data).expanduser().is_dir():
-        raise DataError(
-            f"--data {settings.data} is neither a folder nor a data set of this name;"
-            f" there are: {', '.join(names)}"
+    dataset, path = plugins.data_source(settings.data)
+    found = plugins.call("datasets", dataset, settings.model_copy(update={"data": path}))
+    if not isinstance(found, Collection):
+        raise PluginError(
+            f"--data {settings.data}: load() must return a bohb_seg.data.collection.Collection,"
+            f" not {type(found).__name__}; correct the file"
         )
-    loaded: Collection = plugins.find("datasets", "folder").load(settings)
-    return loaded
+    if not found.pairs:
+        raise DataError(f"--data {settings.data} holds no pair of image and mask; check the path")
+    return found
 
 
 def prepare(settings: DataSettings) -> SegmentationData:
@@ -175,7 +174,7 @@ def _offsets(grids: Sequence[Grid]) -> list[int]:
     return list(accumulate(map(len, grids), initial=0))
 
 
-def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Part]:
+def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[PatchSet]:
     """Copies every patch to its place in its part."""
     size, offsets = grids[0].size, _offsets(grids)
     orders = [dealt.train, dealt.validation, dealt.test]
@@ -195,7 +194,7 @@ def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Pa
             labels[part][target] = patches[mine, ..., 3] if part == 0 else counted[mine]
     names = _sources(decoded.records, grids)
     return [
-        Part(images[part], labels[part], tuple(names[number] for number in order))
+        PatchSet(images[part], labels[part], tuple(names[number] for number in order))
         for part, order in enumerate(orders)
     ]
 
@@ -209,7 +208,7 @@ def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
 
 
 def _split_warnings(
-    settings: DataSettings, classes: ClassTable, parts: Sequence[Part]
+    settings: DataSettings, classes: ClassTable, parts: Sequence[PatchSet]
 ) -> Iterator[str]:
     if settings.split == "patch":
         yield (

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import yaml
 
-from bohb_seg.data.cache import publishing
+from bohb_seg import plugins
 from bohb_seg.data.classes import DUBAI, FILE_NAME, rgb
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.pixels import Pixels
-from bohb_seg.datasets import folder
 from bohb_seg.datasets._scenes import tile
 from bohb_seg.errors import DataError
+from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
 from bohb_seg.settings import DataSettings
 
@@ -37,8 +37,10 @@ def load(settings: DataSettings) -> Collection:
     """Draws the scenes if they are not in the cache yet, and finds their files.
 
     Raises:
-        DataError: the cache cannot be written.
+        DataError: a path was given, or the cache cannot be written.
     """
+    if settings.data:
+        raise DataError(f"--data synthetic:{settings.data}: it reads no path; use --data synthetic")
     place = settings.cache_dir / f"synthetic-{VERSION}"
     if not place.is_dir():
         try:
@@ -48,7 +50,10 @@ def load(settings: DataSettings) -> Collection:
                 f"--cache-dir {settings.cache_dir} cannot be written ({error.strerror});"
                 " choose another or make room"
             ) from None
-    return folder.load(settings.model_copy(update={"data": str(place)}))
+    found: Collection = plugins.call(
+        "datasets", "folder", settings.model_copy(update={"data": str(place)})
+    )
+    return found
 
 
 def make(
@@ -57,8 +62,8 @@ def make(
     seed: int = SEED,
     height: int = HEIGHT,
     width: int = WIDTH,
-) -> None:
-    """Writes a data folder of scenes, whole or not at all.
+) -> int:
+    """Writes a data folder of scenes, whole or not at all; returns the number of images.
 
     Args:
         place: The folder; must not exist, or be empty.
@@ -70,7 +75,7 @@ def make(
     Raises:
         OSError: it cannot be written.
     """
-    with publishing(place) as building, ThreadPoolExecutor(processors()) as pool:
+    with whole_folder(place) as building, ThreadPoolExecutor(processors()) as pool:
         (building / FILE_NAME).write_text(class_table(), encoding="utf-8")
         list(
             pool.map(
@@ -80,6 +85,7 @@ def make(
                 range(1, tiles + 1),
             )
         )
+    return tiles * IMAGES_PER_TILE
 
 
 def class_table() -> str:

@@ -16,7 +16,7 @@ from bohb_seg.rpc.names import worker_name
 from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
 from bohb_seg.search.progress import Incumbent, Progress
 from bohb_seg.settings import SearchSettings
-from bohb_seg.trials import evaluation_name
+from bohb_seg.trials import Info, evaluation_name
 
 PLAIN_EVERY = 30.0
 """Seconds between two summary lines where there is no terminal."""
@@ -73,7 +73,7 @@ class Display:
                     "%s: dropped, another attempt was first", evaluation_name(news.evaluation)
                 )
             case Evaluated():
-                self._epochs += float(news.info.get("epochs_trained") or 0)
+                self._epochs += Info.read(news.info).epochs_trained or 0.0
                 outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome
                 _log.info("%s: %s", evaluation_name(news.evaluation), outcome)
                 if news.outcome == "crashed":

@@ -2,26 +2,42 @@
 
 import threading
 from collections.abc import Callable
+from typing import Final, final
 
 import Pyro4
 
 from bohb_seg.master import worker_messages
 from bohb_seg.rpc import pyro
 from bohb_seg.search.events import Evaluate, Evaluated
+from bohb_seg.trials import Attempt
 
-RECORDED_WITHIN = 0.8 * pyro.CALL_TIMEOUT
+RECORDED_WITHIN: Final = 0.8 * pyro.CALL_TIMEOUT
 """Seconds for which a worker waits until its result is on disk, before it offers it again."""
 
 
+@final
 class Reply:
-    """Takes the result of one attempt; answers once it is on disk."""
+    """Takes the result of one attempt; answers once it is on disk.
 
-    def __init__(self, order: Evaluate, put: Callable[[Evaluated], None]) -> None:
-        self.order, self._put = order, put
+    Args:
+        order: What was ordered.
+        post: Takes the news.
+    """
+
+    def __init__(self, order: Evaluate, post: Callable[[Evaluated], None]) -> None:
+        self.order, self._post = order, post
         self.wanted = True
+        """Whether anybody still waits for this attempt."""
         self.posted = False
+        """Whether its result has come."""
         self.recorded = threading.Event()
+        """Set when its result is on disk."""
         self._once = threading.Lock()
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt whose result it takes."""
+        return Attempt(self.order.evaluation, self.order.attempt)
 
     @Pyro4.expose
     @Pyro4.callback
@@ -38,13 +54,6 @@ class Reply:
         with self._once:
             first, self.posted = not self.posted, True
         if first:
-            self._put(worker_messages.as_news(self.order, result))
+            self._post(worker_messages.as_news(self.order, result))
         if not self.recorded.wait(RECORDED_WITHIN):
             raise TimeoutError("the result is not on the master's disk yet; offer it again")
-
-
-def reply_name(prefix: str, of: Evaluate | Evaluated) -> str:
-    """Object id of the reply of an attempt; the same after a restart of the master."""
-    trial, budget = of.evaluation
-    place = f"{trial.bracket}-{trial.rung}-{trial.number}"
-    return f"{prefix}reply.{place}.{budget:g}.{of.attempt}"

@@ -1,76 +1,49 @@
 """HpBandSter's nameserver and dispatcher contracts as a mailbox: news in, orders out.
 
-Rules of this file:
+Rules of the modules that this one puts together:
 
 * Callbacks do nothing but put news into one queue; nothing is decided here.
-* Every remote call has a timeout and none is made under a lock. Each worker has a thread of its
-  own (:mod:`bohb_seg.master.worker_link`), so that a frozen worker delays nobody else.
-* A worker is there as long as its *lease*: three heartbeats from its last sign of life. Ours renew
-  it themselves, also while they train; stock HpBandSter workers are asked.
-* Each attempt has a remote object of its own (:class:`Reply`) that the worker calls back. A late
-  or doubled message therefore can never be booked under another attempt or budget, also from
-  stock workers, whose results name only the trial. It answers once the result is on disk; until
-  then the worker keeps it and offers it again, also to the next master.
+* Every remote call has a timeout and none is made under a lock. Each worker has a thread of its own
+  (:mod:`bohb_seg.master.worker_link`), so that a frozen worker delays nobody else.
+* A worker is there as long as its lease (:mod:`bohb_seg.master.worker_life`).
+* Each attempt has a remote object of its own that the worker calls back
+  (:mod:`bohb_seg.master.reply_book`). It answers once the result is on disk; until then the worker
+  keeps the result and offers it again, also to the next master.
 * Nameserver, dispatcher, replies and storage are objects of one daemon: one port to open, and
   addresses that are the same after a restart.
 """
 
 import contextlib
 import logging
-import math
 import queue
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import Pyro4
+from typing import Final, final
 
 from bohb_seg.errors import ServiceError
-from bohb_seg.master import worker_messages
-from bohb_seg.master.reply import Reply, reply_name
-from bohb_seg.master.worker_link import LEASE, Courier, Round
-from bohb_seg.rpc import pyro
+from bohb_seg.master.attendance import Attendance
+from bohb_seg.master.discovery import Discovery
+from bohb_seg.master.dispatcher import Dispatcher, Terms
+from bohb_seg.master.micro_batches import MicroBatches
+from bohb_seg.master.registry import Registry
+from bohb_seg.master.reply_book import ReplyBook
+from bohb_seg.master.worker_link import Surroundings
+from bohb_seg.rpc import names, pyro
+from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
-from bohb_seg.search.events import Evaluate, Evaluated, News, WorkersChanged
-from bohb_seg.trials import Attempt, EvaluationId
+from bohb_seg.search.events import Evaluate, Evaluated, News
+from bohb_seg.trials import EvaluationId
 
-SIGN_OFF = 3.0
-"""Seconds that dismissed workers get to take their names out of the nameserver."""
-COMPLAIN_EVERY = 60.0
-"""Seconds between two complaints about the same worker."""
-NAMESERVER = "Pyro.NameServer"
+SIGN_OFF: Final = 3.0
+"""Seconds that dismissed workers get to take their names out of the nameserver; HpBandSter's own
+fail if it is gone before."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What workers are told and what is wanted of them.
-
-    Args:
-        settings: What all evaluations of the run have in common.
-        token: Lies in the run directory; who can read it there shares our storage.
-        facts: What a worker must agree in, as far as both tell it: version, fingerprint, split.
-    """
-
-    settings: Mapping[str, Any]
-    token: str
-    facts: Mapping[str, str]
-
-
-@dataclass
-class _Expected:
-    """A worker of the past that has until then to come back, and what it should be doing."""
-
-    order: Evaluate | None
-    until: float
-
-
+@final
 class Transport:
-    """The master's side of the wire.
+    """The master's side of the wire; :meth:`bind`, then :meth:`serve`, at the end :meth:`close`.
 
     Args:
         run_id: Names the dispatcher and its workers in the nameserver.
@@ -91,19 +64,12 @@ class Transport:
         working_directory: str,
         heartbeat: float,
     ) -> None:
-        self._prefix = f"hpbandster.run_{run_id}."
-        self._host, self._port, self._external = host, port, external
-        self._round = Round(working_directory, heartbeat)
+        self._run_id, self._external = run_id, external
+        self._host, self._port = host, port
+        self._working_directory, self._heartbeat = working_directory, heartbeat
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._couriers: dict[str, Courier] = {}
-        self._replies: dict[str, Reply] = {}
-        self._attempts: dict[EvaluationId, list[Reply]] = {}
-        self._expected: dict[str, _Expected] = {}
-        self._roll = threading.Lock()  # for moving from the expected ones to those with a courier
-        self._complained: dict[str, float] = {}
-        self._micro_batches: dict[str, int] = {}
-        self._look = threading.Event()
-        self._closing = threading.Event()
+        self._micro_batches = MicroBatches()
+        self._discovery: Discovery | None = None
         self.nameserver = external or (host, port)
 
     def bind(self, resuming: bool = False) -> None:
@@ -116,19 +82,19 @@ class Transport:
             ServiceError: the port is in use, the nameserver does not answer, or another master
                 serves this run.
         """
-        port = 0 if self._external else self._port
-        try:
-            self._daemon = Daemon(self._host, port, admits=("master", "worker"), lost=self._lost)
-        except OSError as error:
-            raise ServiceError(
-                f"cannot serve on {self._host}:{port} ({error.strerror or error}); choose another"
-                " --port or --host, or end what uses it"
-            ) from None
+        self._daemon = self._take_port()
         if self._external is None:
-            self._daemon.register(NameServer(), NAMESERVER)
+            self._daemon.register(NameServer(), names.NAMESERVER)
             self.nameserver = (self._host, int(self._daemon.locationStr.rpartition(":")[2]))
-        else:
-            self._refuse_second_master(resuming)
+        self._registry = Registry(self._run_id, self.nameserver)
+        if self._external is not None:
+            try:
+                self._registry.refuse_second_master(resuming)
+            except ServiceError:
+                self._daemon.shutdown()
+                raise
+        self._replies = ReplyBook(self._run_id, self._daemon, self._take_result)
+        self._attendance = Attendance(self._surroundings())
 
     def serve(
         self, terms: Terms, storage: object, past: Mapping[str, Evaluate | None] | None = None
@@ -141,15 +107,16 @@ class Transport:
             past: On resuming, the workers that the run had and what they were doing; each has a
                 lease to make itself known, else it is reported as having left.
         """
-        self._daemon.register(storage, f"{self._prefix}storage")
-        dispatcher = _Dispatcher(self, terms, self._round.heartbeat)
-        self._uri = str(self._daemon.register(dispatcher, f"{self._prefix}dispatcher"))
-        until = time.monotonic() + LEASE * self._round.heartbeat
-        self._expected = {name: _Expected(order, until) for name, order in (past or {}).items()}
-        for order in filter(None, (past or {}).values()):
-            self._open_reply(order)
+        past = past or {}
+        self._attendance.expect(past)
+        for order in filter(None, past.values()):
+            self._replies.open(order)
+        dispatcher = Dispatcher(terms, self._attendance, self._replies, self._look)
+        uri = str(self._daemon.register(dispatcher, names.dispatcher_name(self._run_id)))
+        self._daemon.register(storage, names.storage_name(self._run_id))
+        self._discovery = Discovery(self._registry, uri, self._attendance, self._heartbeat)
         serve_in_background(self._daemon, "dispatcher")
-        threading.Thread(target=self._discover, name="discovery", daemon=True).start()
+        self._discovery.start()
 
     def receive(self, timeout: float) -> list[News]:
         """All news there are; waits up to ``timeout`` seconds for the first."""
@@ -161,278 +128,64 @@ class Transport:
         return news
 
     def post(self, news: News) -> None:
-        """Adds news of the master's own, e.g. that it was asked to stop."""
+        """Adds news."""
         self._news.put(news)
 
     def send(self, order: Evaluate) -> None:
-        """Hands an evaluation to its worker.
-
-        If the worker is gone, the news that say so are under way already: its courier posted them.
-        """
-        self._open_reply(order)
-        with self._roll:
-            if expected := self._expected.get(order.worker):
-                expected.order = order
-            elif courier := self._couriers.get(order.worker):
-                courier.take(order)
+        """Hands an evaluation to its worker."""
+        self._replies.open(order)
+        self._attendance.give(order)
 
     def learn(self, news: Evaluated) -> None:
-        """Keeps what a worker found out about memory, for all others; the smallest counts."""
-        for key, fits in worker_messages.micro_batches(news.info).items():
-            self._micro_batches[key] = min(fits, self._micro_batches.get(key, fits))
+        """Keeps what a worker found out about memory, for all others."""
+        self._micro_batches.learn(news)
 
     def recorded(self, news: Evaluated) -> None:
         """The result is on disk: its worker may forget it."""
-        if reply := self._replies.get(reply_name(self._prefix, news)):
-            self._close_reply(reply)
-            reply.recorded.set()
+        self._replies.recorded(news)
 
     def settled(self, evaluation: EvaluationId) -> None:
         """Nobody waits for further attempts: those who still try are told when they renew."""
-        for reply in self._attempts.pop(evaluation, []):
-            reply.wanted = False
-            courier = self._couriers.get(reply.order.worker)
-            if not reply.posted and (courier is None or not courier.is_alive()):
-                self._close_reply(reply)
+        self._replies.settled(evaluation, self._attendance.is_looked_after)
 
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
-        self._closing.set()
-        self._look.set()
-        couriers = list(self._couriers.values())
-        for courier in couriers:
-            courier.leave(dismiss)
-        deadline = time.monotonic() + pyro.CALL_TIMEOUT
-        for courier in couriers:
-            courier.join(max(0.0, deadline - time.monotonic()))
-        if dismiss:
-            self._let_them_sign_off()
-        self.forget(f"{self._prefix}dispatcher", self._uri)
+        if self._discovery is not None:
+            self._discovery.stop()
+            self._attendance.close(dismiss, pyro.CALL_TIMEOUT)
+            if dismiss:
+                self._registry.wait_for_sign_off(SIGN_OFF)
+            self._registry.forget(names.dispatcher_name(self._run_id), self._discovery.dispatcher)
         self._daemon.shutdown()
 
-    def _let_them_sign_off(self) -> None:
-        """Waits a moment until all have left the nameserver: stock workers fail without one."""
-        until = time.monotonic() + SIGN_OFF
-        with (
-            contextlib.suppress(*pyro.TRANSIENT),
-            pyro.nameserver(*self.nameserver) as names,
-        ):
-            while names.list(prefix=f"{self._prefix}worker.") and time.monotonic() < until:
-                time.sleep(0.05)
+    def _take_port(self) -> Daemon:
+        port = 0 if self._external else self._port
+        try:
+            return Daemon(self._host, port, admits=("master", "worker"), lost=self._lose)
+        except OSError as error:
+            raise ServiceError(
+                f"cannot serve on {self._host}:{port} ({error.strerror or error}); choose another"
+                " --port or --host, or end what uses it"
+            ) from None
 
-    # --- what the dispatcher is asked ------------------------------------------------------
-
-    def look(self) -> None:
-        """Looks for new workers at once."""
-        self._look.set()
-
-    def renew(self, name: str, doing: str) -> Literal["", "unknown", "unwanted"]:
-        """A worker's sign of life; see :meth:`_Dispatcher.renew`."""
-        courier = self._couriers.get(name)
-        if courier is None or not courier.is_alive():
-            return "unknown"
-        courier.renew(doing, Pyro4.current_context.client)
-        reply = self._replies.get(doing)
-        return "" if not doing or (reply and reply.wanted) else "unwanted"
-
-    def goodbye(self, name: str) -> None:
-        """A worker leaves."""
-        if courier := self._couriers.get(name):
-            courier.part()
-
-    # --- what couriers ask -----------------------------------------------------------------
-
-    def awaited(self, reply: str) -> Attempt | None:
-        """The attempt that this reply is for, if it has not come to its end yet."""
-        found = self._replies.get(reply)
-        if found is None or found.posted:
-            return None
-        return Attempt(found.order.evaluation, found.order.attempt)
-
-    def reply_to(self, order: Evaluate) -> str:
-        """The object id of the reply of an order."""
-        return reply_name(self._prefix, order)
-
-    def address(self, reply: str) -> str:
-        """The address of a reply."""
-        return f"PYRO:{reply}@{self._daemon.locationStr}"
-
-    def micro_batches(self) -> dict[str, int]:
-        """What workers have learnt about memory so far."""
-        return dict(self._micro_batches)
-
-    def complain(self, name: str, uri: str) -> None:
-        """Says now and then that a worker is known but cannot be reached."""
-        address = uri.rpartition("@")[2]
-        self._complain_about(
-            name,
-            f"worker {name} does not answer at {address}; if it should, check its firewall or its"
-            " --bind",
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            heartbeat=self._heartbeat,
+            working_directory=self._working_directory,
+            post=self._news.put,
+            replies=self._replies,
+            registry=self._registry,
+            micro_batches=self._micro_batches,
+            complaints=Complaints(_log),
         )
 
-    def _complain_about(self, name: str, sentence: str) -> None:
-        now = time.monotonic()
-        if now - self._complained.get(name, -math.inf) > COMPLAIN_EVERY:
-            self._complained[name] = now
-            _log.warning("%s", sentence)
+    def _look(self) -> None:
+        if self._discovery is not None:
+            self._discovery.look()
 
-    def forget(self, name: str, uri: str) -> None:
-        """Removes a dead name from the nameserver, unless it is somebody else's by now."""
-        try:
-            with pyro.nameserver(*self.nameserver) as names:
-                if names.list(prefix=name).get(name) == uri:
-                    names.remove(name)
-        except pyro.TRANSIENT as error:
-            _log.debug("could not remove %s: %s", name, error)
+    def _lose(self, connection: object) -> None:
+        self._attendance.lose(connection)
 
-    # --- who is there ----------------------------------------------------------------------
-
-    def _refuse_second_master(self, resuming: bool) -> None:
-        name, (host, port) = f"{self._prefix}dispatcher", self.nameserver
-        other, refusal = None, ""
-        try:
-            with pyro.nameserver(host, port) as names:
-                other = names.list(prefix=name).get(name)
-        except pyro.TRANSIENT as error:
-            if not resuming:
-                refusal = f"nameserver {host}:{port} does not answer ({error}); check --nameserver"
-        if other is not None and _answers(other):
-            refusal = (
-                f"a master already serves this run at {other.partition('@')[2]}; end it, or choose"
-                " another --run-id"
-            )
-        if refusal:
-            self._daemon.shutdown()
-            raise ServiceError(refusal)
-
-    def _discover(self) -> None:
-        while not self._closing.is_set():
-            self._look.clear()
-            try:
-                with pyro.nameserver(*self.nameserver) as names:
-                    found = names.list(prefix=self._prefix)
-                    if found.get(f"{self._prefix}dispatcher") != self._uri:  # or restarted since
-                        names.register(f"{self._prefix}dispatcher", self._uri)
-                self._welcome(found)
-            except pyro.TRANSIENT as error:
-                address = "{}:{}".format(*self.nameserver)
-                self._complain_about(address, f"nameserver {address} does not answer: {error}")
-            self._miss()
-            self._look.wait(self._round.heartbeat)
-
-    def _welcome(self, found: Mapping[str, str]) -> None:
-        for name, uri in found.items():
-            if not name.startswith(f"{self._prefix}worker."):
-                continue
-            courier = self._couriers.get(name)
-            if courier is not None and courier.is_alive():
-                courier.mind_namesake(uri)
-            else:
-                self._start_courier(name, uri)
-
-    def _start_courier(self, name: str, uri: str) -> None:
-        courier = Courier(name, uri, self._round, self)
-        with self._roll:
-            if expected := self._expected.pop(name, None):
-                courier.assume(expected.order)
-            self._couriers[name] = courier
-        courier.start()
-
-    def _miss(self) -> None:
-        """Reports those workers of the past that have not come back within their lease."""
-        now = time.monotonic()
-        with self._roll:
-            missing = [name for name, past in self._expected.items() if past.until < now]
-            for name in missing:
-                del self._expected[name]
-        for name in missing:
-            _log.warning("worker %s has not come back", name)
-            self._news.put(WorkersChanged(left=(name,)))
-
-    def _lost(self, connection: object) -> None:
-        for courier in list(self._couriers.values()):
-            if courier.came_over is connection:
-                courier.look()
-
-    # --- attempts --------------------------------------------------------------------------
-
-    def _open_reply(self, order: Evaluate) -> None:
-        reply = Reply(order, self._result)
-        name = reply_name(self._prefix, order)
-        self._daemon.register(reply, name)
-        self._replies[name] = reply
-        self._attempts.setdefault(order.evaluation, []).append(reply)
-
-    def _close_reply(self, reply: "Reply") -> None:
-        self._daemon.unregister(reply)
-        del self._replies[self.reply_to(reply.order)]
-        if reply.wanted:
-            self._attempts[reply.order.evaluation].remove(reply)
-
-    def _result(self, news: Evaluated) -> None:
-        with self._roll:
-            if expected := self._expected.get(news.worker):
-                expected.order = None
-            elif courier := self._couriers.get(news.worker):
-                courier.done(Attempt(news.evaluation, news.attempt))
+    def _take_result(self, news: Evaluated) -> None:
+        self._attendance.take_result(news)
         self._news.put(news)
-
-
-class _Dispatcher:
-    """What workers find in the nameserver as ``hpbandster.run_<run-id>.dispatcher``."""
-
-    def __init__(self, transport: Transport, terms: Terms, heartbeat: float) -> None:
-        self._transport, self._terms, self._heartbeat = transport, terms, heartbeat
-
-    @Pyro4.expose
-    @Pyro4.oneway
-    def trigger_discover_worker(self) -> None:
-        """HpBandSter's contract: looks for new workers at once."""
-        self._transport.look()
-
-    @Pyro4.expose
-    def register_result(
-        self,
-        id: object = None,
-        result: object = None,
-    ) -> None:
-        """HpBandSter's contract; unused, because every attempt has a :class:`Reply` to call."""
-        _log.warning("dropped a result for %.99r that belongs to no attempt of this run", id)
-
-    @Pyro4.expose
-    def terms(self) -> dict[str, Any]:
-        """What all evaluations have in common, seconds between renewals, the storage's token."""
-        told = {"settings": dict(self._terms.settings), "heartbeat": self._heartbeat}
-        return {**told, "token": self._terms.token}
-
-    @Pyro4.expose
-    def hello(self, name: object, facts: object) -> str:
-        """Why this worker cannot take part, in one sentence; "" if it can."""
-        refusal = worker_messages.disagreement(self._terms.facts, facts)
-        if refusal:
-            _log.warning("refused worker %.300s: %s", name, refusal)
-        return refusal
-
-    @Pyro4.expose
-    def renew(self, name: object, doing: object) -> str:
-        """A worker's sign of life, and which reply it works for ("": it is idle).
-
-        Returns:
-            ``"unknown"``: register (again) with the nameserver and trigger a discovery;
-            ``"unwanted"``: nobody waits for that reply any more; else ``""``.
-        """
-        return self._transport.renew(str(name), str(doing))
-
-    @Pyro4.expose
-    def goodbye(self, name: object) -> None:
-        """The worker leaves; what it was doing is handed on at once."""
-        self._transport.goodbye(str(name))
-
-
-def _answers(uri: str) -> bool:
-    try:
-        with pyro.proxy(uri) as other:
-            other._pyroBind()
-    except pyro.TRANSIENT:
-        return False
-    return True

@@ -1,10 +1,9 @@
-"""The thread that looks after one worker: brings it orders and knows whether it is still there.
+"""The thread that looks after one worker: makes the calls that its life asks for, decides nothing.
 
-A worker's life here: it is *met* (what is it doing? a worker that was frozen may still be at work),
-*announced* to the scheduler, *served* as long as it gives signs of life, and reported as having
-left. Signs of life are its renewals and every answer to a call of ours; a stock HpBandSter worker
-does not renew and is asked instead. A refused connection means that it is gone; silence only runs
-down its lease, and when it wakes up it is met again.
+:class:`bohb_seg.master.worker_life.WorkerLife` decides. Events come from this thread, from the
+threads of the daemon (renewals, goodbyes, results) and from the master's loop (orders). They are
+handled one at a time, under a lock. Reports to the scheduler are made under that lock, so that
+they are in the order of the events; calls are queued for this thread and made without the lock.
 """
 
 import logging
@@ -13,268 +12,210 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, final
 
 import Pyro4
 
-from bohb_seg.master import worker_messages
+from bohb_seg.master.micro_batches import MicroBatches
+from bohb_seg.master.registry import Registry
+from bohb_seg.master.reply_book import ReplyBook
+from bohb_seg.master.worker_events import (
+    Announce,
+    Answered,
+    Ask,
+    Bring,
+    Call,
+    CallFailed,
+    Complain,
+    ConnectionLost,
+    Dismiss,
+    Forget,
+    HeartbeatPassed,
+    LifeEvent,
+    Renewed,
+    Renounce,
+    Report,
+    ReportLost,
+    Took,
+)
+from bohb_seg.master.worker_life import WorkerLife
 from bohb_seg.rpc import pyro, values
-from bohb_seg.search.events import Evaluate, News, WorkersChanged
-from bohb_seg.trials import Attempt
+from bohb_seg.rpc.complaints import Complaints
+from bohb_seg.search.events import Evaluate, Evaluated, News, WorkersChanged
 
-LEASE = 3
-"""Heartbeats without a sign of life after which a worker's evaluation is handed on."""
-IDLE_LOOKS_UNTIL_LOST = 3
-"""Looks in a row at which a worker may say it is idle while we wait for its result."""
-
+SHORTEST_CALL = 1.0
+"""Seconds that a worker gets to answer at least, however short the heartbeat."""
 PAUSE = 0.2
-"""Seconds after a call that failed, so that a worker that always fails is not asked without end."""
+"""Seconds after a call that failed, so that a worker that always fails is not called in a rush."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Round:
-    """What all couriers of a run have in common.
+class Surroundings:
+    """What all links of a run have in common.
 
     Args:
-        working_directory: What every evaluation gets as its ``working_directory``.
         heartbeat: Seconds between two signs of life.
+        working_directory: What every evaluation gets as its ``working_directory``.
+        post: Takes news for the scheduler.
+        replies: Where results go to.
+        registry: Holds the workers' names.
+        micro_batches: What workers have learnt about memory.
+        complaints: Tells the user which workers cannot be reached.
     """
 
-    working_directory: str
     heartbeat: float
+    working_directory: str
+    post: Callable[[News], None]
+    replies: ReplyBook
+    registry: Registry
+    micro_batches: MicroBatches
+    complaints: Complaints
 
 
-class Office(Protocol):
-    """What a courier needs of the transport that sends it."""
+@final
+class WorkerLink(threading.Thread):
+    """Looks after one worker until it is gone or the master closes.
 
-    def post(self, news: News) -> None:
-        """Takes news."""
+    Args:
+        name: The worker's name in the nameserver.
+        uri: Its address there.
+        life: What is known of it.
+        surroundings: What all links have in common.
+    """
 
-    def awaited(self, reply: str) -> Attempt | None:
-        """The attempt of a reply, as long as its result has not come."""
-
-    def reply_to(self, order: Evaluate) -> str:
-        """The object id of the reply of an order."""
-
-    def address(self, reply: str) -> str:
-        """Where that reply is called."""
-
-    def forget(self, name: str, uri: str) -> None:
-        """Removes a dead worker from the nameserver."""
-
-    def complain(self, name: str, uri: str) -> None:
-        """Says that a worker cannot be reached."""
-
-    def micro_batches(self) -> dict[str, int]:
-        """What workers have learnt about memory so far."""
-
-
-@dataclass(frozen=True)
-class _Leave:
-    """The master closes; ``dismiss``: there is nothing left to do."""
-
-    dismiss: bool
-
-
-@dataclass(frozen=True)
-class _Look:
-    """Something happened to the worker: ask it now."""
-
-
-class Courier(threading.Thread):
-    """Looks after one worker, from its first answer to its last."""
-
-    def __init__(self, name: str, uri: str, round: Round, office: Office) -> None:
-        super().__init__(name=f"courier {name}", daemon=True)
+    def __init__(self, name: str, uri: str, life: WorkerLife, surroundings: Surroundings) -> None:
+        super().__init__(name=f"link to {name}", daemon=True)
         self.worker, self.uri = name, uri
-        self.came_over: object = None
-        self._round, self._office = round, office
-        self._tasks: queue.SimpleQueue[Evaluate | _Leave | _Look] = queue.SimpleQueue()
-        self._undelivered: Evaluate | None = None
-        self._waiting_for: Evaluate | None = None
-        self._idle_looks = 0
-        self._is_ours = self._renews = self._announced = self._met = False
-        self._gone = self._parted = self._closing = False
+        self._life, self._around = life, surroundings
+        self._lock = threading.RLock()
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._connection: object = None
         self._namesake = uri
-        self._sign_of_life()
 
-    # --- called by other threads -----------------------------------------------------------
+    def tell(self, event: LifeEvent) -> None:
+        """Takes an event; for any thread."""
+        with self._lock:
+            for instruction in self._life.handle(event, time.monotonic()):
+                match instruction:
+                    case Announce() | Renounce() | ReportLost() | Complain():
+                        self._report(instruction)
+                    case call:
+                        self._calls.put(call)
 
-    def assume(self, order: Evaluate | None) -> None:
-        """The worker was known to the master before this one, and was doing ``order``."""
-        self._announced, self._waiting_for = True, order
+    def renew(self, busy: bool, connection: object) -> None:
+        """The worker renewed its lease over this connection."""
+        self._connection = connection
+        self.tell(Renewed(busy))
 
-    def take(self, order: Evaluate) -> None:
-        """Queues an order for delivery."""
-        self._tasks.put(order)
-
-    def renew(self, doing: str, connection: object) -> None:
-        """The worker renewed its lease: it told what it does, over this connection."""
-        self._renews, self.came_over = True, connection
-        self._sign_of_life()
-        self._compare(busy=bool(doing))
-
-    def look(self) -> None:
-        """Something happened to the worker: ask it now."""
-        self._tasks.put(_Look())
-
-    def part(self) -> None:
-        """The worker said that it leaves."""
-        self._parted = True
-        self.look()
-
-    def done(self, attempt: Attempt) -> None:
-        """The result of ``attempt`` has come."""
-        order = self._waiting_for
-        if order is not None and (order.evaluation, order.attempt) == attempt:
-            self._waiting_for = None
-
-    def leave(self, dismiss: bool) -> None:
-        """Ends this thread; with ``dismiss`` also the worker."""
-        self._tasks.put(_Leave(dismiss))
+    def lose(self, connection: object) -> None:
+        """A connection has ended, whoever's it was."""
+        if self._connection is connection:
+            self.tell(ConnectionLost())
 
     def mind_namesake(self, uri: str) -> None:
-        """Complains, once, about a second worker of the same name."""
+        """Warns, once, of another worker of the same name."""
         if uri not in (self.uri, self._namesake):
             self._namesake = uri
             _log.warning("a second worker calls itself %s; it is not used", self.worker)
 
-    # --- the thread ------------------------------------------------------------------------
-
     def run(self) -> None:
-        """Meets the worker, serves it, and reports when it is not there any more."""
-        with pyro.proxy(self.uri, max(self._round.heartbeat, 1.0), of="worker") as worker:
-            self._repeat(self._meet, worker, until=lambda: self._met)
-            self._repeat(self._serve, worker, until=lambda: False)
-        if self._closing:
+        """Makes calls as long as there are any to be made."""
+        heartbeat = self._around.heartbeat
+        with pyro.proxy(self.uri, max(heartbeat, SHORTEST_CALL), of="worker") as worker:
+            self.tell(HeartbeatPassed())
+            while not (self._life.over and self._calls.empty()):
+                try:
+                    call = self._calls.get(timeout=heartbeat)
+                except queue.Empty:
+                    self.tell(HeartbeatPassed())
+                else:
+                    self._make(call, worker)
+
+    def _report(self, report: Report) -> None:
+        around, worker = self._around, self.worker
+        match report:
+            case Announce(attempt):
+                doing = {worker: attempt} if attempt else {}
+                around.post(WorkersChanged(joined=(worker,), doing=doing))
+            case Renounce():
+                _log.warning("worker %s is gone", worker)
+                around.post(WorkersChanged(left=(worker,)))
+            case ReportLost((evaluation, number)):
+                error = "the worker is idle but never sent a result"
+                around.post(Evaluated(evaluation, number, worker, "crashed", error=error))
+            case Complain():
+                around.complaints.complain(worker, _unreachable(worker, self.uri))
+
+    def _make(self, call: Call, worker: Any) -> None:
+        if not self._life.wants(call):
             return
-        if self._gone or self._parted:
-            self._office.forget(self.worker, self.uri)
-        elif not self._met:
-            self._office.complain(self.worker, self.uri)
-        self._renounce()
-
-    def _repeat(self, step: Callable[[Any], None], worker: Any, until: Callable[[], bool]) -> None:
-        """Repeats a step as long as the worker is there and we are."""
-        while not (until() or self._gone or self._parted or self._closing):
-            if time.monotonic() > self._lease:
-                return
-            try:
-                step(worker)
-            except Pyro4.errors.TimeoutError:
-                continue  # silent, not gone: the lease decides
-            except Exception as error:  # the wire's, or whatever a worker's method raised
-                _log.debug("%s: %s", self.worker, error)
-                self._gone = not _reconnects(worker)
-                time.sleep(PAUSE)
-
-    def _meet(self, worker: Any) -> None:
-        """Finds out what the worker does; waits while that is nothing that anybody waits for."""
-        self._is_ours = hasattr(worker, "doing")
-        if self._is_ours:
-            self._met = self._meet_ours(str(worker.doing()))
-        else:
-            self._met = self._meet_stock(bool(worker.is_busy()))
-        self._sign_of_life()
-        if not self._met:
-            self._obey(worker, self._next())
-
-    def _meet_ours(self, doing: str) -> bool:
-        assumed = self._waiting_for
-        reply = self._office.reply_to(assumed) if assumed else ""
-        if self._announced and doing in ("", reply):
-            if not doing and self._office.awaited(reply):
-                self._undelivered = assumed  # the master before died before it had brought it
-            return True
-        attempt = self._office.awaited(doing)
-        if doing and attempt is None:
-            return False  # it offers what is recorded already, or will hear that it is unwanted
-        self._renounce()
-        self._announce(attempt)
-        return True
-
-    def _meet_stock(self, busy: bool) -> bool:
-        if not (self._announced and self._waiting_for is None and not busy):
-            self._renounce()
-            if not busy:
-                self._announce(None)
-        return self._announced
-
-    def _announce(self, attempt: Attempt | None) -> None:
-        self._announced = True
-        doing = {self.worker: attempt} if attempt else {}
-        self._office.post(WorkersChanged(joined=(self.worker,), doing=doing))
-
-    def _renounce(self) -> None:
-        """What the scheduler thinks this worker does must be done by another."""
-        if self._announced:
-            _log.warning("worker %s is gone", self.worker)
-            self._office.post(WorkersChanged(left=(self.worker,)))
-        self._announced, self._waiting_for = False, None
-
-    def _serve(self, worker: Any) -> None:
-        task = self._next()
-        if task is None and self._renews:
-            return
-        self._obey(worker, task)
-        self._sign_of_life()
-
-    def _next(self) -> Evaluate | _Leave | _Look | None:
-        """What is to be done now; None after a heartbeat without anything."""
-        if self._undelivered is not None:
-            return self._undelivered
         try:
-            return self._tasks.get(timeout=self._round.heartbeat)
-        except queue.Empty:
-            return None
+            answer = self._invoke(call, worker)
+        except Exception as error:  # the wire's, or whatever a worker's method raised
+            _log.debug("%s: %s", self.worker, error)
+            if isinstance(call, Ask | Bring):
+                self.tell(CallFailed(call, refused=_refuses(worker, error)))
+        else:
+            self._hear(call, answer)
 
-    def _obey(self, worker: Any, task: Evaluate | _Leave | _Look | None) -> None:
-        match task:
-            case Evaluate():
-                self._bring(worker, task)
-            case _Leave():
-                self._closing = True
-                if task.dismiss:
-                    worker.shutdown()
-            case _:
-                self._compare(busy=bool(worker.is_busy()))
+    def _invoke(self, call: Call, worker: Any) -> str | bool | None:
+        match call:
+            case Ask() if _is_ours(worker):
+                return str(worker.doing())
+            case Ask():
+                return bool(worker.is_busy())
+            case Bring(order):
+                self._bring(order, worker)
+            case Forget():
+                self._around.registry.forget(self.worker, self.uri)
+            case Dismiss():
+                worker.shutdown()
+        return None
 
-    def _bring(self, worker: Any, order: Evaluate) -> None:
-        self._waiting_for, self._idle_looks = order, 0
-        self._undelivered = order
-        known = self._office.micro_batches() if self._is_ours else {}
+    def _hear(self, call: Call, answer: str | bool | None) -> None:
+        match call, answer:
+            case Ask(), str() as reply:
+                with self._lock:  # so that the result comes before or after this, never between
+                    self.tell(Answered(bool(reply), self._around.replies.awaited(reply)))
+            case Ask(), busy:
+                self.tell(Answered(bool(busy), names_attempt=False))
+            case Bring(order), _:
+                self.tell(Took(order))
+
+    def _bring(self, order: Evaluate, worker: Any) -> None:
+        around = self._around
+        fits = around.micro_batches.known if _is_ours(worker) else {}
         worker.start_computation(
-            Pyro4.Proxy(self._office.address(self._office.reply_to(order))),
+            Pyro4.Proxy(around.replies.address(order)),
             tuple(order.evaluation.trial),
             config=values.plain(order.configuration),
             budget=float(order.evaluation.budget),
-            working_directory=self._round.working_directory,
-            **({"micro_batches": known} if known else {}),
+            working_directory=around.working_directory,
+            **({"micro_batches": fits} if fits else {}),
         )
-        self._undelivered = None
-
-    def _compare(self, busy: bool) -> None:
-        """A worker that is idle while we wait for its result has lost it."""
-        order = self._waiting_for
-        waits = order is not None and self._undelivered is None
-        self._idle_looks = self._idle_looks + 1 if waits and not busy else 0
-        if order is not None and self._idle_looks >= IDLE_LOOKS_UNTIL_LOST:
-            self._waiting_for = None
-            self._office.post(
-                worker_messages.crashed(order, "the worker is idle but never sent a result")
-            )
-
-    def _sign_of_life(self) -> None:
-        self._lease = time.monotonic() + LEASE * self._round.heartbeat
 
 
-def _reconnects(worker: Any) -> bool:
+def _unreachable(worker: str, uri: str) -> str:
+    return (
+        f"worker {worker} does not answer at {uri.rpartition('@')[2]}; if it should, check its"
+        " firewall or its --bind"
+    )
+
+
+def _is_ours(worker: Any) -> bool:
+    """Whether a worker can say what it does; HpBandSter's own cannot."""
+    return hasattr(worker, "doing")
+
+
+def _refuses(worker: Any, error: Exception) -> bool:
+    """Whether a worker cannot be connected any more after this error; silence is no refusal."""
+    if isinstance(error, Pyro4.errors.TimeoutError):
+        return False
     try:
         worker._pyroReconnect(tries=1)
-    except Pyro4.errors.TimeoutError:
-        return True  # silent, not gone
     except pyro.TRANSIENT:
-        return False
-    return True
+        return True
+    time.sleep(PAUSE)
+    return False

@@ -1,15 +1,20 @@
 """What workers tell, checked: whatever comes, it becomes news of exactly one attempt."""
 
+import logging
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from bohb_seg.rpc import values
 from bohb_seg.search.events import Evaluate, Evaluated
+from bohb_seg.trials import Info, misfits
 
 LONGEST_ERROR = 100_000
 """Characters of a traceback that are kept: its end says what went wrong."""
 MOST_LIMITS = 1000
 """Shapes whose micro-batch is believed of one result: more is garbage."""
+
+_log = logging.getLogger(__name__)
 
 
 def as_news(order: Evaluate, message: object) -> Evaluated:
@@ -23,11 +28,19 @@ def as_news(order: Evaluate, message: object) -> Evaluated:
         loss, info = float(result["loss"]), values.plain(result.get("info", {}))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return crashed(order, "the worker's result has no numeric 'loss'")
-    info = info if isinstance(info, dict) else {"value": info}
+    info = _usable(order, info if isinstance(info, dict) else {"value": info})
     key = order.evaluation, order.attempt, order.worker
     if math.isfinite(loss):
         return Evaluated(*key, "finished", loss, info)
     return Evaluated(*key, "diverged", info=info, error=f"the loss became {loss}")
+
+
+def _usable(order: Evaluate, told: dict[str, Any]) -> dict[str, Any]:
+    """The table without facts of a wrong type, each of which is told once in the log."""
+    wrong = dict(misfits(told))
+    for name, reason in wrong.items():
+        _log.warning("dropped info[%r] of %s: %s", name, order.worker, reason)
+    return {name: value for name, value in told.items() if name not in wrong}
 
 
 def crashed(order: Evaluate, error: str) -> Evaluated:
@@ -36,16 +49,10 @@ def crashed(order: Evaluate, error: str) -> Evaluated:
     return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
 
 
-def micro_batches(info: Mapping[str, object]) -> dict[str, int]:
-    """What a worker learnt about memory: patches that fit at once, by device kind and shape."""
-    told = info.get("micro_batches")
-    if not isinstance(told, Mapping) or len(told) > MOST_LIMITS:
-        return {}
-    return {
-        str(key): fits
-        for key, fits in told.items()
-        if isinstance(fits, int) and not isinstance(fits, bool) and fits >= 1
-    }
+def micro_batches(info: Mapping[str, Any]) -> dict[str, int]:
+    """Patches that fit into memory at once, by device kind and shape, as a worker found out."""
+    told = Info.read(info).micro_batches
+    return {} if len(told) > MOST_LIMITS else {key: n for key, n in told.items() if n >= 1}
 
 
 def disagreement(ours: Mapping[str, str], theirs: object) -> str:
@@ -58,6 +65,7 @@ def disagreement(ours: Mapping[str, str], theirs: object) -> str:
     names = {
         "version": ("bohb-seg", "install the same version on both"),
         "fingerprint": ("data", "give both the same --data"),
+        "model": ("--model file", "copy the master's to the worker's machine"),
         "split_hash": ("split of the data", "give both the same --data and --split"),
     }
     for fact, (name, remedy) in names.items():

@@ -5,7 +5,7 @@ import copy
 from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
 
-from bohb_seg.spaces import plain
+from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Suggestion
 
 DRAWN_AT_ONCE = 32

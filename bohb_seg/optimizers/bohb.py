@@ -33,7 +33,7 @@ from bohb_seg.optimizers._kde import KernelDensity
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.search import hyperband
 from bohb_seg.search.hyperband import Ladder, Rung
-from bohb_seg.spaces import plain
+from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Configuration, Suggestion
 
 # The published defaults (Falkner et al., section 4.2, and HpBandSter's).

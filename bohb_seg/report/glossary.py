@@ -1,4 +1,4 @@
-"""The words of the report, for whoever opens it without having read anything else."""
+"""Words of the report, for readers who have read nothing else."""
 
 GLOSSARY = {
     "attempt": "One try of an evaluation on one worker.",
@@ -7,8 +7,8 @@ GLOSSARY = {
     "budget": "Epochs of training in total; a promoted trial goes on from its checkpoint.",
     "candidate": "One of the search's best configurations, which take part in the runoff.",
     "collapsed": (
-        "The network gave the same answer for every image and learnt nothing more; the training"
-        " ends with its true loss, which is a bad one."
+        "The network gave the same answer for every image and learnt nothing more; its training"
+        " ends, and its true loss, a bad one, counts."
     ),
     "configuration": "One value for every hyperparameter of the search space.",
     "default": "The configuration one would take without a search; always evaluated first.",
@@ -17,27 +17,29 @@ GLOSSARY = {
     "epoch": "One pass over all training patches.",
     "evaluation": "One trial trained to one budget and scored on the validation part.",
     "incumbent": (
-        "The trial with the lowest loss at the largest budget reached so far; once there was a"
-        " runoff, its winner."
+        "The configuration that leads: the one with the lowest loss at the largest budget reached"
+        " so far and, after a runoff, the winner. The final comparison retrains it beside the"
+        " default."
     ),
     "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
+    "late": "Nobody waited for the attempt's result any more when it came, so it was dropped.",
     "loss": (
-        "What the search minimises: the run's objective on the whole validation part, by default"
-        " one minus the mean Dice of the classes plus the mean focal loss."
+        "The number that the search minimises: the run's objective on the whole validation part, by"
+        " default one minus the mean Dice of the classes plus the mean focal loss."
     ),
     "lost": "The worker vanished while it worked; the evaluation is given to another one.",
     "micro average": "All (pixel, class) pairs taken together; frequent classes weigh more.",
     "micro-batch": (
-        "As many patches of a batch as fit into memory; the parts' gradients are added up, so that"
+        "As many patches of a batch as fit into memory. The gradients of the parts are added up, so"
         " the step is that of the whole batch."
     ),
-    "model-based pick": "A configuration that the optimizer's model thought promising.",
-    "patch": "A square piece of an image; what the network sees at once.",
-    "patience": "A retraining ends when so many epochs brought no lower validation loss.",
-    "precision": "Of the pixels named as a class, the share that is right.",
+    "model-based pick": "A configuration that the optimizer's model expected to be good.",
+    "patch": "A square piece of an image, the input of the network.",
+    "patience": "Number of epochs without a lower validation loss after which a retraining ends.",
+    "precision": "Share of the pixels named as a class that are right.",
     "promoted": "Allowed to go on to the next larger budget.",
     "rank correlation": "1 if two orders are the same, 0 if unrelated, -1 if opposite (Spearman).",
-    "recall": "Of the pixels of a class, the share that is found.",
+    "recall": "Share of the pixels of a class that are found.",
     "rung": "All trials of a bracket at one budget.",
     "runoff": "The search's best few are trained again with further seeds; the lowest mean wins.",
     "seed": "The start of all random numbers of a training; same seed, same initial network.",
@@ -47,8 +49,7 @@ GLOSSARY = {
         " kept for one look at the end."
     ),
     "trial": "A configuration being tried, named bracket-rung-number.",
-    "trivial patch": "A patch that is nearly all of one class; any model gets it right or wrong.",
-    "tuned": "The incumbent, retrained for the final comparison.",
+    "trivial patch": "A patch that is mostly of one class; it tells little about a model.",
     "worker": "A process that trains; there may be many, on many machines.",
 }
-"""Word -> one sentence, in alphabetical order."""
+"""One explanation for each word, in alphabetical order."""

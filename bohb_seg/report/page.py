@@ -1,33 +1,31 @@
-"""One self-contained page out of a run directory; nothing is fetched when it is opened."""
+"""The report: one self-contained page out of a run directory; opening it fetches nothing."""
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
 
-import jinja2
-
-from bohb_seg.report import sections_comparison, sections_search
-from bohb_seg.report.accounts import costs
-from bohb_seg.report.comparison import arms
+from bohb_seg.files import write_whole
+from bohb_seg.report import templates
+from bohb_seg.report.analysis.comparison import arms
+from bohb_seg.report.analysis.cost import costs
+from bohb_seg.report.analysis.history import read
+from bohb_seg.report.analysis.incumbent import incumbent
+from bohb_seg.report.analysis.records import RunRecord
+from bohb_seg.report.analysis.runoff import candidates
+from bohb_seg.report.analysis.verdict import verdict
 from bohb_seg.report.glossary import GLOSSARY
-from bohb_seg.report.history import Run, read
-from bohb_seg.report.runoff import candidates
-from bohb_seg.report.search import incumbent
-from bohb_seg.report.section import Section
-from bohb_seg.report.style import in_epochs
-from bohb_seg.report.tables import is_number, shown, to_csv
-from bohb_seg.report.verdict import verdict
-
-TEMPLATE = "template.html"
+from bohb_seg.report.sections import outline
+from bohb_seg.report.sections.section import Section
+from bohb_seg.report.tables.table import is_number, shown, to_csv
+from bohb_seg.report.wording import in_epochs
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A number that is read first, at the top of the page."""
+    """A number at the top of the page, which is read first."""
 
     value: str
     label: str
@@ -47,35 +45,34 @@ def write(run_dir: Path) -> Path:
         JournalError: its journal is damaged.
     """
     run = read(run_dir)
-    sections = _sections(run)
+    sections = outline.sections(run)
     folder = run_dir / "report"
     pictures = {f"{each.name}.png": each.png for own in sections for each in own.pictures}
     tables = {f"{each.name}.csv": to_csv(each).encode() for own in sections for each in own.tables}
     _fill(folder / "figures", pictures)
     _fill(folder / "tables", tables)
     page = folder / "report.html"
-    _replace(page, render(run, sections).encode())
+    write_whole(page, render(run, sections), durable=False)
     return page
 
 
 def html(run_dir: Path) -> str:
-    """The page alone; nothing is written.
+    """Makes the page alone; writes nothing.
 
     Raises:
         SettingsError: ``run_dir`` is no run directory.
         JournalError: its journal is damaged.
     """
     run = read(run_dir)
-    return render(run, _sections(run))
+    return render(run, outline.sections(run))
 
 
-def render(run: Run, sections: Sequence[Section]) -> str:
-    """The page as HTML."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+def render(run: RunRecord, sections: Sequence[Section]) -> str:
+    """Makes the HTML of the page."""
+    environment = templates.environment()
     environment.filters.update(shown=shown, base64=_base64)
     environment.tests["numeric"] = is_number
-    template = files("bohb_seg.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return environment.get_template("template.html").render(
         run_id=run.started.settings.get("run_id") or run.directory.name,
         judgement=verdict(run, arms(run)).judgement,
         status=status(run),
@@ -87,24 +84,22 @@ def render(run: Run, sections: Sequence[Section]) -> str:
     )
 
 
-def status(run: Run) -> str:
-    """Whether the run is over, was stopped early, or goes on; in one sentence."""
+def status(run: RunRecord) -> str:
+    """Whether the run has ended, was stopped early, or goes on."""
     last = f"{datetime.fromtimestamp(run.end, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if run.finish is None:
         stopping = f" It was asked to stop ({run.stop})." if run.stop else ""
         return (
-            f"This run is still going on or was interrupted; its last entry is of {last}.{stopping}"
+            "This run is still going on or was interrupted; the last entry of its journal is from"
+            f" {last}.{stopping}"
         )
     if run.stop:
         return f"This run was stopped early ({run.stop}); it ended at {last}."
     return f"This run ended at {last} ({run.finish})."
 
 
-def _sections(run: Run) -> tuple[Section, ...]:
-    return (*sections_comparison.sections(run), *sections_search.sections(run))
-
-
-def _facts(run: Run) -> Mapping[str, str]:
+def _facts(run: RunRecord) -> Mapping[str, str]:
+    """Settings and data of the run that identify it, by name; what is not known is left out."""
     settings, data = run.started.settings, run.started.data
     patches = data.get("patches") or {}
     facts = {
@@ -124,30 +119,43 @@ def _facts(run: Run) -> Mapping[str, str]:
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def _budgets(run: Run) -> str:
+def _budgets(run: RunRecord) -> str:
     low, high, eta = (
         run.started.settings.get(name) for name in ("min_budget", "max_budget", "eta")
     )
     return "" if low is None else f"{low:g} to {high:g} epochs, one of {eta:g} promoted"
 
 
-def _tiles(run: Run) -> list[Tile]:
-    best, (search, *_, whole) = incumbent(run), costs(run)
-    winner = next((each for each in candidates(run) if each.won), None)
+def _tiles(run: RunRecord) -> list[Tile]:
+    search, *_, whole = costs(run)
+    return [
+        *_scores(run),
+        *_lowest_loss(run),
+        Tile(str(search.evaluations), "evaluations in the search"),
+        Tile(f"{search.epochs:g}", "epochs trained by the search"),
+        Tile(_duration(whole.wall_hours), "wall time"),
+    ]
+
+
+def _scores(run: RunRecord) -> list[Tile]:
     tiles = []
     for arm in arms(run):
         part = "test" if arm.scores("test", "miou") else "validation"
         if scores := arm.scores(part, "miou"):
             tiles.append(Tile(f"{fmean(scores):.3f}", f"{part} mIoU, {arm.name}"))
+    return tiles
+
+
+def _lowest_loss(run: RunRecord) -> list[Tile]:
+    """The loss by which the incumbent was chosen; none before the first."""
+    best = incumbent(run)
+    winner = next((each for each in candidates(run) if each.won), None)
     if winner is not None and winner.mean is not None:
         label = f"loss in the runoff (mean), {in_epochs(winner.search.budget)}"
-        tiles.append(Tile(f"{winner.mean:.4f}", label))
-    elif best is not None:
-        tiles.append(Tile(f"{best.loss:.4f}", f"best search loss, {in_epochs(best.budget)}"))
-    tiles.append(Tile(str(search.evaluations), "evaluations in the search"))
-    tiles.append(Tile(f"{search.epochs:g}", "epochs trained by the search"))
-    tiles.append(Tile(_duration(whole.wall_hours), "wall time"))
-    return tiles
+        return [Tile(f"{winner.mean:.4f}", label)]
+    if best is not None:
+        return [Tile(f"{best.loss:.4f}", f"best search loss, {in_epochs(best.budget)}")]
+    return []
 
 
 def _duration(hours: float) -> str:
@@ -156,21 +164,16 @@ def _duration(hours: float) -> str:
 
 
 def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Writes files and removes those of an earlier report that are not among them."""
+    """Writes files, and removes those of an earlier report that are not among them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        _replace(folder / name, content)
+        # At once, so that a reader of the report of a live run never sees half of it.
+        write_whole(folder / name, content, durable=False)
     endings = {Path(name).suffix for name in contents}
     for old in folder.iterdir():
-        if old.name not in contents and old.suffix in endings:
+        hidden = old.name.startswith(".")  # another report may be under way
+        if old.name not in contents and old.suffix in endings and not hidden:
             old.unlink()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """At once, so that whoever reads the report of a live run never sees half of it."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def _base64(content: bytes) -> str:

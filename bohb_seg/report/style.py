@@ -1,4 +1,4 @@
-"""One look for all figures: readable in colour and in grey, because shapes differ as well."""
+"""The look of all figures: readable in colour and in grey, because shapes differ as well."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -14,8 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 WIDTH = 9.0
-"""Inches; shown about 1000 pixels wide, so that 10-point text is as large as the page's text."""
+"""Inches, shown about 1000 pixels wide: 10-point text is as large as the text of the page."""
 DPI = 130
+"""Dots per inch; figures are drawn a little larger than shown, which keeps small text crisp."""
+SHOWN_DPI = 115
+"""Dots per inch at which the page shows figures at most."""
 RC: Any = {
     "figure.dpi": DPI,
     "savefig.dpi": "figure",
@@ -45,7 +48,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Look:
-    """How one kind of thing is drawn everywhere: colours for the eye, shapes for grey print."""
+    """Colour, and for grey print line style, marker and hatch, of one kind of thing."""
 
     colour: str
     line: Any = "-"
@@ -55,19 +58,21 @@ class Look:
 
 ARMS = {
     "default": Look("#E69F00", (0, (5, 2)), "s", "///"),
-    "tuned": Look("#00568C", "-", "o", ""),
+    "incumbent": Look("#00568C", "-", "o", ""),
 }
 FADED = "#9aa0a6"
+"""Colour of context."""
 PALE = "#c3c8cd"
-"""Things that are context, not the point; pale where there are many of them."""
+"""Colour of context where there is much of it."""
 FAILED = "#B3261E"
+"""Colour of failures."""
 
 _BUDGET_MARKERS = ("v", "s", "D", "^", "P", "o")
 _BUDGET_LINES = ((0, (1, 1.2)), (0, (3, 1.5)), (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (8, 1)), "-")
 
 
 def budget_looks(budgets: Iterable[float]) -> dict[float, Look]:
-    """Larger budgets are darker; the largest is a solid line with round markers."""
+    """Looks of budgets: larger ones are darker; the largest is a solid line with round markers."""
     ordered = sorted(set(budgets))
     shades = mpl.colormaps["viridis_r"](np.linspace(0.25, 0.95, max(len(ordered), 2)))
     looks = {}
@@ -79,7 +84,7 @@ def budget_looks(budgets: Iterable[float]) -> dict[float, Look]:
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Draws with our style without changing anyone else's settings."""
+    """Makes a function draw in this style; matplotlib's own settings stay as they are."""
 
     @wraps(function)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -91,19 +96,19 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def png(figure: Figure) -> bytes:
-    """Renders a figure; axes' ticks are made only now, hence the style again."""
+    """Renders a figure; in style again, because ticks are made only now."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of our width; ``height`` in inches."""
+    """An empty figure; height and width in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def grid_of_axes(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:
-    """``count`` axes in rows of ``columns``; what is left of the last row stays empty."""
+    """Makes ``count`` axes in rows of ``columns``; the rest of the last row stays empty."""
     rows = -(-count // columns)
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for unused in axes[count:]:
@@ -112,35 +117,32 @@ def grid_of_axes(figure: Figure, count: int, columns: int, **options: Any) -> li
 
 
 def ceiling(losses: Sequence[float]) -> float:
-    """Where the loss axis ends, so that a few huge losses do not squeeze all others flat."""
-    low, middle, high = np.quantile(losses, (0, 0.75, 1))
-    limit = middle + 4 * (middle - low)
-    return float(high if high <= limit or middle == low else limit)
+    """Upper end of the axis of losses: a few huge ones must not squeeze all others flat."""
+    low, upper_quartile, high = np.quantile(losses, (0, 0.75, 1))
+    limit = upper_quartile + 4 * (upper_quartile - low)
+    return float(high if high <= limit or upper_quartile == low else limit)
 
 
 def loss_axis(ax: Axes, losses: Sequence[float], label: str = "validation loss") -> float:
-    """Labels and limits a y axis for ``losses``; says how many lie above. Returns its ceiling."""
+    """Labels the y axis and gives it limits for losses; a note counts those above.
+
+    Returns:
+        The ceiling, at which higher losses should be drawn.
+    """
     top, low = ceiling(losses), min(losses)
     margin = 0.06 * (top - low) or 0.05
     ax.set_ylim(low - margin, top + margin)
     ax.set_ylabel(f"{label} (lower is better)")
     above = sum(loss > top for loss in losses)
     if above:
-        ax.text(
-            0.995,
-            0.99,
-            f"▲ {above} above the axis, drawn at its edge",
-            transform=ax.transAxes,
-            ha="right",
-            va="top",
-            fontsize=8,
-            color="#444444",
-        )
+        note = f"▲ {above} above the axis, drawn at its edge"
+        corner: Any = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+        ax.text(0.995, 0.99, note, fontsize=8, color="#444444", **corner)
     return top
 
 
 def epoch_axis(ax: Axes, ticks: Sequence[float], label: str) -> None:
-    """A logarithmic x axis with exactly these ticks, written as plain numbers."""
+    """Makes the x axis logarithmic, with exactly these ticks as plain numbers."""
     ax.set_xscale("log")
     ax.set_xticks(list(ticks))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -150,23 +152,18 @@ def epoch_axis(ax: Axes, ticks: Sequence[float], label: str) -> None:
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """The unit that suits a span: (seconds per unit, name)."""
+    """Unit that suits a span of time: its length in seconds, and its name."""
     if seconds < 180:
         return 1.0, "seconds"
     return (60.0, "minutes") if seconds < 3 * 3600 else (3600.0, "hours")
 
 
 def numbers(values: Sequence[float | None]) -> list[float]:
-    """A curve as matplotlib draws it: with gaps where it is None."""
+    """A curve for matplotlib, with gaps where a value is None."""
     return [np.nan if value is None else float(value) for value in values]
 
 
-def in_epochs(budget: float) -> str:
-    """A budget with its unit."""
-    return f"{budget:g} epoch" if budget == 1 else f"{budget:g} epochs"
-
-
 def key(look: Look, label: str, **options: Any) -> Line2D:
-    """A legend entry that shows line and marker of a look."""
+    """Legend entry with line and marker of a look."""
     style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
     return Line2D([], [], label=label, **{**style, **options})

@@ -1,56 +1,59 @@
-"""``bohb-certs``: a private authority with one certificate for the master and one for all workers.
+"""Makes a private authority with one certificate for the master and one for all workers.
 
-The role is the certificate's point: each side demands the other's. Host names are in it only for
-HpBandSter's own workers and masters, which check them as Pyro4's TLS does. ``ca.pem`` is written
-last, so that an interrupted command can be repeated.
+What matters in a certificate is its role: each side demands the other's. Host names are in it only
+for HpBandSter's own workers and masters, which check them as Pyro4's TLS does. ``ca.pem`` is
+written last, so that an interrupted command can be repeated.
 """
 
 import ipaddress
-import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from bohb_seg import files
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import tls
 from bohb_seg.rpc.tls import AUTHORITY, ROLES, Role
 
-AUTHORITY_KEY = "ca.key"
-LOCAL = ("localhost", "127.0.0.1", "::1")
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+AUTHORITY_KEY: Final = "ca.key"
+"""Name of the file that can issue further certificates; no machine of a cluster needs it."""
+LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+"""Addresses that every certificate is good for."""
 CLOCK_SKEW = timedelta(days=1)
-"""How far a machine's clock may be behind ours."""
+"""Time by which another machine's clock may be behind ours."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
 def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
-    """Writes a new authority and its certificates to ``folder``, which only we may enter.
+    """Writes a new authority and its certificates.
 
     Args:
-        folder: Is created if it does not exist.
+        folder: Is created if it does not exist; then only its owner may enter it.
         addresses: Further host names and IP addresses of the machines.
-        days: How long all of them are valid.
+        days: Time for which all of them are valid.
 
     Raises:
         SettingsError: there is an authority already, the folder cannot be written, or an address
-            is none.
+            is neither a host name nor an IP address.
     """
     if (folder / AUTHORITY).exists():
         raise SettingsError(f"{folder / AUTHORITY} exists already; choose another folder")
     names = [_name(address) for address in dict.fromkeys((*LOCAL, _own_name(), *addresses))]
-    files = _files(names, days)
+    made = _files(names, days)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, content in files.items():
-            _write(folder / name, content, mode=0o644 if name.endswith(".pem") else 0o600)
+        for name, content in made.items():
+            mode = 0o644 if name.endswith(".pem") else 0o600
+            files.write_whole(folder / name, content, mode=mode)
     except OSError as error:
         raise SettingsError(
             f"{folder} cannot be written ({error.strerror}); choose another folder"
@@ -61,13 +64,13 @@ def _files(names: list[x509.GeneralName], days: int) -> Mapping[str, bytes]:
     """All files by name, the authority's certificate last."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key, days)
-    files = {AUTHORITY_KEY: _pem(authority_key)}
+    made = {AUTHORITY_KEY: _pem(authority_key)}
     for role in ROLES:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _certificate(role, key.public_key(), names, authority, authority_key, days)
-        files[f"{role}.key"] = _pem(key)
-        files[f"{role}.pem"] = certificate.public_bytes(serialization.Encoding.PEM)
-    return {**files, AUTHORITY: authority.public_bytes(serialization.Encoding.PEM)}
+        made[f"{role}.key"] = _pem(key)
+        made[f"{role}.pem"] = certificate.public_bytes(serialization.Encoding.PEM)
+    return {**made, AUTHORITY: authority.public_bytes(serialization.Encoding.PEM)}
 
 
 def _authority(key: ec.EllipticCurvePrivateKey, days: int) -> x509.Certificate:
@@ -163,17 +166,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Writes a file whole or not at all; nobody else can open it at any moment before."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(partial, _NEW, mode), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

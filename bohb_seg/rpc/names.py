@@ -1,27 +1,97 @@
-"""Names of a run's objects in the nameserver, in HpBandSter's form."""
+"""Names by which the objects of a run find each other; the only module that knows their form.
 
+The form is HpBandSter's, so that its own workers and masters take part::
+
+    hpbandster.run_<run id>.dispatcher
+    hpbandster.run_<run id>.worker.<host>.<process id>.<id of ours>
+
+The nameserver holds these two. The daemon of a master holds, under names of the same form, the
+storage and one reply per attempt. A run id has only letters, digits, ``-`` and ``_``; HpBandSter's
+own runs may have any.
+"""
+
+import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+from bohb_seg.trials import Attempt, trial_key
+
+NAMESERVER: Final = "Pyro.NameServer"
+"""Pyro4's name of a nameserver in its own daemon."""
+RUNS: Final = "hpbandster.run_"
+"""Beginning of all names of all runs."""
+_WORKER = ".worker."
+_DISPATCHER = ".dispatcher"
+_WORKER_NAME = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
+"""No run id with ``.dispatcher`` in it: HpBandSter's workers take every name that begins like the
+dispatcher's for a dispatcher."""
 
 
 def prefix(run_id: str) -> str:
-    """What all names of a run in the nameserver begin with."""
-    return f"hpbandster.run_{run_id}."
+    """Beginning of all names of a run."""
+    return f"{RUNS}{run_id}."
+
+
+def dispatcher_name(run_id: str) -> str:
+    """Name of a run's dispatcher, which is the master to its workers."""
+    return f"{prefix(run_id)}dispatcher"
+
+
+def storage_name(run_id: str) -> str:
+    """Name of a run's storage, where workers bring checkpoints if they share no disk."""
+    return f"{prefix(run_id)}storage"
+
+
+def reply_name(run_id: str, attempt: Attempt) -> str:
+    """Name of the object that takes the result of an attempt; no other attempt has the same."""
+    trial, budget = attempt.evaluation
+    return f"{prefix(run_id)}reply.{trial_key(trial)}.{budget:g}.{attempt.number}"
+
+
+def workers_prefix(run_id: str) -> str:
+    """Beginning of the names of a run's workers."""
+    return f"{prefix(run_id)}worker."
+
+
+def runs(found: Mapping[str, str]) -> dict[str, str]:
+    """Run ids of the dispatchers among these names, sorted, with their addresses."""
+    dispatchers = {
+        name.removeprefix(RUNS).removesuffix(_DISPATCHER): address
+        for name, address in found.items()
+        if name.startswith(RUNS) and name.endswith(_DISPATCHER)
+    }
+    return dict(sorted(dispatchers.items()))
+
+
+def is_worker(name: str) -> bool:
+    """Whether this is the name of a worker of any run."""
+    return _WORKER_NAME.fullmatch(name) is not None
 
 
 def worker_name(worker: str) -> str:
-    """Its name without that of the run."""
-    return worker.partition(".worker.")[2] or worker
+    """A worker's name without that of its run."""
+    return worker.partition(_WORKER)[2] or worker
+
+
+def is_on(worker: str, host: str) -> bool:
+    """Whether a worker runs on this host, or ran there."""
+    return worker_name(worker).startswith(f"{host}.")
 
 
 def is_dead(worker: str) -> bool:
-    """Whether a worker (``...worker.<host>.<process id>.<...>``) ran here and runs no more."""
-    place = worker.partition(f".worker.{socket.gethostname()}.")[2]
-    process = place.partition(".")[0]
-    if not process.isdigit() or not Path("/proc/self").exists():
+    """Whether a worker ran on this machine and runs no more; False if that cannot be known."""
+    host = socket.gethostname()
+    if not is_on(worker, host) or not Path("/proc/self").exists():
         return False
+    process = worker_name(worker).removeprefix(f"{host}.").partition(".")[0]
+    return process.isdigit() and not _is_running(process)
+
+
+def _is_running(process: str) -> bool:
     try:
         state = Path("/proc", process, "stat").read_text().rpartition(") ")[2]
     except OSError:
-        return True
-    return state.startswith(("Z", "X"))  # ended, but its parent has not looked yet
+        return False
+    return not state.startswith(("Z", "X"))  # ended, but its parent has not looked yet

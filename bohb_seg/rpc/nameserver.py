@@ -1,29 +1,27 @@
 """The nameserver of a run: Pyro4's own, with limits on who may change which name."""
 
-import re
 from typing import Final, final
 
 import Pyro4
 import Pyro4.naming
 
-from bohb_seg.rpc import values
+from bohb_seg.rpc import names, values
 
 MAX_NAMES: Final = 10_000
+"""Names that are kept; far above 256 workers and their run."""
 NAME_LENGTH: Final = 300
 """Characters of a name or an address."""
-_WORKER = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
-"""HpBandSter's workers take every name that begins like the dispatcher's for a dispatcher."""
 _Refused = Pyro4.errors.SecurityError
 
 
 @final
 @Pyro4.expose
 class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
-    """Pyro4's nameserver, to be registered in a :class:`Daemon` as ``Pyro.NameServer``.
+    """Pyro4's nameserver, to be registered in a daemon as :data:`bohb_seg.rpc.names.NAMESERVER`.
 
     With TLS a worker may list and look up everything, but register and remove only names of
     workers. Nobody may remove many at once, list by a regular expression (a bad one runs for ever)
-    or attach metadata. What comes from this process is not restricted.
+    or attach metadata. Calls from this process are not restricted.
     """
 
     def register(
@@ -40,7 +38,7 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
             super().register(name, uri, bool(safe))
 
     def remove(self, name: object = None, prefix: object = None, regex: object = None) -> int:
-        """Forgets a name; how many were forgotten."""
+        """Removes a name; returns how many were removed."""
         _permit(name)
         if _is_remote() and (prefix or regex):
             raise _Refused("names are removed one by one")
@@ -80,12 +78,12 @@ def _permit(name: object) -> None:
     role = getattr(Pyro4.current_context.client, "role", None)
     if role != "worker" or name is None:
         return
-    if not _WORKER.fullmatch(values.text(name, NAME_LENGTH)):
+    if not names.is_worker(values.text(name, NAME_LENGTH)):
         raise _Refused("a worker may register and remove workers only")
 
 
 def _address(uri: object) -> str:
-    """The address as text, checked.
+    """An object's address as text.
 
     Raises:
         ValueError: it does not name an object, a host and a port.

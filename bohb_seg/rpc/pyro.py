@@ -1,8 +1,9 @@
 """Pyro4's set-up for both halves: serializer, limits, TLS, and proxies that know their peer.
 
-* Only serpent is spoken, never pickle. Values are made plain before they are sent, because serpent
-  silently turns what it does not know into dictionaries, and again when they have arrived.
-* Pyro4's switches hold for the whole process, and therefore so does ours.
+* Only serpent is spoken, never pickle. Values are made plain (:mod:`bohb_seg.rpc.values`) before
+  they are sent, because serpent silently turns what it does not know into dictionaries, and again
+  when they have arrived.
+* Pyro4's switches hold for the whole process, and so do ours.
 """
 
 import resource
@@ -12,21 +13,21 @@ from typing import Any, Final, final
 import Pyro4
 from Pyro4 import socketutil
 
-from bohb_seg.rpc import tls as certificates
-from bohb_seg.rpc.tls import AUTHORITY, Role
+from bohb_seg.rpc.names import NAMESERVER
+from bohb_seg.rpc.tls import AUTHORITY, Role, demand, role_of
 
-CALL_TIMEOUT = 10.0
-"""Seconds that any remote call may take. Every call here is answered at once by design (what takes
+CALL_TIMEOUT: Final = 10.0
+"""Seconds that any remote call may take. Every call is answered at once by design (work that takes
 long is queued behind it), so this only has to outlast a busy machine and a slow network."""
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """Largest message; learning curves of a thousand epochs are below one megabyte, and checkpoints
 travel in pieces of one."""
 TRANSIENT: Final = (Pyro4.errors.PyroError, OSError, SystemError)
-"""What a remote call raises that may work when it is made again. SystemError is of either side's
-parser, which serpent uses and threads confuse in Python 3.11 (python/cpython#106905)."""
-MAX_OPEN_FILES = 65_536
-"""Far above what 256 workers need. Not simply the hard limit: it may be a thousand million, and
-some programs that are started from here walk through all descriptors there could be."""
+"""Errors of a remote call that may work when it is made again. SystemError comes from Python's own
+parser, which serpent uses on both sides and threads confuse in 3.11 (python/cpython#106905)."""
+MAX_OPEN_FILES: Final = 65_536
+"""Descriptors; far more than 256 workers need. Not simply the hard limit, which may be a thousand
+million: some programs that are started from here walk through all descriptors there could be."""
 
 
 def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
@@ -39,7 +40,7 @@ def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
     Raises:
         SettingsError: a certificate or its key is missing, unreadable, expired or of another kind.
     """
-    server, client = certificates.demand(tls, role)
+    server, client = demand(tls, role)
     config = Pyro4.config
     config.SERIALIZER = "serpent"
     config.SERIALIZERS_ACCEPTED = {"serpent"}
@@ -69,7 +70,7 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
 
     def _pyroValidateHandshake(self, response: object) -> None:  # noqa: N802 - Pyro4's hook
         try:
-            role = certificates.role_of(self._pyroConnection.sock)
+            role = role_of(self._pyroConnection.sock)
             if role is not None and role != self._of:
                 raise Pyro4.errors.SecurityError(
                     f"{self._pyroUri} shows the certificate of a {role}, not of the {self._of}"
@@ -82,7 +83,11 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
 def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
     """A proxy whose every call ends within ``timeout`` seconds.
 
-    With TLS its calls raise Pyro4's ``SecurityError`` if the peer's role is not ``of``.
+    Args:
+        uri: Address of the object.
+        timeout: Seconds.
+        of: Role that the peer must have; with TLS, calls raise Pyro4's ``SecurityError`` if it has
+            another.
     """
     remote = Proxy(uri, of)
     remote._pyroTimeout = timeout
@@ -91,7 +96,7 @@ def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
 
 def nameserver(host: str, port: int) -> Any:
     """A proxy of the Pyro4 nameserver at ``host:port``, which the master runs."""
-    return proxy(f"PYRO:Pyro.NameServer@{host}:{port}")
+    return proxy(f"PYRO:{NAMESERVER}@{host}:{port}")
 
 
 def _raise_file_limit() -> None:

@@ -3,6 +3,8 @@
 Both sides show a certificate. It must be issued by our own authority and carry the role that is
 expected of the peer, so that no worker can pose as the master. Host names are not checked: machines
 of a cluster change their addresses, the role is what matters.
+
+Like Pyro4's own switches, what is shown and demanded holds for the whole process.
 """
 
 import socket
@@ -19,18 +21,23 @@ from cryptography.exceptions import InvalidSignature
 from bohb_seg.errors import SettingsError
 
 Role = Literal["master", "worker"]
-
-
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-
 
 AUTHORITY: Final = "ca.pem"
 """Name of the authority's certificate in every folder with certificates."""
+_COPY = "copy all files again from the folder that bohb-certs made"
+"""What to do about files that do not belong together."""
 
 
 @dataclass(frozen=True)
 class _Tls:
-    """What this process shows and what it demands."""
+    """The certificates of this process, as contexts that show and demand them.
+
+    Args:
+        authority: Must have issued the certificate of every peer.
+        server: For connections that others open.
+        client: For connections that we open.
+    """
 
     authority: x509.Certificate
     server: ssl.SSLContext
@@ -38,6 +45,7 @@ class _Tls:
 
 
 _tls: _Tls | None = None
+"""None: TLS is off."""
 
 
 def demand(folder: Path | None, role: Role) -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
@@ -59,7 +67,7 @@ def demand(folder: Path | None, role: Role) -> tuple[ssl.SSLContext | None, ssl.
 
 
 def check(folder: Path, role: Role) -> None:
-    """Looks whether the certificates in ``folder`` would do for ``role``.
+    """Makes sure that the certificates in ``folder`` would do for ``role``.
 
     Raises:
         SettingsError: as :func:`demand`.
@@ -68,7 +76,7 @@ def check(folder: Path, role: Role) -> None:
 
 
 def valid_until(folder: Path, role: Role) -> datetime:
-    """When the first of a role's certificates in ``folder`` expires.
+    """Time at which the first of a role's certificates in ``folder`` expires.
 
     Raises:
         SettingsError: one of them is missing, unreadable or not valid now.
@@ -85,7 +93,7 @@ def server_side(sock: socket.socket) -> socket.socket:
 
 
 def role_of(sock: socket.socket) -> Role | None:
-    """What the peer's certificate says it is; None if TLS is off.
+    """Role that the certificate of the peer carries; None if TLS is off.
 
     Raises:
         Pyro4.errors.SecurityError: it has no certificate of our authority with exactly one role.
@@ -104,7 +112,7 @@ def role_of(sock: socket.socket) -> Role | None:
 
 
 def role_in(certificate: x509.Certificate) -> Role:
-    """The role a certificate carries as an alternative name.
+    """Role that a certificate carries as an alternative name.
 
     Raises:
         ValueError: it has none, or several.
@@ -119,7 +127,7 @@ def role_in(certificate: x509.Certificate) -> Role:
 
 
 def role_address(role: Role) -> str:
-    """How a certificate's alternative names express a role."""
+    """Alternative name by which a certificate carries a role."""
     return f"urn:bohb-seg:{role}"
 
 
@@ -135,6 +143,7 @@ def _read(folder: Path, role: Role) -> _Tls:
 
 
 def _certificate(path: Path) -> x509.Certificate:
+    """A certificate that is valid now."""
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
@@ -188,9 +197,6 @@ def _context(protocol: int, folder: Path, role: Role) -> ssl.SSLContext:
     except OSError as error:
         raise SettingsError(_unreadable(key, error)) from None
     return context
-
-
-_COPY = "copy all files again from the folder that bohb-certs made"
 
 
 def _unreadable(path: Path, error: OSError) -> str:

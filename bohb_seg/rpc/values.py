@@ -1,19 +1,17 @@
-"""Plain Python values: what may cross the wire and stand in a file."""
+"""Plain Python values: only these cross the wire and stand in files."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-MAX_DEPTH = 32
+MAX_DEPTH: Final = 32
 """Lists in lists that are kept; deeper ones become ``"..."``."""
-
-
-MAX_INTEGER_BITS = 1023
+MAX_INTEGER_BITS: Final = 1023
 """Larger integers are infinite to everybody who computes with floats."""
 
 
 def text(value: object, limit: int = 300) -> str:
-    """``value``, if it is text of at most ``limit`` characters that can be written to a file.
+    """Returns ``value`` if it is a text of at most ``limit`` characters that a file can hold.
 
     Raises:
         ValueError: it is not.
@@ -57,5 +55,5 @@ def _as_text(value: object) -> str:
 
 
 def _writable(value: str) -> str:
-    """Replaces halves of surrogate pairs, which no file can hold but a message can."""
+    """Replaces halves of surrogate pairs, which a message can hold but no file."""
     return str(value) if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""One successive halving: its rungs and who climbs them; no IO.
+"""One successive halving: its rungs and the trials that climb them; no IO.
 
 A bracket decides a rung when all its places are taken and settled: the best by loss move up, the
-others are eliminated; places of the next rung that no survivor fills are for new configurations,
+others are eliminated. Places of the next rung that no survivor fills are for new configurations,
 whose ``TrialId.rung`` then is not 0. All this is HpBandSter's SuccessiveHalving.
 """
 
@@ -15,8 +15,8 @@ class Bracket:
 
     Args:
         index: Its running number.
-        rungs: Those it climbs.
-        tally: Counts its evaluations, with those of all other brackets.
+        rungs: Its rungs, from the lowest budget to the highest.
+        tally: Counts the evaluations of this bracket together with those of all others.
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
     """
 
@@ -28,7 +28,7 @@ class Bracket:
         self.queue = Queue(tally)
         self.evaluations: list[Evaluation] = []
         self.known: dict[EvaluationId, Evaluation] = {}
-        """Those of the rungs below, too."""
+        """All evaluations of the bracket, also those of the rungs below."""
 
     @property
     def finished(self) -> bool:

@@ -1,4 +1,4 @@
-"""The life of an evaluation, who waits for a worker, and how many there are of each kind; no IO.
+"""The life of an evaluation, the queue of those that wait, and counts of each state; no IO.
 
 An evaluation *waits* until a worker takes it, *runs*, and waits again when its worker leaves or
 raises. It is settled once it is *finished* (it has a loss), *diverged* (NaN or infinity: bad, not
@@ -30,11 +30,11 @@ LEGAL_MOVES: Mapping[State, tuple[State, ...]] = {
 
 
 class InvalidTransitionError(Exception):
-    """News that cannot be, or a fault of ours: stop and read the history.
+    """News that contradict earlier ones, or a fault of ours: stop and read the history.
 
     Args:
-        problem: What happened.
-        history: What happened to the evaluation before, oldest first.
+        problem: The move that was impossible.
+        history: Earlier moves of the evaluation, oldest first.
     """
 
     def __init__(self, problem: str, history: Iterable[str] = ()) -> None:
@@ -48,9 +48,9 @@ class Evaluation:
 
     Args:
         id: Trial and budget.
-        suggestion: What is trained, and who proposed it.
-        epochs: What it trains itself, after what it continues from.
-        queue: Is told of every move.
+        suggestion: The configuration, and whether a model proposed it.
+        epochs: Epochs that it trains itself, without those that it continues from.
+        queue: The queue that is told of every move.
         attempt: Number of the latest attempt; 0 before the first.
         lost: Whether the worker of the latest attempt left before its end.
         crashed_on: Workers on which an attempt raised, one entry per attempt.
@@ -73,12 +73,12 @@ class Evaluation:
 
     @property
     def trial(self) -> TrialId:
-        """Who is evaluated."""
+        """The trial that is evaluated."""
         return self.id.trial
 
     @property
     def configuration(self) -> Configuration:
-        """What is trained."""
+        """The configuration that is trained."""
         return self.suggestion.configuration
 
     @property
@@ -140,10 +140,10 @@ class Evaluation:
 
 
 class Tally:
-    """How many evaluations are in which state: kept as they move, so that asking costs nothing.
+    """Number of evaluations in each state, kept up to date with every move.
 
-    ``begun`` are those that had an attempt, ``epochs_begun`` is their work, done or not; attempts
-    beyond the first do not count. ``epochs_done`` is the work of the settled ones.
+    ``begun`` counts evaluations that had an attempt, ``epochs_begun`` their epochs, done or not;
+    attempts beyond the first do not count. ``epochs_done`` counts the epochs of the settled ones.
     """
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class Tally:
 
     @property
     def settled(self) -> int:
-        """Those to which nothing more will happen."""
+        """Number of evaluations to which nothing more will happen."""
         return self.states["finished"] + self.bad
 
     def begin(self, evaluation: Evaluation) -> None:
@@ -178,8 +178,8 @@ class Tally:
 class Queue:
     """The evaluations of one bracket, of the runoff or of the comparison that wait for a worker.
 
-    Those that were begun come first, so that what was lost with a worker is soon made good; apart
-    from that who waits longest is served first. ``unsettled`` counts those that run, too.
+    Evaluations that were started come first, so that work lost with a worker is soon made good.
+    Apart from that the longest wait is served first. ``unsettled`` also counts those that run.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -194,7 +194,7 @@ class Queue:
         return bool(self._new)
 
     def waiting(self, most: float = math.inf) -> Iterator[Evaluation]:
-        """In the order of their turn; of what was not begun, evaluations of ``most`` epochs."""
+        """Evaluations in their turn; new ones only if they are at most ``most`` epochs long."""
         return chain(
             self._begun.values(), (each for each in self._new.values() if each.epochs <= most)
         )

@@ -15,16 +15,16 @@ from bohb_seg.trials import Attempt, Configuration, EvaluationId, TrialId
 
 @dataclass(frozen=True)
 class WorkersChanged:
-    """Workers came or went; what a worker that left was doing must be done again.
+    """Workers came or went; the evaluation of a worker that left must be done again.
 
     A worker leaves by itself, or is taken to have left when its lease ran out: it was killed,
     frozen or cut off.
 
     Args:
-        joined: Who is there now.
-        left: Who is not; they go first, so a worker may be in both.
-        doing: Of those that joined, who is still at an attempt it was given earlier (it was frozen
-            or cut off, and went on).
+        joined: Workers that are there now.
+        left: Workers that are gone; they go first, so a worker may be in both.
+        doing: Attempts at which workers that joined still are, because they were frozen or cut off
+            and went on.
     """
 
     joined: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Evaluated:
     Args:
         loss: Finite if and only if the outcome is ``finished``; else None.
         outcome: ``diverged`` (NaN or infinite loss: bad, not retried) or ``crashed`` (retried).
-        info: What the worker tells beside the loss, plain Python.
-        error: The worker's traceback, or what it says of the divergence.
+        info: The worker's facts beside the loss, a table that ``trials.Info`` reads.
+        error: The worker's traceback, or its words about the divergence.
     """
 
     evaluation: EvaluationId
@@ -62,7 +62,9 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class StopRequested:
-    """The search is long enough: rungs stay unfinished, what runs may end, the comparison follows.
+    """The search is long enough.
+
+    Evaluations that run may end, rungs stay unfinished, the comparison follows.
 
     (A run that is interrupted to be resumed later needs no news: its master just leaves.)
     """
@@ -86,7 +88,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Settled:
-    """This attempt decided the evaluation: whatever other attempts bring is dropped.
+    """This attempt decided the evaluation; results of other attempts are dropped.
 
     It follows at once on the news of that attempt. The first result wins; a crash settles an
     evaluation only if it was the last that is allowed.

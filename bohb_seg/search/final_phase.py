@@ -1,10 +1,10 @@
 """The final phase: the best few of the search run off, then the winner meets the default; no IO.
 
-A search takes the lowest of many noisy losses, so what wins is good luck as well as a good
-configuration, and its loss promises too much (Smith and Winkler, "The Optimizer's Curse",
-Management Science 52, 2006). Hence the runoff: the candidates are trained again with further seeds,
-which they share, at the budget that ranked them, and the lowest mean of these losses alone decides.
-The losses of the search are not averaged in, for they are what the candidates were chosen by.
+A search takes the lowest of many noisy losses. So its winner is lucky as well as good, and its loss
+promises too much (Smith and Winkler, "The Optimizer's Curse", Management Science 52, 2006). Hence
+the runoff: the candidates are trained again with further seeds, which they share, at the budget
+that ranked them. The lowest mean of these losses decides. The losses of the search do not count,
+because they chose the candidates.
 """
 
 import math
@@ -28,18 +28,18 @@ from bohb_seg.trials import (
 )
 
 RUNOFF_SEEDS = 2
-"""Seeds of the runoff: one repeats the lottery, two already have a mean, more cost too much."""
+"""Seeds of the runoff: one repeats the lottery, two have a mean, more cost too much."""
 
 
 class Retrainings:
     """Configurations of the search that are trained anew, all with the same seeds.
 
-    They wait seed by seed, so that what is there if the run breaks off can be compared.
+    They wait seed by seed, so that the results can be compared even if the run breaks off.
 
     Args:
-        bracket: That of the runoff or of the comparison.
-        arms: What is trained, by ``TrialId.rung``.
-        budget: Of each retraining.
+        bracket: ``RUNOFF_BRACKET`` or ``COMPARISON_BRACKET``.
+        arms: Configurations to train, by ``TrialId.rung``.
+        budget: Epochs of each retraining.
         seeds: Retrainings of each arm.
     """
 
@@ -64,7 +64,7 @@ class Retrainings:
 
     @property
     def losses(self) -> list[tuple[float | None, ...]]:
-        """Of each arm, one per seed; None where it diverged or failed."""
+        """Losses of each arm, one per seed; None where the training diverged or failed."""
         return [
             tuple(each.loss for each in self._known.values() if each.trial.rung == arm)
             for arm in self._arms
@@ -75,11 +75,11 @@ class Retrainings:
         return self._known.get(identity)
 
     def has_forgotten(self, trial: TrialId) -> bool:
-        """Nothing is: they are few."""
+        """False: retrainings are few, so none is forgotten."""
         return False
 
     def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
-        """What this of all workers should do."""
+        """The retraining that ``worker`` should do; None if there is none for it."""
         return next((e for e in self._queue.waiting() if e.may_go_to(worker, workers)), None)
 
     def settle(self, evaluation: Evaluation) -> list[Order]:
@@ -99,8 +99,8 @@ def comparison(default: Configuration, best: Incumbent, epochs: float, seeds: in
 def runoff(best: Sequence[Incumbent], plan: Plan) -> Retrainings | None:
     """The candidates at their budget; None if fewer than two have a place.
 
-    It trains half as many epochs as a comparison of two arms at most: where that does not suffice
-    there are fewer seeds, then fewer candidates.
+    The runoff trains at most half as many epochs as a comparison of two arms. Where that does not
+    suffice there are fewer seeds, then fewer candidates.
 
     Args:
         best: Distinct configurations of one budget, best first.
@@ -123,7 +123,7 @@ def winner(best: Sequence[Incumbent], ended: Retrainings) -> Incumbent:
     """The candidate with the lowest mean in a runoff that has ended; of equals the search's best.
 
     Args:
-        best: Those that took part, and others after them.
+        best: The candidates that took part, best of the search first; others may follow.
         ended: Their runoff.
     """
     ranked = zip(best, ended.losses, strict=False)
@@ -131,7 +131,7 @@ def winner(best: Sequence[Incumbent], ended: Retrainings) -> Incumbent:
 
 
 def _mean(candidate: Incumbent) -> float:
-    """Infinite if one was bad: a configuration that fails with one seed may fail with the next."""
+    """Mean loss; infinite if one seed failed, because the next one may fail, too."""
     losses = [math.inf if loss is None else loss for loss in candidate.reevaluations]
     return fmean(losses)
 

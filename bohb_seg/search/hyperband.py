@@ -14,12 +14,12 @@ import math
 from dataclasses import dataclass
 
 _ROUNDING = 1e-9
-"""What a whole logarithm may fall short of itself by rounding."""
+"""Largest rounding error by which a logarithm may fall short of a whole number."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """How many trials of a bracket see this budget (epochs in total)."""
+    """A budget (epochs in total), and the number of a bracket's trials that see it."""
 
     budget: float
     trials: int

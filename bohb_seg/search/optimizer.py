@@ -7,7 +7,7 @@ from bohb_seg.trials import Configuration, Suggestion
 
 
 class Optimizer(Protocol):
-    """What the scheduler asks of a search method."""
+    """A search method, as the scheduler uses it."""
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
         """The rungs of the bracket with this running number (from 0)."""

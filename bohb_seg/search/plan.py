@@ -1,20 +1,20 @@
-"""What a run is to do, and when it is enough."""
+"""The plan of a run: its size, its limits, its comparison."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """Size and limits of a run.
 
     Args:
         n_iterations: Brackets, at least 1.
         max_attempts: Tries of an evaluation that raises, at least 1.
         comparison_epochs: Budget of the comparison; None: there is none, and no runoff.
         comparison_seeds: Retrainings of each arm.
-        candidates: So many configurations take part in the runoff at most; 1: there is none.
-        max_evaluations: So many are begun by the search at most.
-        max_epochs: So many epochs are begun by the search at most.
+        candidates: Largest number of configurations in the runoff; 1: there is no runoff.
+        max_evaluations: Largest number of evaluations that the search starts.
+        max_epochs: Largest number of epochs that the search starts.
         target_loss: The search ends when the incumbent is as good as this.
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
     """

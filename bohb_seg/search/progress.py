@@ -1,4 +1,4 @@
-"""Where a run stands: what people are shown of it, as plain values."""
+"""The state of a run as people are shown it, in plain values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ class Incumbent:
     """The best trial, by its loss at the largest budget on which any finished, or by the runoff.
 
     Args:
-        trial: Of the search, as are budget and loss.
+        trial: The trial of the search that reached the loss.
+        budget: Epochs at which it reached the loss.
+        loss: Loss in the search.
         reevaluations: Its losses in the runoff, one per seed, None where it diverged or failed;
             empty if there was no runoff (yet).
     """
@@ -30,7 +32,7 @@ class Incumbent:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the run is, for display.
+    """The state of a run, for display.
 
     ``bracket`` and ``rung`` are the oldest that are open, or the last ones. Evaluations are counted
     in the present phase; ``evaluations_finished`` holds the failed ones, ``evaluations_failed``

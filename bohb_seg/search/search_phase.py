@@ -1,12 +1,13 @@
 """The search: the stage of a run in which brackets are filled and climbed; no IO.
 
-It remembers only what is still open, so that a long run needs no more memory than a short one: a
+The phase remembers open brackets only, so that a long run needs no more memory than a short one: a
 bracket is forgotten when it is finished, and all of them when the final phase begins.
 
-What the limits count is begun, not done: nothing is begun that would go beyond ``max_evaluations``
-or ``max_epochs``, and an attempt that makes good for a lost one is not counted again. An evaluation
-that is too long for what is left of ``max_epochs`` does not hold up shorter ones that wait, but no
-new configuration is drawn any more in its bracket and later ones: that would have no future either.
+Limits count evaluations started, not finished. Nothing starts that would exceed
+``max_evaluations`` or ``max_epochs``; an attempt that replaces a lost one is not counted again. An
+evaluation that is too long for the rest of ``max_epochs`` does not hold up shorter ones that wait.
+But no new configuration is drawn any more in its bracket and later ones, because it could not climb
+either.
 """
 
 import math
@@ -21,7 +22,7 @@ from bohb_seg.search.progress import Incumbent, expected
 from bohb_seg.trials import Configuration, EvaluationId, Suggestion, TrialId
 
 
-class Search:
+class SearchPhase:
     """The brackets of a run.
 
     Args:
@@ -69,12 +70,12 @@ class Search:
         return 0 <= trial.bracket < self._begun and trial.bracket not in self._open
 
     def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
-        """What this of all workers should do; draws a configuration where there is a place."""
+        """The evaluation that ``worker`` should do; a new configuration may be drawn for it."""
         found = self._find(lambda evaluation: evaluation.may_go_to(worker, workers))
         return self._draw(found) if isinstance(found, Bracket) else found
 
     def why_over(self) -> str | None:
-        """Why nothing is left that may be begun, as long as nothing runs; None if something is."""
+        """The reason why nothing may start any more, while nothing runs; None if something may."""
         plan = self._plan
         if self.finished:
             return f"all {plan.n_iterations} brackets are finished"
@@ -110,7 +111,7 @@ class Search:
         return math.inf if plan.max_epochs is None else plan.max_epochs - begun.epochs_begun + 1e-9
 
     def _find(self, may_take: Callable[[Evaluation], bool]) -> Evaluation | Bracket | None:
-        """What should be done next: an evaluation that waits, or a draw for a bracket."""
+        """The next thing to do: an evaluation that waits, or a draw for a bracket."""
         left, draws = self._epochs_left, True
         for bracket in self._open.values():
             if waiting := next(filter(may_take, bracket.queue.waiting(left)), None):

@@ -28,6 +28,7 @@ from ConfigSpace import (
 )
 from ConfigSpace.hyperparameters import Hyperparameter
 
+from bohb_seg.errors import SpaceError
 from bohb_seg.search.data_facts import Facts
 from bohb_seg.trials import Configuration
 
@@ -110,8 +111,17 @@ def baseline(facts: Facts) -> Configuration:
 
 
 def deepest(patch_size: int) -> int:
-    """The largest depth for patches of this edge, a multiple of 16 pixels."""
-    allowed = (d for d in DEPTHS if not patch_size % 2**d and patch_size >> d >= _LEAST_BOTTOM)
+    """The largest depth for patches of this edge in pixels.
+
+    Raises:
+        SpaceError: no depth halves them without a rest.
+    """
+    allowed = [d for d in DEPTHS if not patch_size % 2**d and patch_size >> d >= _LEAST_BOTTOM]
+    if not allowed:
+        raise SpaceError(
+            f"--patch-size {patch_size} cannot be halved {DEPTHS[0]} times, as every configuration"
+            f" of the space default wants; use a multiple of {2 ** DEPTHS[0]} or another --space"
+        )
     return max(allowed)
 
 

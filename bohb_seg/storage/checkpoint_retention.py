@@ -7,11 +7,17 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from bohb_seg.files import is_unfinished
 from bohb_seg.rpc import checkpoint_names
-from bohb_seg.trials import TrialId
+from bohb_seg.trials import CHECKPOINTS, COMPARISON, TrialId, checkpoint_folder
 
 STALE_AFTER = 3600.0
 """Seconds after which a hidden file is nobody's; a worker that writes one needs seconds."""
+
+_WRITTEN_BY_WORKERS = tuple(
+    f"{folder}/{hidden}" for folder in (CHECKPOINTS, COMPARISON) for hidden in (".*", "*/.*")
+)
+_WRITTEN_BY_THE_MASTER = (".*", "report/.*", "report/*/.*")
 
 
 def cap(
@@ -41,7 +47,7 @@ def cap(
     for trial in sorted(removable, key=lambda trial: _badness(losses[trial], trial), reverse=True):
         if excess <= 0:
             break
-        shutil.rmtree(run_dir / checkpoint_names.checkpoint_folder(trial), ignore_errors=True)
+        shutil.rmtree(run_dir / checkpoint_folder(trial), ignore_errors=True)
         excess -= sizes[trial]
         removed.append(trial)
     return removed
@@ -59,7 +65,7 @@ def leftovers(run_dir: Path, live: Collection[TrialId]) -> list[TrialId]:
     """
     dead = [trial for trial, _ in _trials(run_dir) if trial not in live]
     for trial in dead:
-        shutil.rmtree(run_dir / checkpoint_names.checkpoint_folder(trial), ignore_errors=True)
+        shutil.rmtree(run_dir / checkpoint_folder(trial), ignore_errors=True)
     for path in _hidden(run_dir):
         with contextlib.suppress(OSError):
             if time.time() - path.lstat().st_mtime > STALE_AFTER:
@@ -70,14 +76,16 @@ def leftovers(run_dir: Path, live: Collection[TrialId]) -> list[TrialId]:
 def _trials(run_dir: Path) -> list[tuple[TrialId, Path]]:
     """The trials that have a folder for their checkpoint, and that folder."""
     found = (
-        (checkpoint_names.trial(path.name), path) for path in (run_dir / "checkpoints").glob("*")
+        (checkpoint_names.trial(path.name), path) for path in (run_dir / CHECKPOINTS).glob("*")
     )
     return [(TrialId(*trial), path) for trial, path in found if trial and not path.is_symlink()]
 
 
 def _hidden(run_dir: Path) -> list[Path]:
-    patterns = ("checkpoints/*/.*", "checkpoints/.*", "comparison/.*", "comparison/*/.*")
-    found = {path for pattern in patterns for path in run_dir.glob(pattern)}
+    """Hidden files where workers write; elsewhere in the run directory unfinished ones only."""
+    ours = {path for pattern in _WRITTEN_BY_WORKERS for path in run_dir.glob(pattern)}
+    rest = {path for pattern in _WRITTEN_BY_THE_MASTER for path in run_dir.glob(pattern)}
+    found = ours | {path for path in rest if is_unfinished(path.name)}
     return sorted(
         path for path in found - {run_dir / checkpoint_names.TOKEN_FILE} if path.is_file()
     )

@@ -28,7 +28,9 @@ import Pyro4
 import serpent
 
 from bohb_seg.errors import SettingsError
+from bohb_seg.files import publish, write_whole
 from bohb_seg.rpc import checkpoint_names
+from bohb_seg.trials import checkpoint_epochs
 
 MAX_UPLOADS = 32
 """Unfinished uploads at a time; who comes on top is asked to try again."""
@@ -177,7 +179,7 @@ class Storage:
                         " announced; begin again"
                     )
                 with _told(f"{folder}/{name}", "written"), self._opened(folder) as directory:
-                    _publish(directory, upload.file, name)
+                    publish(upload.file, name, directory)
                     _remove_older(directory, name)
             finally:
                 self._forget(key, upload)
@@ -289,19 +291,12 @@ def _names(directory: int) -> list[str]:
     return sorted(filter(checkpoint_names.is_name, files))
 
 
-def _publish(directory: int, hidden: str, name: str) -> None:
-    with _file(directory, hidden, os.O_RDWR) as file:
-        os.fsync(file)
-    os.replace(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
-    os.fsync(directory)
-
-
 def _remove_older(directory: int, name: str) -> None:
     """Removes the checkpoints of fewer epochs than the one of this name has."""
-    if (kept := checkpoint_names.epochs(name)) is None:
+    if (kept := checkpoint_epochs(name)) is None:
         return
     for other in _names(directory):
-        epochs = checkpoint_names.epochs(other)
+        epochs = checkpoint_epochs(other)
         if epochs is not None and epochs < kept:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(other, dir_fd=directory)
@@ -315,10 +310,7 @@ def _token(path: Path) -> str:
         ):
             return token
     token = secrets.token_hex(16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(token + "\n", encoding="ascii")
-    temporary.replace(path)
+    write_whole(path, f"{token}\n")
     return token
 
 

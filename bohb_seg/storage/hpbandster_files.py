@@ -16,9 +16,10 @@ from typing import Any
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
+from bohb_seg.files import write_whole
 from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal import Entry, counted
 from bohb_seg.trials import EvaluationId, TrialId
 
 
@@ -38,7 +39,7 @@ class LiveLog:
     def _forget(self) -> None:
         self._trials: dict[int, set[TrialId]] = {}  # of each bracket that is open
         self._started: dict[EvaluationId, dict[int, float]] = {}  # each attempt of what is open
-        self._reported: tuple[Evaluated, float] | None = None
+        self._latest: list[Entry] = []  # the last news of a result, not settled yet perhaps
 
     def rewrite(self, entries: Iterable[Entry]) -> None:
         """Writes both files anew from a whole journal."""
@@ -48,21 +49,31 @@ class LiveLog:
         self.add(entries)
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Appends what new entries of the journal mean."""
+        """Appends a line for each new trial and each result that counts.
+
+        Args:
+            entries: New entries of the journal, oldest first.
+
+        Raises:
+            OSError: a file cannot be written; :meth:`rewrite` makes up for it.
+        """
+        entries = [*self._latest, *entries]
         configs: list[Sequence[Any]] = []
-        results: list[Sequence[Any]] = []
+        settled: list[EvaluationId] = []
         for entry in entries:
             match entry.event:
                 case Evaluate() as order if _is_searched(order.evaluation):
                     configs.extend(self._ordered(order, entry.time))
-                case Evaluated() as news:
-                    self._reported = news, entry.time
+                case Evaluated():
+                    self._latest = [entry]
                 case Settled() as order if _is_searched(order.evaluation):
-                    results.append(self._counted(order))
+                    settled.append(order.evaluation)
                 case BracketFinished() as order:
                     self._trials.pop(order.bracket, None)
+        results = [each for each in counted(entries) if _is_searched(each[0].evaluation)]
+        assert [news.evaluation for news, _ in results] == settled, "settled without a result"
         _append(self._configs, configs)
-        _append(self._results, results)
+        _append(self._results, [self._counted(*each) for each in results])
 
     def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
         self._started.setdefault(order.evaluation, {})[order.attempt] = time
@@ -73,11 +84,8 @@ class LiveLog:
         known.add(trial)
         return [(trial, order.configuration, {"model_based_pick": order.model_based})]
 
-    def _counted(self, order: Settled) -> Sequence[Any]:
-        assert self._reported is not None
-        news, time = self._reported
-        assert (news.evaluation, news.attempt) == (order.evaluation, order.attempt)
-        started = self._started.pop(order.evaluation)[order.attempt]
+    def _counted(self, news: Evaluated, time: float) -> Sequence[Any]:
+        started = self._started.pop(news.evaluation)[news.attempt]
         times = {"submitted": started, "started": started, "finished": time}
         finished = news.outcome == "finished"
         result = {"loss": news.loss, "info": news.info} if finished else None
@@ -104,9 +112,7 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
             budgets=list(ladder.budgets),
             max_SH_iter=len(ladder.budgets),
         )
-        partial = Path(copy) / "results.pkl"
-        partial.write_bytes(pickle.dumps(result))
-        partial.replace(run_dir / "results.pkl")
+        write_whole(run_dir / "results.pkl", pickle.dumps(result), durable=False)
 
 
 def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -21,7 +21,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.search.events import News, Order
+from bohb_seg.search.events import Evaluated, News, Order, Settled
 from bohb_seg.settings import with_present_names
 from bohb_seg.trials import Observation
 
@@ -151,6 +151,27 @@ def tail(path: Path, count: int) -> dict[int, Entry]:
     whole = path.read_bytes().split(b"\n")[:-1]
     lines = list(enumerate(whole, start=1))[-count:]
     return {number: _decode(path, number, line) for number, line in lines}
+
+
+def counted(entries: Iterable[Entry]) -> Iterator[tuple[Evaluated, float]]:
+    """Yields the results that count: ``Evaluated`` news on which their ``Settled`` follows.
+
+    Args:
+        entries: A journal, or a part of one, oldest entry first.
+
+    Yields:
+        The news, and the Unix time in seconds at which they came. A ``Settled`` whose news are not
+        among the entries yields nothing.
+    """
+    latest: tuple[Evaluated, float] | None = None
+    for entry in entries:
+        match entry.event:
+            case Evaluated() as news:
+                latest = news, entry.time
+            case Settled() as order if latest is not None:
+                news = latest[0]
+                if (news.evaluation, news.attempt) == (order.evaluation, order.attempt):
+                    yield latest
 
 
 def _whole_length(path: Path) -> int:

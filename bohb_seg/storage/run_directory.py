@@ -14,14 +14,21 @@ from typing import Any
 import yaml
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.search.events import Discard, Evaluated, Settled
+from bohb_seg.files import write_whole
+from bohb_seg.search.events import Discard, Evaluated
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import NAMESERVER_FILE, SearchSettings, flag_of, public
 from bohb_seg.storage.checkpoint_retention import cap, leftovers
 from bohb_seg.storage.checkpoint_store import Storage
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
-from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, read
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, TrialId
+from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, counted, read
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    INCUMBENT_ARM,
+    Info,
+    TrialId,
+    checkpoint_folder,
+)
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
@@ -81,7 +88,7 @@ class RunDirectory:
     def _begin(self, start: RunStarted) -> None:
         _write_json(self.path / "configspace.json", start.space)
         text = yaml.safe_dump(_settings_record(start), sort_keys=False)
-        (self.path / "settings.yaml").write_text(text, encoding="utf-8")
+        write_whole(self.path / "settings.yaml", text, durable=False)
         self._journal.append([start])
 
     def record(self, events: Sequence[Event]) -> None:
@@ -132,8 +139,7 @@ class RunDirectory:
 
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
-        name = "-".join(map(str, trial))
-        shutil.rmtree(self.path / "checkpoints" / name, ignore_errors=True)
+        shutil.rmtree(self.path / checkpoint_folder(trial), ignore_errors=True)
 
     def write_results_aside(self, incumbent: Mapping[str, Any] | None) -> None:
         """Writes ``incumbent.json``, and now and then ``results.pkl`` in a process of its own."""
@@ -163,21 +169,19 @@ class RunDirectory:
 
     def keep_model(self) -> None:
         """Copies the retrained incumbent of the best seed to ``model.keras``."""
-        results: dict[TrialId, Evaluated] = {}
-        reported: Evaluated | None = None
-        for entry in read(self.path / FILE_NAME):
-            match entry.event:
-                case Evaluated() as reported:
-                    pass
-                case Settled(evaluation=(trial, _)) if trial.bracket == COMPARISON_BRACKET:
-                    if reported is not None and reported.loss is not None:
-                        results[trial] = reported
-        incumbents = [news for trial, news in results.items() if trial.rung == INCUMBENT_ARM]
-        candidates = incumbents or list(results.values())
-        best = min(candidates, key=lambda news: news.loss or 0.0, default=None)
-        artefacts = best.info.get("artefacts") if best else None
+        retrained = [
+            news
+            for news, _ in counted(read(self.path / FILE_NAME))
+            if news.evaluation.trial.bracket == COMPARISON_BRACKET and news.loss is not None
+        ]
+        incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
+        best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
+        artefacts = Info.read(best.info).artefacts if best else None
         if artefacts and (model := self.path / artefacts / "model.keras").is_file():
-            shutil.copyfile(model, self.path / "model.keras")
+            with model.open("rb") as source:
+                write_whole(
+                    self.path / "model.keras", lambda target: shutil.copyfileobj(source, target)
+                )
 
     def tell(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share our storage where the nameserver is; None: the run is over."""
@@ -283,6 +287,4 @@ def _git_commit() -> str | None:
 
 
 def _write_json(file: Path, value: object) -> None:
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps(value, indent=2) + "\n", durable=False)

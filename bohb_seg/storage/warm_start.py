@@ -22,10 +22,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.search.events import Evaluate, Evaluated, Settled
+from bohb_seg.search.events import Evaluate
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import Event, RunStarted
-from bohb_seg.trials import Configuration, Observation, TrialId
+from bohb_seg.storage.journal import Entry, RunStarted
+from bohb_seg.trials import Observation
 
 _OBSERVATION = TypeAdapter(Observation)
 
@@ -85,9 +85,9 @@ def _read(directory: Path) -> EarlierRun:
         if not directory.is_dir():
             problem = "there is no such directory"
         elif (path := directory / journal.FILE_NAME).is_file():
-            events = [entry.event for entry in journal.read(path)]
-            if events and isinstance(events[0], RunStarted):
-                return EarlierRun(directory, tuple(_of_journal(events)), events[0])
+            entries = journal.read(path)
+            if entries and isinstance(entries[0].event, RunStarted):
+                return EarlierRun(directory, tuple(_of_journal(entries)), entries[0].event)
             problem = "its run has not begun yet"
         elif (directory / "configs.json").is_file() and (directory / "results.json").is_file():
             return EarlierRun(directory, tuple(_of_live_log(directory)), None)
@@ -103,19 +103,14 @@ def _read(directory: Path) -> EarlierRun:
     )
 
 
-def _of_journal(events: Iterable[Event]) -> Iterator[Observation]:
+def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:
     """The search's; what runoff and comparison brought stays out."""
-    configurations: dict[TrialId, Configuration] = {}
-    reported: Evaluated | None = None
-    for event in events:
-        match event:
-            case Evaluate():
-                configurations[event.evaluation.trial] = event.configuration
-            case Evaluated():
-                reported = event
-            case Settled(evaluation=(trial, budget)) if trial.bracket >= 0:
-                assert reported is not None
-                yield Observation(configurations[trial], budget, reported.loss)
+    orders = [entry.event for entry in entries if isinstance(entry.event, Evaluate)]
+    configurations = {order.evaluation.trial: order.configuration for order in orders}
+    for news, _ in journal.counted(entries):
+        trial, budget = news.evaluation
+        if trial.bracket >= 0:
+            yield Observation(configurations[trial], budget, news.loss)
 
 
 def _of_live_log(directory: Path) -> Iterable[Observation]:

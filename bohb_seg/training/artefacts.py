@@ -1,100 +1,143 @@
-"""What the final comparison leaves on disk beside its figures: model, predictions, histograms.
+"""Files of the final comparison: model, predictions and histograms.
 
 The model is written in float32 whatever it trained with, and everything here is scored with that
-very model, so that whoever loads the file finds these figures again.
+very model, so that whoever loads the file finds these scores again.
 """
 
 import logging
-import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_seg.data.preparation import Part, SegmentationData
-from bohb_seg.files import write_whole
-from bohb_seg.training import metrics
+from bohb_seg.data.preparation import PatchSet, SegmentationData
+from bohb_seg.files import whole_file, write_whole
+from bohb_seg.retry import Retry, wait_until
+from bohb_seg.training import checkpoints, metrics
+from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
 
-INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
-"""What ``model.keras`` takes; height and width are multiples of 2**depth."""
+if TYPE_CHECKING:
+    from bohb_seg.training.trainer import Trainer
+
+RETRY_INTERVAL = 10.0
+"""Seconds between two tries to write to a full disk."""
+
+_Written = TypeVar("_Written")
 
 _log = logging.getLogger(__name__)
 
 
 def write(
-    model: Any,
     data: SegmentationData,
     directory: Path,
     folder: str,
-    objective: Callable[[metrics.Tally], float],
+    objective: Callable[[metrics.PixelSums], float],
+    trainer: "Trainer",
 ) -> dict[str, dict[str, Any]]:
     """Scores all parts and writes ``model.keras`` and ``predictions.npz``.
 
     Args:
-        model: A Keras model in float32.
         data: The run's data set.
-        directory: The run's.
-        folder: Where the files go, relative to ``directory``.
-        objective: The run's.
+        directory: Directory of the run.
+        folder: Folder for the files, relative to ``directory``.
+        objective: Objective of the run.
+        trainer: Its model is written, in float32.
 
     Returns:
-        The figures of each part that has patches, plain Python.
+        The scores of each part that has patches, plain Python.
     """
-    target = directory / folder
+    model, target = trainer.exported(), directory / folder
     target.mkdir(parents=True, exist_ok=True)
-    _save_model(model, target / "model.keras")
-    figures: dict[str, dict[str, Any]] = {}
+    with whole_file(target / "model.keras") as unfinished:
+        model.save(unfinished)
+    scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, part in data.parts.items():
         if not len(part.images):
             continue
-        tally, positive, negative, classes = _score(model, part)
-        arrays |= {f"{name}_positive": positive, f"{name}_negative": negative}
+        scored = _score(model, part)
+        scores[name] = {"loss": objective(scored.sums), **_summary(scored, data.classes.names)}
+        arrays |= {f"{name}_positive": scored.positive, f"{name}_negative": scored.negative}
         if name == "validation":
-            arrays["validation"] = classes
-        figures[name] = {
-            "loss": objective(tally),
-            **metrics.summary(tally, data.classes.names),
-            **metrics.micro_at_half(positive, negative),
-            "confusion": tally.confusion.tolist(),
-        }
-        _log.info("%s: %s mIoU %.3f", folder, name, figures[name]["miou"])
+            arrays["validation"] = scored.classes
+        _log.info("%s: %s mIoU %.3f", folder, name, scores[name]["miou"])
     write_whole(target / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))
     _save_validation(data, directory / "comparison" / "validation.npz")
-    return figures
+    return scores
 
 
-def _score(
-    model: Any, part: Part
-) -> tuple[metrics.Tally, metrics.Counts, metrics.Counts, NDArray[np.uint8]]:
-    tallies, histograms = [], []
+def when_there_is_room(
+    write: Callable[[], _Written], folder: Path, interruption: Interruption
+) -> _Written:
+    """Writes something, and waits while the disk is full.
+
+    Args:
+        write: Writes it, or raises an OSError.
+        folder: Folder that it is written to, for the log.
+        interruption: Ends the wait when it is requested.
+
+    Raises:
+        Interrupted: the wait was interrupted.
+        OSError: it cannot be written for another reason.
+    """
+    retry = Retry(
+        f"the disk of {folder} is full",
+        "waiting for room",
+        first=RETRY_INTERVAL,
+        longest=RETRY_INTERVAL,
+        level=logging.WARNING,
+        wait=wait_until(interruption.check),
+    )
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if not checkpoints.is_full(error):
+                raise
+        retry.pause()
+
+
+class _Scored(NamedTuple):
+    """Predictions for one part.
+
+    Args:
+        sums: Sums over its pixels.
+        positive: Histograms of each class's scores over its own pixels, (C, SCORE_BINS).
+        negative: The same over all other pixels.
+        classes: The class predicted for each pixel, (n, p, p).
+    """
+
+    sums: metrics.PixelSums
+    positive: metrics.Counts
+    negative: metrics.Counts
+    classes: NDArray[np.uint8]
+
+
+def _score(model: Any, part: PatchSet) -> _Scored:
+    batches, histograms = [], []
     classes = np.empty(part.labels.shape, np.uint8)
     for patches, scores in probabilities(model, part.images):
         labels = part.labels[patches]
-        tallies.append(metrics.Tally.of(scores, labels))
+        batches.append(metrics.PixelSums.of(scores, labels))
         histograms.append(metrics.score_histograms(scores, labels))
         classes[patches] = scores.argmax(axis=-1)
     positive, negative = np.sum(histograms, axis=0)
-    return metrics.Tally.join(tallies), positive, negative, classes
+    return _Scored(metrics.PixelSums.join(batches), positive, negative, classes)
 
 
-def _save_model(model: Any, path: Path) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
-    try:
-        model.save(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _summary(scored: _Scored, names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **metrics.summary(scored.sums, names),
+        **metrics.micro_at_half(scored.positive, scored.negative),
+        "confusion": scored.sums.confusion.tolist(),
+    }
 
 
 def _save_validation(data: SegmentationData, path: Path) -> None:
-    """The patches that predictions are shown beside; the same for both arms and all seeds."""
+    """Writes the validation patches that predictions are shown beside; all arms share them."""
     if path.exists():
         return
     part = data.validation

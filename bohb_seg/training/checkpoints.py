@@ -11,7 +11,6 @@ import errno
 import json
 import logging
 import os
-import re
 import time
 import zipfile
 from collections.abc import Sequence
@@ -23,15 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_seg.files import write_whole
+from bohb_seg.trials import checkpoint_epochs, checkpoint_file
 
 LONGEST_LOSS = 30.0
 """Seconds of training that may be lost with a worker, besides the epoch that it is in."""
 SHARE = 0.05
 """Part of the time that writing checkpoints may take; where it is slow, more may be lost."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-_FORMAT = "epoch-{:05d}.npz"
-_PATTERN = re.compile(r"epoch-(\d+)\.npz")
 
 _log = logging.getLogger(__name__)
 
@@ -181,7 +178,7 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     text = np.array(json.dumps(header))
     # Uncompressed: weights hardly shrink, and zlib would take longer than the disk.
     write_whole(
-        folder / _FORMAT.format(checkpoint.epoch),
+        folder / checkpoint_file(checkpoint.epoch),
         lambda file: np.savez(file, header=text, **arrays),
     )
     for epoch, path in _files(folder):
@@ -203,8 +200,8 @@ def load(folder: Path, key: str, at_most: int) -> Checkpoint | None:
 
 
 def _files(folder: Path) -> list[tuple[int, Path]]:
-    matches = ((_PATTERN.fullmatch(path.name), path) for path in folder.glob("epoch-*.npz"))
-    return sorted((int(match[1]), path) for match, path in matches if match)
+    found = ((checkpoint_epochs(path.name), path) for path in folder.glob("*"))
+    return sorted((epochs, path) for epochs, path in found if epochs is not None)
 
 
 def _read(path: Path, key: str) -> Checkpoint | None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import final
 
+from bohb_seg.files import whole_file
+
 ENOUGH = 2
 """Deaths that tell that memory is short."""
 FORGOTTEN_AFTER = 24 * 3600.0
@@ -59,20 +61,14 @@ class Deaths:
 @contextlib.contextmanager
 def _written(note: Path) -> Iterator[None]:
     """A locked file that goes when we do not die; without room on the disk there is none."""
-    unseen = note.with_name(f".{note.name}")  # until it is locked, it looks like that of a death
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        file = unseen.open("wb")
-    except OSError:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            # Hidden until it is locked: without a lock it looks like the note of a death.
+            with whole_file(note, durable=False) as hidden:
+                file = stack.enter_context(hidden.open("wb"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+            stack.callback(note.unlink, missing_ok=True)
         yield
-        return
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        unseen.replace(note)
-        try:
-            yield
-        finally:
-            note.unlink(missing_ok=True)
 
 
 def _is_unlocked(path: Path) -> bool:

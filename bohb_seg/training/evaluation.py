@@ -1,42 +1,36 @@
-"""One configuration at one budget: what a worker's ``compute`` calls.
+"""One configuration trained to one budget and scored: what a worker's ``compute`` calls.
 
 A promoted or interrupted trial goes on from its checkpoint, so ``budget`` is epochs in total.
 Everything random follows from (run seed, trial, epoch), so it matters neither on which worker nor
 after which epoch. Keras is imported late, by the first evaluation.
 """
 
-import logging
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from bohb_seg.data.preparation import SegmentationData
-from bohb_seg.errors import SettingsError
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training import checkpoints, devices, metrics, objectives
 from bohb_seg.training.interruption import Interruption
-from bohb_seg.training.job import Job
-from bohb_seg.training.loop import Course, Outcome
-from bohb_seg.training.out_of_memory import Fits, Sparing
+from bohb_seg.training.job import Job, declaration, recipe_of
+from bohb_seg.training.loop import Outcome, TrainingLoop
+from bohb_seg.training.out_of_memory import MemoryAwareTrainer, MicroBatchLimits
 from bohb_seg.training.recipe import Recipe
 from bohb_seg.training.seeds import epoch_seeds
+from bohb_seg.trials import Info
 
 if TYPE_CHECKING:
-    from bohb_seg.training.trainer import Assignment
+    from bohb_seg.training.trainer import TrainingSpec
 
-__all__ = ["Fits", "Job", "evaluate"]
+__all__ = ["Job", "MicroBatchLimits", "evaluate"]
 
-RETRY_INTERVAL = 10.0
-"""Seconds between two tries to write the comparison's files to a full disk."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell that room is being waited for."""
-TICK = 0.5
-"""Seconds within which a wait hears an interruption."""
-
-_Written = TypeVar("_Written")
-
-_log = logging.getLogger(__name__)
+_INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
+"""Input of ``model.keras``; height and width are multiples of 2 ** halvings."""
 
 
 def evaluate(
@@ -44,20 +38,20 @@ def evaluate(
     data: SegmentationData,
     job: Job,
     interruption: Interruption | None = None,
-    fits: Fits | None = None,
+    limits: MicroBatchLimits | None = None,
 ) -> dict[str, Any]:
     """Trains and scores one configuration.
 
     Args:
-        settings: What all evaluations of the run share.
+        settings: Settings that all evaluations of the run share.
         data: The run's data set.
         job: What to train, how long, and where its files lie.
         interruption: Ends the evaluation between two epochs when it is requested.
-        fits: What is known of the device's memory; what is found out is added.
+        limits: What is known of the device's memory; what is found out is added.
 
     Returns:
         ``loss``: the run's objective on the whole validation part, NaN if training diverged;
-        ``info``: curves, scores and costs, plain Python without NaN.
+        ``info``: curves, scores and costs (:class:`~bohb_seg.trials.Info`), plain Python.
 
     Raises:
         SettingsError: the configuration cannot be trained.
@@ -65,137 +59,148 @@ def evaluate(
         OSError: a checkpoint or an artefact cannot be written, though there is room.
         Interrupted: it was asked to end, and has left a checkpoint.
     """
-    interruption = interruption or Interruption()
-    _check_fit(settings, job.recipe)
     started = time.perf_counter()
-    assignment = _assignment(settings, data, job)
-    sparing = Sparing(
-        assignment,
-        lambda: epoch_seeds(settings.seed, job.config_id, 0),
+    recipe = recipe_of(settings, job)
+    trained = _train(settings, data, job, recipe, interruption or Interruption(), limits)
+    info = Info(
+        **_progress(data, trained.outcome),
+        **_scores(settings, data, job, recipe, trained),
+        **trained.costs,
+        seconds=time.perf_counter() - started,
+        peak_memory_mb=devices.peak_memory_mb(),
+    )
+    return {"loss": _loss(settings, trained), "info": info.plain()}
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A finished training.
+
+    Args:
+        outcome: The result of all epochs.
+        parts: In the comparison the scores of the model in the file, by part; else empty.
+        costs: Facts of an :class:`Info` about device and memory.
+    """
+
+    outcome: Outcome
+    parts: Mapping[str, Mapping[str, Any]]
+    costs: Mapping[str, Any]
+
+
+def _train(
+    settings: TrainingSettings,
+    data: SegmentationData,
+    job: Job,
+    recipe: Recipe,
+    interruption: Interruption,
+    limits: MicroBatchLimits | None,
+) -> _Trained:
+    spec = _spec(settings, data, job, recipe)
+    trainer = MemoryAwareTrainer(
+        spec,
+        partial(epoch_seeds, settings.seed, job.config_id, 0),
         settings.patch_size,
-        fits or Fits(),
+        limits or MicroBatchLimits(),
         settings.cache_dir / "deaths",
         str(job.config_id),
     )
     try:
-        outcome = Course(settings, data, job, sparing, interruption).run()
-        info = _info(settings, data, job, outcome)
-        info |= {
-            "precision_policy": assignment.policy,
-            "parameters": sparing.do(lambda training: training.parameters),
+        outcome = TrainingLoop(settings, data, job, trainer, interruption).run()
+        parts: Mapping[str, Mapping[str, Any]] = {}
+        if job.is_comparison and outcome.sums is not None:
+            parts = _write_artefacts(settings, data, job, trainer, interruption)
+        costs = {
+            "precision_policy": spec.policy,
+            "parameters": trainer.do(attrgetter("parameters")),
             "device": devices.describe(),
+            "micro_batch": trainer.micro_batch,
+            "micro_batches": trainer.found_out,
         }
-        loss = math.nan
-        if outcome.tally is not None:
-            loss = objectives.of(settings.objective, outcome.tally)
-            if job.is_comparison:
-                loss = _compare(settings, data, job, sparing, info, interruption)
     finally:
-        sparing.close()
-    info |= {
-        "micro_batch": sparing.micro_batch,
-        "seconds": time.perf_counter() - started,
-        "peak_memory_mb": devices.peak_memory_mb(),
-    }
-    if sparing.learnt:
-        info["micro_batches"] = sparing.learnt
-    return {"loss": loss, "info": info}
+        trainer.close()
+    return _Trained(outcome, parts, costs)
 
 
-def _check_fit(settings: TrainingSettings, recipe: Recipe) -> None:
-    if settings.patch_size % 2**recipe.depth:
-        raise SettingsError(
-            f"--patch-size {settings.patch_size} cannot be halved {recipe.depth} times, as depth"
-            f" {recipe.depth} of this configuration wants; use a multiple of {2**recipe.depth}"
-            " or a space with smaller depth"
-        )
+def _spec(
+    settings: TrainingSettings, data: SegmentationData, job: Job, recipe: Recipe
+) -> "TrainingSpec":
+    from bohb_seg.training.trainer import TrainingSpec, architecture
 
-
-def _assignment(settings: TrainingSettings, data: SegmentationData, job: Job) -> "Assignment":
-    from bohb_seg.training.trainer import Assignment
-
-    return Assignment(
-        recipe=job.recipe,
-        model=settings.model,
+    return TrainingSpec(
+        recipe=recipe,
+        architecture=architecture(settings.model, declaration(settings)),
         classes=len(data.classes.names),
-        scaling="patch" if settings.preset == "milestone3" else "unit",
         policy=devices.policy(settings.precision),
         patches=len(data.train.images),
         horizon=float(job.epochs) if job.is_comparison else settings.max_budget,
     )
 
 
-def _info(
-    settings: TrainingSettings, data: SegmentationData, job: Job, outcome: Outcome
-) -> dict[str, Any]:
-    history, tally = outcome.history, outcome.tally
-    trained = len(history) - outcome.continued_from
-    images = trained * len(data.train.images)
-    info: dict[str, Any] = {
-        "epochs": len(history),
-        "epochs_trained": trained,
-        "continued_from": outcome.continued_from,
-        "curves": {
-            name: [getattr(record, name) for record in history] for name in checkpoints.CURVES
-        },
-        "images_per_second": images / outcome.fit_seconds if images else None,
-        "stopped": outcome.stopped,
-    }
-    if outcome.best_epoch:
-        info["best_epoch"] = outcome.best_epoch
-    if outcome.complaint:
-        info["checkpoint"] = outcome.complaint
-    if tally is None:
-        return info
-    info |= metrics.summary(tally, data.classes.names)
-    if settings.objective == "milestone3":
-        info["loss_at_own_batch"] = objectives.milestone3(tally, job.recipe.own_validation_batch)
-    return info
-
-
-def _compare(
+def _write_artefacts(
     settings: TrainingSettings,
     data: SegmentationData,
     job: Job,
-    sparing: Sparing,
-    info: dict[str, Any],
+    trainer: MemoryAwareTrainer,
     interruption: Interruption,
-) -> float:
-    """Writes the comparison's files; scores, and so loss, are of the model in the file."""
+) -> dict[str, dict[str, Any]]:
+    """Writes the comparison's files; returns the scores of the model in the file, by part."""
     from bohb_seg.training import artefacts
 
-    def objective(tally: metrics.Tally) -> float:
-        return objectives.of(settings.objective, tally)
-
-    def write() -> dict[str, dict[str, Any]]:
-        return sparing.do(
-            lambda training: artefacts.write(
-                training.exported(), data, job.directory, job.artefacts, objective
-            )
-        )
-
-    parts = _when_there_is_room(write, job, interruption)
-    validation = parts["validation"]
-    info |= {name: value for name, value in validation.items() if name in info}
-    info |= {"parts": parts, "artefacts": job.artefacts, "input": artefacts.INPUT}
-    return float(validation["loss"])
+    objective = partial(objectives.of, settings.objective)
+    write = partial(artefacts.write, data, job.directory, job.artefacts, objective)
+    return artefacts.when_there_is_room(
+        partial(trainer.do, write), job.directory / job.artefacts, interruption
+    )
 
 
-def _when_there_is_room(
-    write: Callable[[], _Written], job: Job, interruption: Interruption
-) -> _Written:
-    """Writes what cannot be done without; a full disk is waited for."""
-    said = -math.inf
-    while True:
-        try:
-            return write()
-        except OSError as error:
-            if not checkpoints.is_full(error):
-                raise
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            _log.warning("the disk of %s is full; waiting for room", job.directory / job.artefacts)
-        resume = time.monotonic() + RETRY_INTERVAL
-        while time.monotonic() < resume:
-            interruption.check()
-            time.sleep(TICK)
+def _progress(data: SegmentationData, outcome: Outcome) -> dict[str, Any]:
+    """How far training came, and how fast; facts of an :class:`Info`."""
+    trained = len(outcome.history) - outcome.continued_from
+    images = trained * len(data.train.images)
+    return {
+        "epochs": len(outcome.history),
+        "epochs_trained": trained,
+        "continued_from": outcome.continued_from,
+        "curves": {
+            name: [getattr(record, name) for record in outcome.history]
+            for name in checkpoints.CURVES
+        },
+        "images_per_second": images / outcome.fit_seconds if images else None,
+        "stopped": outcome.stopped,
+        "best_epoch": outcome.best_epoch,
+        "checkpoint": outcome.complaint or None,
+    }
+
+
+def _scores(
+    settings: TrainingSettings,
+    data: SegmentationData,
+    job: Job,
+    recipe: Recipe,
+    trained: _Trained,
+) -> dict[str, Any]:
+    """How good the weights are on the validation part; facts of an :class:`Info`.
+
+    In the comparison the scores are those of the model in the file.
+    """
+    sums, parts = trained.outcome.sums, trained.parts
+    if sums is None:
+        return {}
+    scores = metrics.summary(sums, data.classes.names)
+    if settings.objective == "milestone3":
+        scores["loss_at_own_batch"] = objectives.milestone3(sums, recipe.own_validation_batch)
+    if not parts:
+        return scores
+    in_file = {name: parts["validation"].get(name, value) for name, value in scores.items()}
+    return {**in_file, "parts": parts, "artefacts": job.artefacts, "input": _INPUT}
+
+
+def _loss(settings: TrainingSettings, trained: _Trained) -> float:
+    """The run's objective on the validation part; in the comparison that of the model in the file.
+
+    NaN if training diverged.
+    """
+    if trained.parts:
+        return float(trained.parts["validation"]["loss"])
+    sums = trained.outcome.sums
+    return math.nan if sums is None else objectives.of(settings.objective, sums)

@@ -1,19 +1,19 @@
-"""What a worker is asked to do: one configuration at one budget, and where its files lie."""
+"""One job: the configuration, budget and files of an evaluation, as training sees it."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bohb_seg import hyperparameters, plugins
 from bohb_seg.data.preparation import SegmentationData
+from bohb_seg.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder
 
-_ARMS = ("default", "incumbent")
 _FORMERLY = {"milestone3": "seed"}
 """Names in checkpoint keys stay as they were, so that checkpoints of earlier versions are used."""
 
@@ -28,18 +28,13 @@ class Job:
             is the runoff before it, where rung is the candidate.
         configuration: Active hyperparameters, plain Python.
         budget: Epochs in total; HpBandSter has fractions, we train the nearest whole number.
-        directory: The run's; checkpoints and the comparison's files lie below it.
+        directory: Directory of the run; checkpoints and the comparison's files lie below it.
     """
 
     config_id: tuple[int, int, int]
     configuration: Mapping[str, Any]
     budget: float
     directory: Path
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        """How to train; raises SettingsError where the configuration says what is unknown."""
-        return parse(self.configuration)
 
     @property
     def epochs(self) -> int:
@@ -54,17 +49,39 @@ class Job:
     @property
     def checkpoints(self) -> Path:
         """The folder of the trial's checkpoint."""
-        return self.directory / "checkpoints" / "-".join(map(str, self.config_id))
+        return self.directory / checkpoint_folder(self.config_id)
 
     @property
     def artefacts(self) -> str:
         """The folder of the comparison's files, relative to the run's directory."""
-        _, arm, seed = self.config_id
-        return f"comparison/{_ARMS[arm]}-{seed}"
+        return comparison_folder(self.config_id)
+
+
+def declaration(settings: TrainingSettings) -> ModelDeclaration:
+    """The hyperparameters that the run's model states.
+
+    Raises:
+        UnknownPluginError: there is no such model.
+        SettingsError: its file states none, or wrong ones.
+    """
+    return hyperparameters.of_model(plugins.file_of("models", settings.model))
+
+
+def recipe_of(settings: TrainingSettings, job: Job) -> Recipe:
+    """The recipe of a job.
+
+    Raises:
+        SettingsError: a hyperparameter is unknown or its value is not allowed, or the model cannot
+            halve the run's patches as often as the configuration says.
+    """
+    model = declaration(settings)
+    recipe = parse(job.configuration, model, settings.preset)
+    hyperparameters.check_patch_size(settings.patch_size, model, recipe.model)
+    return recipe
 
 
 def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job) -> str:
-    """Hash of all that decides what the weights are; a change of any means another training.
+    """Hash of all that decides about the weights; if any of it changes, training starts again.
 
     Device and number of threads are not in it: any worker may go on.
     """
@@ -73,7 +90,7 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     decisive: dict[str, Any] = {
         "settings": {name: _FORMERLY.get(value, value) for name, value in chosen.items()},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
-        "recipe": as_json(job.recipe),
+        "recipe": _recipe_in_key(settings, job),
         "trial": list(job.config_id),
     }
     if job.is_comparison:
@@ -81,3 +98,14 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     if not settings.continue_:
         decisive["budget"] = job.epochs  # only what was interrupted goes on
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _recipe_in_key(settings: TrainingSettings, job: Job) -> dict[str, Any]:
+    """The hyperparameters, but for defaults that follow from the preset, which the key names."""
+    model = declaration(settings)
+    defaults = model.defaults(settings.preset)
+    return {
+        name: value
+        for name, value in as_json(parse(job.configuration, model, settings.preset)).items()
+        if not (model.follows_preset(name) and value == defaults[name])
+    }

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 from bohb_seg.data.preparation import SegmentationData
@@ -17,32 +18,32 @@ from bohb_seg.training import checkpoints, early_stopping, metrics, objectives
 from bohb_seg.training.checkpoints import Best, Checkpoint, EpochRecord
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.training.job import Job, checkpoint_key
-from bohb_seg.training.out_of_memory import Sparing
+from bohb_seg.training.out_of_memory import MemoryAwareTrainer
 from bohb_seg.training.seeds import epoch_seeds
 
 if TYPE_CHECKING:
-    from bohb_seg.training.trainer import Training
+    from bohb_seg.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the epochs led.
+    """The result of all epochs.
 
     Args:
         history: One record per epoch, those of earlier evaluations among them.
         continued_from: Epochs that were trained before.
-        tally: Of the validation part; None after a divergence.
-        stopped: Why there are not more epochs; None if all were trained.
-        best_epoch: Whose weights were kept, where ``--patience`` asks for it.
-        fit_seconds: Spent in training proper.
-        complaint: Why there is no checkpoint; "" if there is.
+        sums: Sums over the validation part; None after a divergence.
+        stopped: Reason why there are not more epochs; None if all were trained.
+        best_epoch: Epoch whose weights were kept, where ``--patience`` asks for it.
+        fit_seconds: Seconds spent in training proper.
+        complaint: Reason why there is no checkpoint; "" if there is one.
     """
 
     history: tuple[EpochRecord, ...]
     continued_from: int
-    tally: metrics.Tally | None
+    sums: metrics.PixelSums | None
     stopped: early_stopping.Reason | None
     best_epoch: int | None
     fit_seconds: float
@@ -50,14 +51,14 @@ class Outcome:
 
 
 @final
-class Course:
+class TrainingLoop:
     """Leads a training through its epochs.
 
     Args:
-        settings: What all evaluations of the run share.
+        settings: Settings that all evaluations of the run share.
         data: The run's data set.
         job: What to train, how long, and where its checkpoint lies.
-        sparing: The training.
+        trainer: The training.
         interruption: Looked at between two epochs.
     """
 
@@ -66,21 +67,21 @@ class Course:
         settings: TrainingSettings,
         data: SegmentationData,
         job: Job,
-        sparing: Sparing,
+        trainer: MemoryAwareTrainer,
         interruption: Interruption,
     ) -> None:
         self._settings, self._data, self._job = settings, data, job
-        self._sparing, self._interruption = sparing, interruption
+        self._trainer, self._interruption = trainer, interruption
         self._key = checkpoint_key(settings, data, job)
         self._keeper = checkpoints.Keeper(job.checkpoints, self._key)
         self._patience = settings.patience if job.is_comparison else None
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Best | None = None
-        self._tally: metrics.Tally | None = None
+        self._sums: metrics.PixelSums | None = None
         self._fit_seconds = 0.0
 
     def run(self) -> Outcome:
-        """Trains; the training is then in the state that counts, the last or the best.
+        """Trains; the trainer is then in the state that counts, the last or the best.
 
         Raises:
             Interrupted: it was asked to end, and has left a checkpoint.
@@ -94,22 +95,26 @@ class Course:
             where = self._job.config_id, len(self._history), self._job.epochs
             _log.info("%s ends after epoch %d/%d: %s", *where, stopped)
         if stopped != "diverged" or self._best:
-            self._score()
+            self._score_final()
         return Outcome(
             history=self._history,
             continued_from=continued_from,
-            tally=self._tally,
+            sums=self._sums,
             stopped=stopped,
-            best_epoch=self._best.epoch if self._best else None,
+            best_epoch=self._best_epoch,
             fit_seconds=self._fit_seconds,
             complaint=self._keeper.complaint,
         )
 
+    @property
+    def _best_epoch(self) -> int | None:
+        return self._best.epoch if self._best else None
+
     def _go_on(self) -> None:
-        """From the checkpoint, if there is one; a finished training is then only scored again."""
+        """Takes over the checkpoint, if any; a finished training is then only scored again."""
         checkpoint = checkpoints.load(self._job.checkpoints, self._key, self._job.epochs)
         if checkpoint:
-            self._sparing.go_on_from(checkpoint)
+            self._trainer.go_on_from(checkpoint)
             self._history = checkpoint.history
             self._best = self._best_of(checkpoint)
 
@@ -124,10 +129,9 @@ class Course:
         return stopped
 
     def _epochs(self) -> early_stopping.Reason | None:
-        """Until the budget is reached, or there is a reason to end before."""
+        """Trains until the budget is reached, or there is a reason to end before."""
         while len(self._history) < self._job.epochs:
-            best_epoch = self._best.epoch if self._best else None
-            stopped = early_stopping.reason(self._history, best_epoch, self._patience)
+            stopped = early_stopping.reason(self._history, self._best_epoch, self._patience)
             if stopped:
                 return stopped
             self._interruption.check()
@@ -136,50 +140,48 @@ class Course:
         return None
 
     def _epoch(self, epoch: int) -> bool:
-        """Trains and scores one epoch; whether what came out are numbers."""
+        """Trains and scores one epoch; returns whether its results are numbers."""
         started = time.perf_counter()
-        done = self._sparing.do(lambda training: self._pass(training, epoch))
+        done = self._trainer.do(partial(self._train_and_score, epoch))
         self._fit_seconds += done.fit_seconds
-        self._tally = done.tally
-        if self._tally is None:
+        self._sums = done.sums
+        if self._sums is None:
             return False
         record = EpochRecord(
             epoch=epoch,
             train_loss=done.train_loss,
-            validation_loss=objectives.of(self._settings.objective, self._tally),
-            validation_miou=self._tally.miou,
-            validation_accuracy=self._tally.accuracy,
+            validation_loss=objectives.of(self._settings.objective, self._sums),
+            validation_miou=self._sums.miou,
+            validation_accuracy=self._sums.accuracy,
             learning_rate=done.learning_rate,
             seconds=time.perf_counter() - started,
-            constant=early_stopping.is_constant(self._tally),
+            constant=early_stopping.is_constant(self._sums),
         )
         self._history += (record,)
         self._keep(done.state)
         self._report(record)
         return True
 
-    def _pass(self, training: "Training", epoch: int) -> "_Pass":
-        """One epoch with all that is asked of the device, because memory may run out anywhere."""
+    def _train_and_score(self, epoch: int, trainer: "Trainer") -> "_EpochResult":
+        """Does all of one epoch that takes the device's memory, which may run out anywhere."""
         started = time.perf_counter()
         seeds = epoch_seeds(self._settings.seed, self._job.config_id, epoch)
-        train_loss = training.epoch(self._data.train.images, self._data.train.labels, seeds)
+        train_loss = trainer.epoch(self._data.train.images, self._data.train.labels, seeds)
         fit_seconds = time.perf_counter() - started
-        tally = training.tally(self._data.validation) if math.isfinite(train_loss) else None
-        return _Pass(
+        sums = trainer.score(self._data.validation) if math.isfinite(train_loss) else None
+        return _EpochResult(
             train_loss=train_loss,
-            tally=tally if tally and tally.finite else None,
-            learning_rate=training.learning_rate,
-            state=training.checkpoint(()),
+            sums=sums if sums and sums.finite else None,
+            learning_rate=trainer.learning_rate,
+            state=trainer.checkpoint(()),
             fit_seconds=fit_seconds,
         )
 
     def _keep(self, state: Checkpoint) -> None:
-        if self._patience:
-            best_epoch = self._best.epoch if self._best else None
-            if early_stopping.improves(self._history, best_epoch):
-                self._best = Best(len(self._history), state.weights)
-        self._sparing.state = replace(state, history=self._history, best=self._best)
-        self._keeper.hold(self._sparing.state)
+        if self._patience and early_stopping.improves(self._history, self._best_epoch):
+            self._best = Best(len(self._history), state.weights)
+        self._trainer.state = replace(state, history=self._history, best=self._best)
+        self._keeper.hold(self._trainer.state)
 
     def _best_of(self, checkpoint: Checkpoint) -> Best | None:
         if not self._patience:
@@ -187,14 +189,17 @@ class Course:
         # Without best weights the last ones are the best that are left.
         return checkpoint.best or Best(checkpoint.epoch, checkpoint.weights)
 
-    def _score(self) -> None:
-        """Puts the best weights in their place, if there are any, and scores what is unscored."""
-        state, best = self._sparing.state, self._best
-        if state and best and (self._tally is None or best.epoch < state.epoch):
-            self._sparing.go_on_from(replace(state, weights=best.weights))
-            self._tally = None
-        if self._tally is None:
-            self._tally = self._sparing.do(lambda training: training.tally(self._data.validation))
+    def _score_final(self) -> None:
+        """Takes the best weights, if any were kept, and scores the final ones unless they are."""
+        state, best = self._trainer.state, self._best
+        if state and best and (self._sums is None or best.epoch < state.epoch):
+            self._trainer.go_on_from(replace(state, weights=best.weights))
+            self._sums = None
+        if self._sums is None:
+            self._sums = self._trainer.do(self._score)
+
+    def _score(self, trainer: "Trainer") -> metrics.PixelSums:
+        return trainer.score(self._data.validation)
 
     def _report(self, record: EpochRecord) -> None:
         _log.info(
@@ -210,19 +215,19 @@ class Course:
 
 
 @dataclass(frozen=True)
-class _Pass:
-    """What one epoch came to.
+class _EpochResult:
+    """The result of one epoch.
 
     Args:
-        train_loss: May be no number.
-        tally: Of the validation part; None after a divergence.
-        learning_rate: At the epoch's end.
-        state: Afterwards, without history.
-        fit_seconds: Spent in training proper.
+        train_loss: Mean training loss; may be no number.
+        sums: Sums over the validation part; None after a divergence.
+        learning_rate: Learning rate at the epoch's end.
+        state: State afterwards, without history.
+        fit_seconds: Seconds spent in training proper.
     """
 
     train_loss: float
-    tally: metrics.Tally | None
+    sums: metrics.PixelSums | None
     learning_rate: float
     state: Checkpoint
     fit_seconds: float

@@ -1,8 +1,8 @@
-"""How good predictions are, from sums over pixels; plain numpy.
+"""Scores of predictions, from sums over pixels; plain numpy.
 
-A :class:`Tally` holds the sums of some patches, and tallies add up, so that a part of any size is
-scored batch by batch. Pixels whose label is no class are *ignored*: they count nowhere. What cannot
-be computed (a class that does not occur) is None, never NaN.
+:class:`PixelSums` are sums over the pixels of some patches. They add up, so that a part of any size
+is scored batch by batch. Pixels whose label is no class are *ignored*: they count nowhere. A score
+that cannot be computed (of a class that does not occur) is None, never NaN.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,15 +16,18 @@ Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+"""Factor and exponent of the focal loss, in the Milestone 3 reports (docs/origin.md) as in Lin et
+al. 2017."""
 EPSILON = 1e-7
-"""The reports' constants, as in ``graph.losses`` (which needs Keras; this file does not)."""
+"""Probabilities are kept this far from 0 and 1, as in the reports (Keras' own epsilon)."""
 
 SCORE_BINS = 1024
-"""Of score histograms. Average precision from 4096 bins is off by 1e-4; the bin of 0.5 is exact."""
+"""Bins of score histograms; an even number, so that 0.5 is an edge between two. Average precision
+from 4096 bins is off by 1e-4."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class PixelSums:
     """Sums over the valid pixels of n patches of C classes.
 
     Args:
@@ -42,7 +45,7 @@ class Tally:
     focal: Numbers
 
     @classmethod
-    def of(cls, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> "Tally":
+    def of(cls, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> "PixelSums":
         """Counts predictions.
 
         Args:
@@ -59,17 +62,12 @@ class Tally:
         hit = np.take_along_axis(flat[valid], target[:, None], axis=1)[:, 0].astype(np.float64)
         safe = np.clip(hit, EPSILON, 1 - EPSILON)
         focal = -FOCAL_ALPHA * (1 - safe) ** FOCAL_GAMMA * np.log(safe)
-
-        def per_class(weights: NDArray[Any] | None) -> Numbers:
-            sums = np.bincount(cell, weights, minlength=count * classes)
-            return sums.reshape(count, classes).astype(np.float64)
-
         return cls(
             confusion=np.bincount(target * classes + guess, minlength=classes * classes).reshape(
                 classes, classes
             ),
-            hits=per_class(hit),
-            truth=per_class(None),
+            hits=_per_cell(cell, hit, (count, classes)),
+            truth=_per_cell(cell, None, (count, classes)),
             scores=(flat * valid[..., None]).sum(axis=1, dtype=np.float64),
             focal=np.bincount(patch, focal, minlength=count).astype(np.float64),
         )
@@ -82,15 +80,15 @@ class Tally:
         truth: NDArray[np.float32],
         scores: NDArray[np.float32],
         focal: NDArray[np.float32],
-    ) -> "Tally":
-        """Takes what ``graph.counts.counts`` gives: as here, but (n, C, C) confusions."""
+    ) -> "PixelSums":
+        """Takes the result of ``graph.counts.counts``; ``confusion`` is (n, C, C) there."""
         sums = (part.astype(np.float64) for part in (hits, truth, scores, focal))
         return cls(confusion.astype(np.int64).sum(axis=0), *sums)
 
     @classmethod
-    def join(cls, tallies: Iterable["Tally"]) -> "Tally":
-        """One tally of all patches, in order."""
-        parts = list(tallies)
+    def join(cls, batches: Iterable["PixelSums"]) -> "PixelSums":
+        """The sums of all patches, in order."""
+        parts = list(batches)
         return cls(
             confusion=np.sum([part.confusion for part in parts], axis=0),
             hits=np.concatenate([part.hits for part in parts]),
@@ -106,7 +104,7 @@ class Tally:
 
     @property
     def mean_focal(self) -> float:
-        """Focal loss averaged over classes and pixels, as in the reports."""
+        """Focal loss averaged over classes and pixels, as in the Milestone 3 reports."""
         return float(self.focal.sum() / max(self.truth.sum() * self.truth.shape[1], 1))
 
     @property
@@ -140,27 +138,27 @@ class Tally:
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Which classes the labels have, (C,)."""
+        """Whether the labels have each class, (C,)."""
         return np.asarray(self.confusion.sum(axis=1) > 0)
 
 
-def summary(tally: Tally, names: Sequence[str]) -> dict[str, Any]:
-    """The usual figures of a tally, plain Python.
+def summary(sums: PixelSums, names: Sequence[str]) -> dict[str, Any]:
+    """The usual scores, plain Python.
 
     Args:
-        tally: What was counted.
-        names: The classes, C of them.
+        sums: Sums over the pixels that are scored.
+        names: Names of the C classes.
     """
-    confusion = tally.confusion
+    confusion = sums.confusion
     hits, truth, guesses = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     return {
-        "miou": tally.miou,
-        "iou": _by_class(tally.iou, names),
-        "accuracy": tally.accuracy,
+        "miou": sums.miou,
+        "iou": _by_class(sums.iou, names),
+        "accuracy": sums.accuracy,
         "precision": _by_class(_ratio(hits, guesses), names),
         "recall": _by_class(_ratio(hits, truth), names),
-        "dice": tally.mean_dice,
-        "focal": plain(tally.mean_focal),
+        "dice": sums.mean_dice,
+        "focal": plain(sums.mean_focal),
     }
 
 
@@ -171,10 +169,10 @@ def score_histograms(
 
     Args:
         probabilities: (n, p, p, C).
-        labels: (n, p, p); what is no class is ignored.
+        labels: (n, p, p) classes 0..C-1; anything above is ignored.
 
     Returns:
-        Of the pixels that are of the class, and of those that are not: both (C, SCORE_BINS).
+        Histograms of the pixels of the class and of all other pixels, (C, SCORE_BINS) each.
     """
     classes = probabilities.shape[-1]
     valid = labels < classes
@@ -187,7 +185,7 @@ def score_histograms(
 
 
 def micro_at_half(positive: Counts, negative: Counts) -> dict[str, float | None]:
-    """Precision and recall of "score of at least 0.5" over all classes, as the reports have them.
+    """Precision and recall of "score of at least 0.5" over all classes, as in the reports.
 
     Keras' ``Precision`` and ``Recall`` count so on one-hot labels; a pixel without any score of
     0.5 lowers recall but not precision.
@@ -208,6 +206,12 @@ def plain(value: float) -> float | None:
 
 def _by_class(values: Numbers, names: Sequence[str]) -> Mapping[str, float | None]:
     return {name: plain(value) for name, value in zip(names, values, strict=True)}
+
+
+def _per_cell(cell: Counts, weights: NDArray[np.float64] | None, shape: tuple[int, int]) -> Numbers:
+    """Sums of weights (default: 1) in each cell of a table, whose cells are numbered row by row."""
+    sums = np.bincount(cell, weights, minlength=shape[0] * shape[1])
+    return sums.reshape(shape).astype(np.float64)
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:

@@ -1,7 +1,7 @@
-"""Out of memory is information: training goes on with smaller micro-batches, and it is remembered.
+"""Training goes on with smaller micro-batches where memory runs out, and what fits is remembered.
 
 A step's gradients are then summed over parts of its batch, so the effective batch stays what the
-configuration says. What fits depends on the kind of device and on the network's *shape*
+configuration says. What fits depends on the kind of device and on the model's *shape*
 (architecture, width, patch size, precision, ...), so it is remembered by both.
 """
 
@@ -17,27 +17,27 @@ from bohb_seg.training.crash_notes import Deaths
 from bohb_seg.training.seeds import EpochSeeds
 
 if TYPE_CHECKING:
-    from bohb_seg.training.trainer import Assignment, Training
+    from bohb_seg.training.trainer import Trainer, TrainingSpec
 
-_Done = TypeVar("_Done")
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger(__name__)
 
 
 @final
-class Fits:
+class MicroBatchLimits:
     """The largest micro-batch that is known to fit, by ``"<kind of device> | <shape>"``."""
 
     def __init__(self) -> None:
         self._largest: dict[str, int] = {}
 
-    def told(self, others: Mapping[str, int]) -> None:
-        """Takes over what others learnt; where both know something, the smaller one is safe."""
+    def update(self, others: Mapping[str, int]) -> None:
+        """Takes over what others found out; where both know something, the smaller one is safe."""
         for key, micro_batch in others.items():
-            self.learn(key, micro_batch)
+            self.lower(key, micro_batch)
 
-    def learn(self, key: str, micro_batch: int) -> None:
-        """No more than ``micro_batch`` patches fit."""
+    def lower(self, key: str, micro_batch: int) -> None:
+        """Notes that no more than ``micro_batch`` patches fit."""
         self._largest[key] = self.largest(key, micro_batch)
 
     def largest(self, key: str, batch: int) -> int:
@@ -46,54 +46,54 @@ class Fits:
 
 
 @final
-class Sparing:
-    """A training that begins again from its last state, with less, where memory runs out.
+class MemoryAwareTrainer:
+    """A trainer that begins again from its last state, in smaller parts, where memory runs out.
 
     Args:
-        assignment: What is trained.
-        seeds: Of the initial weights; they are drawn again where no epoch is finished yet.
-        edge: Of a patch, in pixels.
-        fits: What is known; what is found out is added.
-        notes: Folder of this machine for what processes say that may die of it.
-        name: Of the evaluation, for the log.
+        spec: What is trained.
+        seeds: Draws the seeds of the initial weights, again where no epoch is finished yet.
+        edge: Edge of a patch in pixels.
+        limits: What is known of the device's memory; what is found out is added.
+        notes: Folder of this machine for the crash notes of processes.
+        name: Name of the evaluation, for the log.
 
     Attributes:
-        state: After the last epoch; None: the initial one.
+        state: State after the last epoch; None: the initial one.
         micro_batch: Patches at once; the whole batch where it fits.
-        learnt: What was found out here, in the words of :class:`Fits`.
+        found_out: Limits that were found out here, see :class:`MicroBatchLimits`.
     """
 
     def __init__(
         self,
-        assignment: "Assignment",
+        spec: "TrainingSpec",
         seeds: Callable[[], EpochSeeds],
         edge: int,
-        fits: Fits,
+        limits: MicroBatchLimits,
         notes: Path,
         name: str,
     ) -> None:
-        self._assignment, self._seeds, self._edge = assignment, seeds, edge
-        self._fits, self._name = fits, name
+        self._spec, self._seeds, self._edge = spec, seeds, edge
+        self._limits, self._name = limits, name
         devices.distribute()
-        self._key = f"{devices.kind()} | {assignment.shape(edge)}"
+        self._key = f"{devices.kind()} | {spec.memory_key(edge)}"
         self._fewest = devices.parallel()  # each device has at least one patch
-        self._training: Training | None = None
+        self._trainer: Trainer | None = None
         self.state: Checkpoint | None = None
-        self.learnt: dict[str, int] = {}
-        self.micro_batch = fits.largest(self._key, self._batch)
+        self.found_out: dict[str, int] = {}
+        self.micro_batch = limits.largest(self._key, self._batch)
         self._deaths = Deaths(notes, self._key)
         while self._deaths.forbid(self.micro_batch):
             self._shrink("lost two processes over")
 
     @property
     def _batch(self) -> int:
-        return self._assignment.recipe.batch_size
+        return self._spec.recipe.batch_size
 
-    def do(self, work: Callable[["Training"], _Done]) -> _Done:
-        """Does something with the training; again from the state before if memory ran out.
+    def do(self, work: Callable[["Trainer"], _Result]) -> _Result:
+        """Does something with the trainer; again from the state before if memory ran out.
 
         Args:
-            work: Nothing of a try that fails may be left but what the training holds.
+            work: What to do. A try that fails must leave nothing behind but what the trainer holds.
 
         Raises:
             DoesNotFitError: not even one patch at once fits.
@@ -105,43 +105,46 @@ class Sparing:
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
-            # Here, because as long as there is the error, its traceback holds the arrays.
+            # Not in the except clause: the error's traceback would still hold the arrays.
             self._shrink("has no memory for")
 
     def go_on_from(self, state: Checkpoint) -> None:
-        """Sets the state, of which no more is asked than weights and optimizer."""
+        """Sets the state; only its weights and optimizer are used."""
         self.state = state
-        if self._training:
-            self.do(lambda training: training.restore(state))
+        if self._trainer:
+            self.do(self._restore)
 
     def close(self) -> None:
-        """Ends the training; its network stays for the next one of the same shape."""
-        if self._training:
-            self._training.close()
-            self._training = None
+        """Ends the training; its model stays for the next one of the same shape."""
+        if self._trainer:
+            self._trainer.close()
+            self._trainer = None
 
-    def _ready(self) -> "Training":
-        from bohb_seg.training.trainer import Training
+    def _restore(self, trainer: "Trainer") -> None:
+        if self.state:
+            trainer.restore(self.state)
 
-        if self._training is None:
+    def _ready(self) -> "Trainer":
+        from bohb_seg.training.trainer import Trainer
+
+        if self._trainer is None:
             devices.distribute()  # Keras forgets it with what release() drops
             parts = self.micro_batch if self.micro_batch < self._batch else None
-            self._training = Training(self._assignment, self._seeds(), parts)
-            if self.state:
-                self._training.restore(self.state)
-        return self._training
+            self._trainer = Trainer(self._spec, self._seeds(), parts)
+            self._restore(self._trainer)
+        return self._trainer
 
     def _shrink(self, why: str) -> None:
         from bohb_seg.training import trainer
 
-        self._training = None
+        self._trainer = None
         trainer.release()
         if self.micro_batch <= self._fewest:
             raise DoesNotFitError(devices.describe(), self.micro_batch, self._edge)
         failed = self.micro_batch
         self.micro_batch = max(self._fewest, failed // 2)
-        self._fits.learn(self._key, self.micro_batch)
-        self.learnt[self._key] = self.micro_batch
+        self._limits.lower(self._key, self.micro_batch)
+        self.found_out[self._key] = self.micro_batch
         _log.warning(
             "%s: %s %s %d patches at once; goes on after epoch %d with %d",
             *(self._name, devices.describe(), why, failed),

@@ -1,26 +1,23 @@
 """Random numbers from (run seed, configuration, epoch) and nothing else.
 
-So an evaluation gives the same result on whichever worker it runs, and an epoch is the same
-whether training came to it in one go or from a checkpoint.
+So an evaluation gives the same result on whichever worker it runs, and an epoch is the same whether
+training came to it in one go or from a checkpoint.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-COMPARISON_BRACKET = -1
-"""``trials.COMPARISON_BRACKET``, repeated because training does not import the deciding half."""
-RUNOFF_BRACKET = -2
-"""``trials.RUNOFF_BRACKET``, likewise."""
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
 
 
 @dataclass(frozen=True)
 class EpochSeeds:
-    """The randomness of one epoch (epoch 0: of the initial weights).
+    """The randomness of one epoch; epoch 0 stands for the initial weights.
 
     Args:
-        order: For shuffling and augmentation.
-        graph: For what Keras draws itself (weights, dropout), below 2**30, so that Keras may
+        order: Generator for shuffling and augmentation.
+        graph: Seed for what Keras draws itself (weights, dropout), below 2**30, so that Keras may
             count on from it.
     """
 
@@ -29,10 +26,15 @@ class EpochSeeds:
 
 
 def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> EpochSeeds:
-    """Derives the seeds of one epoch, counted from 1.
+    """Derives the seeds of one epoch.
 
     In the final comparison and in the runoff only the index of the seed counts, so that all arms
     share it.
+
+    Args:
+        run_seed: Seed of the run.
+        config_id: HpBandSter's (bracket, rung, number).
+        epoch: Epoch, counted from 1; 0 for the initial weights.
     """
     bracket, rung, number = config_id
     trial: tuple[int, ...] = (0, bracket, rung, number)

@@ -1,8 +1,8 @@
-"""Trains and asks one model, one epoch at a time.
+"""Trains and scores one model, one epoch at a time.
 
 An epoch is one call of Keras' own ``fit`` on uint8 images in an order that we chose, so the speed
 is Keras' and all randomness is ours: nothing is drawn from a global generator, and an epoch is the
-same whether the epochs before it ran here or come from a checkpoint, and whether the network was
+same whether the epochs before it ran here or come from a checkpoint, and whether the model was
 compiled for this evaluation or for an earlier one of the same shape.
 
 The last batch has fewer patches. On TensorFlow that traces nothing again. Elsewhere it is filled
@@ -18,127 +18,126 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_seg import plugins
-from bohb_seg.data.classes import IGNORE
-from bohb_seg.data.preparation import Part
+from bohb_seg.data.preparation import PatchSet
+from bohb_seg.hyperparameters import ModelDeclaration
 from bohb_seg.training import devices, metrics
 from bohb_seg.training.checkpoints import Checkpoint, EpochRecord
 from bohb_seg.training.graph import augmentation, compile_cache
+from bohb_seg.training.graph.architecture import Architecture
 from bohb_seg.training.graph.compile_cache import release
 from bohb_seg.training.graph.compiled_model import FILLER, Shape
-from bohb_seg.training.graph.dropout import Dropout
+from bohb_seg.training.graph.dropout import PlainDropout
 from bohb_seg.training.graph.losses import Formula
-from bohb_seg.training.graph.scaling import Scaling
 from bohb_seg.training.prediction import PREDICTED_PIXELS
 from bohb_seg.training.recipe import Recipe
 from bohb_seg.training.seeds import EpochSeeds
+from bohb_seg.trials import IGNORE
 
-__all__ = ["Assignment", "Training", "release"]
+__all__ = ["Trainer", "TrainingSpec", "architecture", "release"]
 
 BATCHES_BETWEEN_CHECKS = 8
 """How often the loss is looked at for divergence: each look waits for an accelerator."""
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """What a model is to be trained for.
+def architecture(model: str, declaration: ModelDeclaration) -> Architecture:
+    """Imports a model plug-in.
 
     Args:
-        recipe: How.
-        model: File name of the architecture in ``models/``.
-        classes: Number of classes.
-        scaling: What the model does to pixel values first.
+        model: The plug-in, as ``--model`` names it.
+        declaration: What its file states.
+
+    Raises:
+        UnknownPluginError: there is no such model.
+    """
+    return Architecture(model, plugins.find("models", model).build, declaration.rates)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """All that a training follows from, besides the data and the random numbers.
+
+    Args:
+        recipe: The configuration, complete.
+        architecture: The model plug-in.
+        classes: Number of classes C.
         policy: Keras' dtype policy.
         patches: Number of training patches.
         horizon: Epochs after which the learning rate schedule ends.
     """
 
     recipe: Recipe
-    model: str
+    architecture: Architecture
     classes: int
-    scaling: Scaling
     policy: str
     patches: int
     horizon: float
 
     @property
-    def compiled(self) -> Shape:
-        """What a network is compiled for."""
-        return Shape.of(self.model, self.classes, self.scaling, self.policy, self.recipe)
+    def shape(self) -> Shape:
+        """What a model is compiled for."""
+        return Shape.of(self.architecture, self.classes, self.policy, self.recipe)
 
-    def shape(self, patch_size: int) -> str:
-        """What decides how many patches fit into memory, for people and as a key."""
-        return f"{self.compiled}, {patch_size} px"
+    def memory_key(self, patch_size: int) -> str:
+        """Name of all that decides how many patches fit into memory, for people and as a key."""
+        return f"{self.shape}, {patch_size} px"
 
     def build(self, seed: int, policy: str | None = None) -> keras.Model:
         """A new model of Keras' own layers with weights drawn from ``seed``."""
-        whole = Shape(self.model, self.classes, self.scaling, self.policy, self.recipe)
-        return built(whole, seed, policy)
+        hyperparameters = self.recipe.model
+        return self.architecture.build(
+            hyperparameters,
+            classes=self.classes,
+            precision=policy or self.policy,
+            seed=seed,
+            dropout=PlainDropout(hyperparameters, seed).layer,
+        )
 
     @property
     def steps(self) -> int:
-        """Of the learning rate schedule."""
+        """Steps of the learning rate schedule, at least one."""
         batches = math.ceil(self.patches / self.recipe.batch_size)
         return max(1, round(self.horizon * batches))
 
 
-def built(
-    shape: Shape, seed: int, policy: str | None = None, dropout: Dropout | None = None
-) -> keras.Model:
-    """A new model of the architecture, see ``build()`` of the files in ``models/``."""
-    built: keras.Model = plugins.find("models", shape.model).build(
-        shape.recipe,
-        classes=shape.classes,
-        scaling=shape.scaling,
-        precision=policy or shape.policy,
-        seed=seed,
-        dropout=dropout,
-    )
-    return built
-
-
 @final
-class Training:
-    """A model, its optimizer and where they are on their way.
+class Trainer:
+    """A model and its optimizer in training.
 
     Args:
-        assignment: What to train.
-        seeds: Of the initial weights.
+        spec: What to train.
+        seeds: Seeds of the initial weights.
         micro_batch: Patches that are computed at a time, where a batch does not fit into memory;
             the gradients are the batch's all the same. None: the whole batch.
 
     Whatever the device raises when its memory is exhausted comes out of :meth:`epoch` and
-    :meth:`tally` as it is; then :meth:`close` drops the network instead of keeping it.
+    :meth:`score` as it is; then :meth:`close` drops the model instead of keeping it.
     """
 
     def __init__(
-        self, assignment: Assignment, seeds: EpochSeeds, micro_batch: int | None = None
+        self, spec: TrainingSpec, seeds: EpochSeeds, micro_batch: int | None = None
     ) -> None:
-        recipe = assignment.recipe
+        recipe = spec.recipe
         self.micro_batch = micro_batch
-        self._assignment, self._recipe = assignment, recipe
-        self._rows = _Rows.of(recipe.batch_size, micro_batch)
-        self._key = assignment.compiled, self._rows.micro
-        self._compiled = compile_cache.take(
-            assignment.compiled,
-            lambda dropout: built(assignment.compiled, 0, dropout=dropout),
-            self._rows.micro,
-        )
-        self._compiled.net.set_weights(assignment.build(seeds.graph).get_weights())
-        self._compiled.descent.begin(recipe, assignment.steps)
-        network = self._compiled.network
-        network.formula.assign(Formula.of(recipe, assignment.classes).vector())
-        network.dropout_rate.assign(recipe.dropout)
+        self._spec, self._recipe = spec, recipe
+        self._layout = _BatchLayout.of(recipe.batch_size, micro_batch)
+        self._key = spec.shape, self._layout.micro
+        self._compiled = compile_cache.take(*self._key)
+        self._compiled.model.set_weights(spec.build(seeds.graph).get_weights())
+        self._compiled.optimizer.begin(recipe, spec.steps)
+        loss_model = self._compiled.loss_model
+        loss_model.formula.assign(Formula.of(recipe, spec.classes).vector())
+        loss_model.rates.assign([recipe.model[name] for name in spec.architecture.rates])
         self._intact = True
 
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return int(self._compiled.net.count_params())
+        return int(self._compiled.model.count_params())
 
     @property
     def learning_rate(self) -> float:
-        """The one that the next step would have."""
-        return float(keras.ops.convert_to_numpy(self._compiled.descent.optimizer.learning_rate))
+        """The learning rate that the next step would have."""
+        return float(keras.ops.convert_to_numpy(self._compiled.optimizer.keras.learning_rate))
 
     def epoch(
         self, images: NDArray[np.uint8], labels: NDArray[np.uint8], seeds: EpochSeeds
@@ -148,22 +147,22 @@ class Training:
         Args:
             images: (n, p, p, 3) RGB.
             labels: (n, p, p).
-            seeds: This epoch's.
+            seeds: Seeds of this epoch.
 
         Returns:
             Mean loss; NaN or infinite as soon as it was seen to be so, the rest is not trained.
         """
         order = seeds.order.permutation(len(images))
-        rows, filler = self._rows.arrange(len(images))
+        rows, filler = self._layout.arrange(len(images))
         inputs = [images[order[rows]], labels[order[rows]], (seeds.graph + rows).astype(np.int32)]
         inputs[1][filler], inputs[2][filler] = IGNORE, FILLER
         if self._recipe.augmentation is not None:
             strength = self._recipe.augmentation
             inputs.append(augmentation.draw(len(images), strength, seeds.order)[rows])
         self._intact = False
-        history = self._compiled.network.fit(
+        history = self._compiled.loss_model.fit(
             tuple(inputs),
-            batch_size=self._rows.per_step,
+            batch_size=self._layout.per_step,
             shuffle=False,
             verbose=0,
             callbacks=[_StopAtDivergence()],
@@ -173,10 +172,10 @@ class Training:
         self._intact = True
         return loss
 
-    def tally(self, part: Part) -> metrics.Tally:
+    def score(self, part: PatchSet) -> metrics.PixelSums:
         """Scores the model on a part of the data, in batches of their own size."""
         count = len(part.images)
-        size = self._rows.scored(count, part.labels[0].size)
+        size = self._layout.scored(count, part.labels[0].size)
         # The last patch fills up the last batch.
         rows = np.minimum(np.arange(_multiple(count, size)), count - 1)
         self._intact = False
@@ -184,28 +183,29 @@ class Training:
             (part.images[rows], part.labels[rows]), batch_size=size, verbose=0
         )
         self._intact = True
-        return metrics.Tally.counted(*(np.asarray(each)[:count] for each in counts))
+        return metrics.PixelSums.counted(*(np.asarray(each)[:count] for each in counts))
 
     def exported(self) -> keras.Model:
-        """The same network in float32, for files that any machine reads."""
-        model = self._assignment.build(seed=0, policy="float32")
-        model.set_weights(self._compiled.net.get_weights())
+        """The same model in float32, for files that any machine reads."""
+        model = self._spec.build(seed=0, policy="float32")
+        model.set_weights(self._compiled.model.get_weights())
         model.jit_compile = devices.compiles() is not False
         return model
 
     def checkpoint(self, history: tuple[EpochRecord, ...]) -> Checkpoint:
         """Everything that :meth:`restore` needs."""
-        state = [keras.ops.convert_to_numpy(v) for v in self._compiled.descent.state]
-        return Checkpoint(self._compiled.net.get_weights(), state, history)
+        state = [keras.ops.convert_to_numpy(v) for v in self._compiled.optimizer.state]
+        return Checkpoint(self._compiled.model.get_weights(), state, history)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes on from a checkpoint of the same assignment."""
-        self._compiled.net.set_weights(list(checkpoint.weights))
-        for variable, value in zip(self._compiled.descent.state, checkpoint.optimizer, strict=True):
+        """Goes on from a checkpoint of the same training."""
+        self._compiled.model.set_weights(list(checkpoint.weights))
+        variables = self._compiled.optimizer.state
+        for variable, value in zip(variables, checkpoint.optimizer, strict=True):
             variable.assign(value)
 
     def close(self) -> None:
-        """Leaves the network to the next evaluation of its shape; nothing works after it."""
+        """Leaves the model to the next training of its shape; nothing works after it."""
         if self._intact:
             compile_cache.keep(*self._key, self._compiled)
         del self._compiled
@@ -213,12 +213,12 @@ class Training:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """How patches are laid out for the steps.
+class _BatchLayout:
+    """Patches laid out for the steps.
 
     Args:
         batch: Patches of a step.
-        per_step: With those that fill it up.
+        per_step: Patches of a step together with those that fill it up.
         micro: Patches that are computed at a time; None: all.
         fills: Whether the last step must be as large as the others.
     """
@@ -229,7 +229,7 @@ class _Rows:
     fills: bool
 
     @classmethod
-    def of(cls, batch: int, micro: int | None) -> "_Rows":
+    def of(cls, batch: int, micro: int | None) -> "_BatchLayout":
         shares = devices.parallel()
         micro = None if micro is None or micro >= batch else _multiple(micro, shares)
         fills = micro is not None or shares > 1 or keras.backend.backend() != "tensorflow"
@@ -238,7 +238,7 @@ class _Rows:
     def arrange(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Which of ``count`` patches stands in each row, and which rows only fill up.
 
-        These are patches, too, because batch normalisation sees them.
+        Rows that only fill up hold patches, too, because batch normalisation sees them.
         """
         if not self.fills:
             return np.arange(count), np.zeros(count, np.bool_)
@@ -258,6 +258,7 @@ class _Rows:
 
 
 def _multiple(number: int, of: int) -> int:
+    """The smallest multiple of ``of`` that is at least ``number``."""
     return math.ceil(number / of) * of
 
 

@@ -14,22 +14,28 @@ import fcntl
 import hashlib
 import itertools
 import logging
-import math
 import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import Pyro4
 import serpent
 
+from bohb_seg.files import write_whole
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import checkpoint_names
-from bohb_seg.trials import COMPARISON_BRACKET
+from bohb_seg.trials import (
+    CHECKPOINTS,
+    COMPARISON,
+    COMPARISON_BRACKET,
+    checkpoint_folder,
+    comparison_folder,
+)
 
 PUSH_INTERVAL = 30.0
 """Seconds between two pushes; a worker that is killed loses at most that much, or an epoch."""
@@ -42,9 +48,6 @@ FAREWELL = 4.0
 """Seconds for the last push of a worker that must leave; docker grants ten for all."""
 LONGEST_PAUSE = 10.0
 """Seconds between two tries after many have failed."""
-SAY_EVERY = 60.0
-"""Seconds between two lines that tell what is being waited for."""
-_ARMS = ("default", "incumbent")
 
 ConfigId = tuple[int, int, int]
 Work = Callable[[Any], None]
@@ -173,9 +176,9 @@ class _Link:
 
     def __init__(self, storage: Callable[[], Any], patience: float) -> None:
         self._storage, self._patience = storage, patience
-        self._advanced = time.monotonic()
         self._away = False
         self._stopped = threading.Event()
+        self._retry = Retry("")
 
     def insist(self, work: Work) -> str:
         """Does the work, again and again; it must be harmless to do twice.
@@ -183,18 +186,12 @@ class _Link:
         Returns:
             "" when it is done, else why it is not, in the words of the last try.
         """
-        self._advanced = time.monotonic()
-        said = -math.inf
-        for tries in itertools.count():
-            if not (reason := self.once(work)):
-                return ""
-            if time.monotonic() - said > SAY_EVERY:
-                _log.info("waiting for the master's storage: %s", reason)
-                said = time.monotonic()
-            pause = min(0.2 * 2 ** min(tries, 10), LONGEST_PAUSE)
+        self._retry = Retry(
+            "the master's storage cannot be used", longest=LONGEST_PAUSE, wait=self._stopped.wait
+        )
+        while reason := self.once(work):
             patience = self._patience * (1 if self._away else REFUSED)
-            waited = time.monotonic() - self._advanced
-            if waited + pause > patience or self._stopped.wait(pause):
+            if not self._retry.pause(reason, patience):
                 break
         return reason
 
@@ -220,7 +217,7 @@ class _Link:
         """
         if self._stopped.is_set():
             raise InterruptedError("the worker had to go on")
-        self._advanced = time.monotonic()
+        self._retry.progressed()
 
     def stop(self) -> None:
         """Gives up at the next piece or pause."""
@@ -301,21 +298,17 @@ def _bring(remote: Any, target: Path, folder: str, link: _Link) -> None:
 
 
 def _fetch(remote: Any, folder: str, path: Path, announced: tuple[int, str], link: _Link) -> None:
-    # No fsync: should the machine fail, the master has it.
-    temporary = path.with_name(f".{path.name}.fetching")
-    digest, size = hashlib.sha256(), 0
-    try:
-        with temporary.open("wb") as file:
-            while piece := serpent.tobytes(remote.fetch(folder, path.name, size)):
-                file.write(piece)
-                digest.update(piece)
-                size += len(piece)
-                link.advanced()
+    def receive(file: BinaryIO) -> None:
+        digest, size = hashlib.sha256(), 0
+        while piece := serpent.tobytes(remote.fetch(folder, path.name, size)):
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
+            link.advanced()
         if (size, digest.hexdigest()) != announced:
             raise ValueError(f"{folder}/{path.name} did not arrive as the master announced it")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_whole(path, receive, durable=False)  # should the machine fail, the master has it
 
 
 # --- this machine's disk ----------------------------------------------------------------------
@@ -333,16 +326,15 @@ def _shares(working_directory: Path, token: str) -> bool:
 
 def _folders(config_id: ConfigId) -> tuple[str, ...]:
     """The folders that a trial writes to, its checkpoint's first."""
-    bracket, arm, seed = config_id
-    checkpoint = checkpoint_names.checkpoint_folder(config_id)
-    if bracket != COMPARISON_BRACKET:
+    checkpoint = checkpoint_folder(config_id)
+    if config_id[0] != COMPARISON_BRACKET:
         return (checkpoint,)
-    return checkpoint, "comparison", f"comparison/{_ARMS[arm]}-{seed}"
+    return checkpoint, COMPARISON, comparison_folder(config_id)
 
 
 def _clear(directory: Path, but: str = "") -> None:
     """Removes the copies that lie here, except those of the folder ``but``."""
-    for path in (*(directory / "checkpoints").glob("*"), directory / "comparison"):
+    for path in (*(directory / CHECKPOINTS).glob("*"), directory / COMPARISON):
         if path != directory / but:
             shutil.rmtree(path, ignore_errors=True)
 

@@ -9,18 +9,19 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import Pyro4
 import serpent
 from hpbandster.core.worker import Worker
 
-from bohb_seg.retry import tries
+from bohb_seg.retry import Retry, wait_until
 from bohb_seg.rpc import pyro, values
-from bohb_seg.rpc.daemon import STRUCTURE_BYTES
+from bohb_seg.rpc.connection import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
+from bohb_seg.trials import Info
 from bohb_seg.worker.checkpoint_sync import Mirror
 from bohb_seg.worker.membership import Membership
 
@@ -94,8 +95,9 @@ class Shift:
             _log.warning("evaluation %s raised", job.config_id, exc_info=True)
             return _failed(traceback.format_exc())
         if self._mirror.complaint and isinstance(info, dict):
-            told = (info.get("checkpoint"), self._mirror.complaint)
-            info["checkpoint"] = "; ".join(filter(None, told))
+            told = Info.read(info)
+            complaints = "; ".join(filter(None, (told.checkpoint, self._mirror.complaint)))
+            info = replace(told, checkpoint=complaints).plain()
         if not math.isfinite(loss):
             _log.info("evaluation %s diverged", job.config_id)
         return {"result": {"loss": loss, "info": info}, "exception": None}
@@ -114,8 +116,12 @@ class Shift:
     def _deliver(self, job: Order, result: _Result) -> None:
         """Offers the result until it is taken or nobody wants it; once more if we must leave."""
         patience = math.inf if self._membership.post.is_ours else STOCK_PATIENCE
-        why = f"the master does not take the result of {job.config_id}"
-        for waiting in tries(why, patience, hurry=lambda: bool(self._leaves())):
+        retry = Retry(
+            f"the master does not take the result of {job.config_id}",
+            patience=patience,
+            wait=wait_until(self._leaves),
+        )
+        while True:
             is_last = bool(self._leaves())
             try:
                 self._offer(job, result)
@@ -124,13 +130,12 @@ class Shift:
                 _log.warning("the master no longer wants the result of %s", job.config_id)
                 return
             except pyro.TRANSIENT as error:
-                waiting.because(error)
                 self._hang_up()
+                if is_last or not retry.pause(error):
+                    break
             except Exception as error:
                 _log.warning("the master cannot use the result of %s: %r", job.config_id, error)
                 return
-            if is_last:
-                break
         _log.error("gave up the result of %s: its master does not take it", job.config_id)
 
     def _offer(self, job: Order, result: _Result) -> None:
@@ -156,7 +161,7 @@ class Shift:
         self._master = None
 
     def _storage(self) -> Any:
-        return pyro.proxy(self._membership.post.address("storage"), of="master")
+        return pyro.proxy(self._membership.post.storage, of="master")
 
 
 def _failed(why: str) -> _Result:

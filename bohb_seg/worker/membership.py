@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, final
 
 from bohb_seg.errors import RunOverError, ServiceError
-from bohb_seg.retry import Waiting, tries
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
-from bohb_seg.rpc.names import prefix
+from bohb_seg.rpc.names import dispatcher_name, prefix
 from bohb_seg.settings import WorkerSettings, flag_of
 from bohb_seg.worker.run_info import ELSEWHERE, Post, ask
 
@@ -74,12 +74,12 @@ class Membership:
         Raises:
             ServiceError: the master refuses this worker.
         """
-        for waiting in tries(f"the master of run {self.post.run_id} does not answer"):
+        retry = Retry(f"the master of run {self.post.run_id} does not answer")
+        while not self._joined:
             try:
                 self._join()
-                break
             except pyro.TRANSIENT as error:
-                waiting.because(error)
+                retry.pause(error)
         threading.Thread(target=self._stay, name="membership", daemon=True).start()
 
     def leave(self) -> None:
@@ -94,23 +94,27 @@ class Membership:
                 _log.debug("could not say goodbye: %s", error)
 
     def _stay(self) -> None:
-        pause = self.post.heartbeat
-        waiting = Waiting(f"the master of run {self.post.run_id} does not answer")
-        while not self._ended.wait(pause):
+        try:
+            while not self._ended.wait(self.post.heartbeat):
+                self._insist_on_being_known()
+        except RunOverError as over:
+            self._work.end(str(over))
+        except ServiceError as refusal:
+            self._work.end("the master refuses it", refusal)
+
+    def _insist_on_being_known(self) -> None:
+        problem = f"the master of run {self.post.run_id} does not answer"
+        retry = Retry(problem, wait=self._ended.wait)
+        while True:
             try:
                 self._stay_known()
-                waiting.over()
-                pause = self.post.heartbeat
-            except RunOverError as over:
-                self._work.end(str(over))
                 return
-            except ServiceError as refusal:
-                self._work.end("the master refuses it", refusal)
-                return
+            except (RunOverError, ServiceError):
+                raise
             except Exception as error:  # whatever a remote machine sends: this thread goes on
-                waiting.because(error)
                 self._hang_up()
-                pause = waiting.pause()
+                if not retry.pause(error):
+                    return
 
     def _stay_known(self) -> None:
         if self._remote is None:
@@ -132,7 +136,7 @@ class Membership:
         """What a stock master needs: that the nameserver knows us, and that it looks there."""
         with self._nameserver() as names:
             entries = names.list(prefix=prefix(self.post.run_id))
-        dispatcher = entries.get(f"{prefix(self.post.run_id)}dispatcher")
+        dispatcher = entries.get(dispatcher_name(self.post.run_id))
         if entries.get(self._name) != self._uri or dispatcher != self.post.dispatcher:
             self._join()
 
@@ -141,7 +145,7 @@ class Membership:
         self._hang_up()
         run_id = self.post.run_id
         with self._nameserver() as names:
-            remote = pyro.proxy(names.lookup(f"{prefix(run_id)}dispatcher"), of="master")
+            remote = pyro.proxy(names.lookup(dispatcher_name(run_id)), of="master")
             try:
                 post = ask(run_id, remote)
                 self._agree(post, remote)

@@ -128,7 +128,8 @@ class _Inside:
                 f"--worker {spec} cannot be loaded ({type(error).__name__}: {reason(error)});"
                 " mend it, or install what it needs"
             ) from None
-        return Finding(f"{self._class.__name__} of {plugins.worker_file(spec)}")
+        file = plugins.file_of("workers", spec)
+        return Finding(f"{self._class.__name__} of {file}")
 
     def backend(self) -> Finding:
         """Which one trains."""

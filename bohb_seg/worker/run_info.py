@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bohb_seg.errors import ServiceError
-from bohb_seg.rpc import pyro
-from bohb_seg.rpc.names import prefix
+from bohb_seg.rpc import names, pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 
 LOOK_INTERVAL = 2.0
@@ -37,9 +36,10 @@ class Post:
     heartbeat: float = LOOK_INTERVAL
     token: str = ""
 
-    def address(self, name: str) -> str:
-        """Pyro address of another object of the master."""
-        return f"PYRO:{prefix(self.run_id)}{name}@{self.dispatcher.rpartition('@')[2]}"
+    @property
+    def storage(self) -> str:
+        """Pyro address of the master's storage."""
+        return f"PYRO:{names.storage_name(self.run_id)}@{self.dispatcher.rpartition('@')[2]}"
 
     def training_settings(self, own: WorkerSettings) -> TrainingSettings:
         """The run's settings; our own where the master tells none or machines may differ.
@@ -62,14 +62,9 @@ class Post:
 def runs(settings: WorkerSettings, run_id: str = "") -> dict[str, str]:
     """The runs that the nameserver knows, or only this one, with their dispatchers."""
     # The whole list holds all workers, too: 256 of them should not ask for it.
-    only = f"{prefix(run_id)}dispatcher" if run_id else "hpbandster.run_"
-    with pyro.nameserver(*settings.nameserver) as names:
-        found = names.list(prefix=only)
-    return {
-        name.removeprefix("hpbandster.run_").removesuffix(".dispatcher"): uri
-        for name, uri in sorted(found.items())
-        if name.endswith(".dispatcher")
-    }
+    only = names.dispatcher_name(run_id) if run_id else names.RUNS
+    with pyro.nameserver(*settings.nameserver) as nameserver:
+        return names.runs(nameserver.list(prefix=only))
 
 
 def ask(run_id: str, remote: Any) -> Post:

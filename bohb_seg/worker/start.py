@@ -1,6 +1,5 @@
 """``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
 
-import importlib.util
 import inspect
 import logging
 import math
@@ -10,8 +9,8 @@ from typing import Any
 from hpbandster.core.worker import Worker
 
 from bohb_seg import plugins
-from bohb_seg.errors import RunOverError, SettingsError
-from bohb_seg.retry import tries
+from bohb_seg.errors import PluginError, RunOverError, SettingsError
+from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
@@ -27,14 +26,10 @@ def load_worker_class(spec: str) -> type[Worker]:
 
     Raises:
         UnknownPluginError: no such name; lists those that exist.
-        SettingsError: the file is missing, or does not hold one such class.
+        PluginError: the file is missing, or fails.
+        SettingsError: it does not hold one such class.
     """
-    file, class_name = plugins.worker_file(spec), spec.partition(":")[2]
-    module_spec = importlib.util.spec_from_file_location(f"bohb_seg_worker_{file.stem}", file)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
+    module, class_name = plugins.find("workers", spec), plugins.parts("workers", spec)[1]
     classes = {
         name: value
         for name, value in vars(module).items()
@@ -44,8 +39,8 @@ def load_worker_class(spec: str) -> type[Worker]:
         classes = {name: value for name, value in classes.items() if name == class_name}
     if len(classes) != 1:
         raise SettingsError(
-            f"--worker {spec}: {file} holds {len(classes)} fitting subclasses of HpBandSter's"
-            " Worker; name one as FILE.py:Class"
+            f"--worker {spec}: {module.__file__} holds {len(classes)} fitting subclasses of"
+            " HpBandSter's Worker; name one as FILE.py:Class"
         )
     return next(iter(classes.values()))
 
@@ -59,7 +54,8 @@ def find_post(settings: WorkerSettings) -> Post:
     where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
     why = f"{where} does not know {wanted} yet"
-    for waiting in tries(why, patience=settings.idle_timeout or math.inf):
+    retry = Retry(why, patience=settings.idle_timeout or math.inf)
+    while True:
         try:
             found = run_info.runs(settings, settings.run_id)
             if len(found) > 1:
@@ -68,18 +64,23 @@ def find_post(settings: WorkerSettings) -> Post:
             for run_id, dispatcher in found.items():
                 with pyro.proxy(dispatcher, of="master") as master:
                     return run_info.ask(run_id, master)
-            waiting.because(f"it knows {', '.join(run_info.runs(settings)) or 'none'}")
+            reason = f"it knows {', '.join(run_info.runs(settings)) or 'none'}"
         except RunOverError as over:
             raise Interrupted(str(over)) from None
         except pyro.TRANSIENT as error:
-            waiting.because(error)
-    raise Interrupted(f"{why}, and --idle-timeout is over")
+            reason = str(error)
+        if not retry.pause(reason):
+            raise Interrupted(f"{why}, and --idle-timeout is over")
 
 
 def build(
     worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, run_id: str
 ) -> Worker:
-    """Makes the worker that serves ``run_id``, with an id of its own."""
+    """Makes the worker that serves ``run_id``, with an id of its own.
+
+    Raises:
+        PluginError: this machine lacks a file that the run names.
+    """
     host, port = settings.nameserver
     # The id is made unique because in containers host name and process id coincide.
     keywords: dict[str, Any] = {
@@ -90,5 +91,19 @@ def build(
         "id": uuid.uuid4().hex[:8],
     }
     if takes_settings(worker_class):
+        _check_files(training)
         keywords["settings"] = training
     return worker_class(**keywords)
+
+
+def _check_files(training: TrainingSettings) -> None:
+    """Makes sure that this machine has the model and the data set, which the master names."""
+    dataset, _ = plugins.parts("datasets", training.data)
+    try:
+        plugins.file_of("models", training.model)
+        if dataset.endswith(".py"):
+            plugins.file_of("datasets", dataset)
+    except PluginError as error:
+        raise PluginError(
+            f"this machine cannot serve the run: {error}, or copy it from the master's machine"
+        ) from None

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bohb_seg.data.classes import DUBAI, IGNORE, ClassEntry
+from bohb_seg.data.classes import DUBAI, ClassEntry
 from bohb_seg.data.masks import decode, mask_code
+from bohb_seg.trials import IGNORE
 
 INDEXED = (
     ClassEntry(name="road", index=1),

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patchify import patchify
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.patches import grid
+from bohb_seg.trials import IGNORE
 
 edges = st.integers(0, 40)
 sizes = st.integers(3, 17)

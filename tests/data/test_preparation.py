@@ -3,8 +3,8 @@ import sys
 
 import numpy as np
 
-from bohb_seg.data.classes import IGNORE
 from bohb_seg.data.preparation import prepare
+from bohb_seg.trials import IGNORE
 
 
 def test_patches_hold_what_their_source_says(folder):

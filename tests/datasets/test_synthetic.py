@@ -2,13 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from bohb_seg import plugins
-from bohb_seg.data.classes import IGNORE
-from bohb_seg.data.collection import Collection
 from bohb_seg.data.preparation import prepare
 from bohb_seg.datasets import synthetic
 from bohb_seg.datasets._scenes import ROAD, tile
+from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings, merge
+from bohb_seg.trials import IGNORE
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +69,6 @@ def test_preset_seed_reads_the_scenes_with_six_classes(cache, data):
     assert len(prepare(settings).classes.names) == 6
 
 
-def test_every_data_set_finds_pairs(cache, data):
-    place = cache / f"synthetic-{synthetic.VERSION}"
-    names = plugins.names("datasets")
-
-    for name in names:
-        path = str(place) if name == "folder" else name
-        found = plugins.find("datasets", name).load(DataSettings(data=path, cache_dir=cache))
-        assert isinstance(found, Collection)
-        assert found.pairs
-    assert names == ("folder", "synthetic")
+def test_a_path_is_refused(cache):
+    with pytest.raises(DataError, match="--data synthetic:here: it reads no path"):
+        prepare(merge(DataSettings, {"cache_dir": cache, "data": "synthetic:here"}, environment={}))

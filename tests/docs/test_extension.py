@@ -120,12 +120,12 @@ class TestConversation:
 
 
 class TestPluginFiles:
-    @pytest.mark.parametrize("kind", sorted(plugins.ENTRY_FUNCTIONS))
+    @pytest.mark.parametrize("kind", sorted(plugins.KINDS))
     def test_every_plug_in_is_told_with_its_function(self, kind):
         found = list(plugin_files.plugin_files(kind))
         assert tuple(each.name for each in found) == plugins.names(kind)
         for each in found:
-            assert each.signature.startswith(f"{plugins.ENTRY_FUNCTIONS[kind]}(")
+            assert each.signature.startswith(plugins.KINDS[kind].entry or "class ")
             assert each.summary.endswith(".")
 
     def test_the_first_sentence_survives_authors(self, tmp_path):

@@ -3,15 +3,15 @@
 import pytest
 from helpers.audit import audit
 
-from bohb_seg.rpc import pyro
+from bohb_seg.rpc import names, pyro
 from bohb_seg.search.events import Evaluated, WorkersChanged
 
 pytestmark = pytest.mark.faults
 
 
 def dispatcher_is_known(cluster):
-    with pyro.nameserver(cluster.place.address, cluster.port) as names:
-        return names.list(prefix=f"hpbandster.run_{cluster.run_id}.dispatcher")
+    with pyro.nameserver(cluster.place.address, cluster.port) as nameserver:
+        return nameserver.list(prefix=names.dispatcher_name(cluster.run_id))
 
 
 def test_a_worker_may_come_before_the_master(cluster):

@@ -13,7 +13,7 @@ import serpent
 from helpers.cluster import PATIENCE
 from Pyro4 import message, socketutil
 
-from bohb_seg.rpc import certificates, pyro
+from bohb_seg.rpc import certificates, names, pyro
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
 
@@ -63,12 +63,13 @@ def run(cluster, folder):
     worker = cluster.worker("--tls", folder)
     order = cluster.order_of(worker)
     pyro.set_up_pyro(folder, "worker")
-    prefix = f"hpbandster.run_{cluster.run_id}."
-    with pyro.nameserver("127.0.0.1", cluster.port) as names:
-        found = names.list(prefix=prefix)
-    assert found.keys() >= {f"{prefix}dispatcher", order.worker}
+    prefix = names.prefix(cluster.run_id)
+    with pyro.nameserver("127.0.0.1", cluster.port) as nameserver:
+        found = nameserver.list(prefix=prefix)
+    dispatcher = names.dispatcher_name(cluster.run_id)
+    assert found.keys() >= {dispatcher, order.worker}
     pyro.set_up_pyro()
-    return Run(cluster, master, worker, found[order.worker], found[f"{prefix}dispatcher"], prefix)
+    return Run(cluster, master, worker, found[order.worker], found[dispatcher], prefix)
 
 
 class Run:

@@ -16,7 +16,7 @@ from typing import Any
 
 from helpers.cluster import checkpoints
 
-from bohb_seg.master.loop import Master
+from bohb_seg.master.run_setup import assemble
 from bohb_seg.search import hyperband
 from bohb_seg.search.events import Evaluate, Evaluated, Finish, Settled
 from bohb_seg.settings import SearchSettings, merge
@@ -155,10 +155,10 @@ def _it_replays(run_dir: Path, events: Sequence[object]) -> None:
     finishes = [event for event in events if isinstance(event, Finish)]
     assert len(finishes) == 1, f"finished {len(finishes)} times"
     flags = {"resume": True, "run_dir": run_dir}
-    master = Master(*run_directory.resumed(merge(SearchSettings, flags, environment={}), flags))
-    assert master._due == []
-    assert master._scheduler.finished
-    incumbent = master._scheduler.progress.incumbent
+    run = assemble(*run_directory.resumed(merge(SearchSettings, flags, environment={}), flags))
+    assert run.due == []
+    assert run.scheduler.finished
+    incumbent = run.scheduler.progress.incumbent
     if incumbent is not None:
         kept = json.loads((run_dir / "incumbent.json").read_text())
         now = json.loads(json.dumps(asdict(incumbent)))

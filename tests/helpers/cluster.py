@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from helpers.commands import free_port
 
+from bohb_seg.rpc.names import is_worker
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
 from bohb_seg.storage.journal import Entry
@@ -30,8 +31,6 @@ def space():
     return found
 """
 """The toy's numbers to be counted, and how long one unit of budget takes it."""
-
-_WORKER_NAME = re.compile(r"hpbandster\.run_\S+?\.worker\.[^\s,;:]+")
 
 Event = TypeVar("Event")
 
@@ -72,8 +71,7 @@ class Command:
     @property
     def worker_name(self) -> str | None:
         """What a worker is called in the journal, if it has said so yet."""
-        found = _WORKER_NAME.search(self.log)
-        return found[0] if found else None
+        return next(filter(is_worker, re.split(r"[\s,;:]+", self.log)), None)
 
     def kill(self) -> None:
         """Ends it without a word, and waits until it is gone."""

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from helpers.recorded_run import DEFAULT, SPACE, Settling
 
-from bohb_seg.report.history import replay
+from bohb_seg.report.analysis.history import replay
 from bohb_seg.search.events import Evaluate, Evaluated, Finish, WorkersChanged
 from bohb_seg.storage.journal import Entry, RunStarted
 from bohb_seg.trials import EvaluationId, TrialId
 
 OTHER = {"batch_size": 8, "learning_rate": 0.001, "activation": "swish"}
+CURVES = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.7, 0.6], "validation_loss": [0.8, 0.5, 0.7]}
 
 
 def evaluation(trial, budget):
@@ -50,6 +51,15 @@ def search(*losses_by_trial, bracket=0):
     return run(*timed)
 
 
+def ended(stopped):
+    """A run of two trials with curves; the second ended early for this reason."""
+    timed = []
+    for number, reason in enumerate((None, stopped)):
+        told = {"curves": CURVES, "stopped": reason}
+        timed += [(1, order((0, 0, number), 3)), (2, news((0, 0, number), 3, 0.7 + number, **told))]
+    return run(*timed)
+
+
 def run_off(first, second, *, ended=True):
     """Trial 0 (OTHER) was better in the search than trial 1 (DEFAULT); losses of the runoff."""
     timed = []
@@ -64,10 +74,10 @@ def run_off(first, second, *, ended=True):
     return run(*timed, *([(5, order((-1, 0, 0), 9, configuration=DEFAULT))] if ended else []))
 
 
-def comparison(default, tuned, *, parts=("validation", "test"), finish=True):
+def comparison(default, incumbent, *, parts=("validation", "test"), finish=True):
     """A run whose two arms have these losses by seed (None: diverged); mIoU is 1 - loss."""
     timed = [(1, order((0, 0, 1), 3)), (2, news((0, 0, 1), 3, 0.1))]
-    for rung, losses in enumerate((default, tuned)):
+    for rung, losses in enumerate((default, incumbent)):
         for seed, loss in enumerate(losses or ()):
             trial, configuration = (-1, rung, seed), (DEFAULT, OTHER)[rung]
             timed.append((10, order(trial, 9, configuration=configuration)))

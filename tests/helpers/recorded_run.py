@@ -303,7 +303,7 @@ def write_run(
     *,
     brackets=BRACKETS,
     seeds=3,
-    arms=("default", "tuned"),
+    arms=("default", "incumbent"),
     seed=3,
     end=True,
     candidates=3,
@@ -314,7 +314,7 @@ def write_run(
         directory: Where; its journal must not exist yet.
         brackets: Rungs of every bracket, as ``BRACKETS``.
         seeds: Of the comparison; 0 for none.
-        arms: Which of ``default`` and ``tuned`` the comparison has.
+        arms: Which of ``default`` and ``incumbent`` the comparison has.
         seed: Of the simulation.
         end: Whether the journal ends with a ``Finish``.
         candidates: Of the runoff; 0 for none.
@@ -330,7 +330,7 @@ def write_run(
     random = np.random.default_rng(seed + 1)
     best = write_runoff(record, ranked[:candidates], budget, random) if candidates else ranked[0]
     if seeds:
-        both = {"default": DEFAULT, "tuned": best}
+        both = {"default": DEFAULT, "incumbent": best}
         write_comparison(directory, record, both, arms, seeds, random)
     record(Discard(TrialId(0, 0, 0)))
     if end:
@@ -368,7 +368,7 @@ def write_comparison(directory, record, configurations, arms, seeds, random, epo
     )  # fmt: skip
     begin = record.clock.now - START + 2
     for index, (name, number) in enumerate((arm, n) for n in range(seeds) for arm in arms):
-        rung = ("default", "tuned").index(name)
+        rung = ("default", "incumbent").index(name)
         start = begin + (index // 2) * epochs * SECONDS_PER_EPOCH * 1.02
         evaluation = EvaluationId(TrialId(-1, rung, number), float(epochs))
         order = Evaluate(evaluation, 1, WORKERS[index % 2], configurations[name])
@@ -389,7 +389,7 @@ def retraining(directory, name, number, configuration, labels, epochs, random):
     loss, info = patient(information(configuration, float(epochs), 0.0, random)[1])
     arrays, parts = {}, {}
     for part, harder in (("train", 0.75), ("validation", 1.0), ("test", 1.1)):
-        error = harder * (0.16 if name == "tuned" else 0.22) + random.normal(0, 0.01)
+        error = harder * (0.16 if name == "incumbent" else 0.22) + random.normal(0, 0.01)
         predicted = predictions(labels, error, random)
         positive, negative = score_histograms(labels, error, random)
         arrays |= {f"{part}_positive": positive, f"{part}_negative": negative}

@@ -4,7 +4,7 @@ import numpy as np
 
 from bohb_seg.data.audit import Audit
 from bohb_seg.data.classes import ClassTable
-from bohb_seg.data.preparation import Part, SegmentationData
+from bohb_seg.data.preparation import PatchSet, SegmentationData
 from bohb_seg.settings import TrainingSettings
 
 EDGE = 32
@@ -31,7 +31,7 @@ def settings(**changes: object) -> TrainingSettings:
     return TrainingSettings(**{"patch_size": EDGE, "precision": "float32", "seed": 3, **changes})
 
 
-def _part(random: np.random.Generator, count: int) -> Part:
+def _part(random: np.random.Generator, count: int) -> PatchSet:
     labels = np.zeros((count, EDGE, EDGE), np.uint8)
     for label in labels:
         top, left, column = random.integers(0, EDGE - 10, 3)
@@ -40,4 +40,4 @@ def _part(random: np.random.Generator, count: int) -> Part:
     noise = random.integers(-20, 20, (*labels.shape, 3))
     images = np.clip(COLOURS[labels].astype(int) + noise, 0, 255).astype(np.uint8)
     labels[:, :2, :2] = 255
-    return Part(images, labels, tuple(f"{index}.png@0,0" for index in range(count)))
+    return PatchSet(images, labels, tuple(f"{index}.png@0,0" for index in range(count)))

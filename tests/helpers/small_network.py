@@ -4,12 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg.data.preparation import Part
+from bohb_seg import hyperparameters, plugins
+from bohb_seg.data.preparation import PatchSet
 from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds
 
 PATCHES, BATCH, EDGE, CLASSES, HORIZON = 10, 4, 16, 3, 9
 STEPS = 27  # three batches an epoch, the last one smaller
+UNET = hyperparameters.of_model(plugins.file_of("models", "unet"))
+
+
+def recipe(**configuration):
+    return parse(configuration, UNET)
 
 
 def part(count=PATCHES):
@@ -17,21 +23,21 @@ def part(count=PATCHES):
     images = random.integers(256, size=(count, EDGE, EDGE, 3), dtype=np.uint8)
     labels = (images.mean(axis=-1) // 86).astype(np.uint8)
     labels[:, :2] = 255
-    return Part(images, labels, tuple(map(str, range(count))))
+    return PatchSet(images, labels, tuple(map(str, range(count))))
 
 
-def assignment(policy="float32", patches=PATCHES, **configuration):
-    from bohb_seg.training.trainer import Assignment
+def spec(policy="float32", patches=PATCHES, horizon=HORIZON, **configuration):
+    from bohb_seg.training.trainer import TrainingSpec, architecture
 
     small = {"batch_size": BATCH, "base_filters": 8, "depth": 1, "dropout": 0.0, "loss": "dice+ce"}
-    recipe = parse({**small, **configuration})
-    return Assignment(recipe, "unet", CLASSES, "unit", policy, patches, HORIZON)
+    chosen = recipe(**{**small, **configuration})
+    return TrainingSpec(chosen, architecture("unet", UNET), CLASSES, policy, patches, horizon)
 
 
-def training(micro=None, seed=0, **configuration):
-    from bohb_seg.training.trainer import Training
+def trainer(micro=None, seed=0, **configuration):
+    from bohb_seg.training.trainer import Trainer
 
-    return Training(assignment(**configuration), seeds(0, seed), micro)
+    return Trainer(spec(**configuration), seeds(0, seed), micro)
 
 
 def seeds(epoch, run=0):
@@ -40,7 +46,7 @@ def seeds(epoch, run=0):
 
 def trained(data, micro=None, epochs=1, **configuration):
     """Weights after some epochs, as one vector, and the last epoch's loss."""
-    here = training(micro, patches=len(data.images), **configuration)
+    here = trainer(micro, patches=len(data.images), **configuration)
     for epoch in range(1, epochs + 1):
         loss = here.epoch(data.images, data.labels, seeds(epoch))
     vector = weights(here)

@@ -84,8 +84,8 @@ def test_an_exception_crashed_with_its_text(message, told):
     ("info", "kept"),
     [
         (
-            {"iou": np.float32(0.5), "curve": np.array([1.0, np.nan])},
-            {"iou": 0.5, "curve": [1, None]},
+            {"miou": np.float32(0.5), "curve": np.array([1.0, np.nan])},
+            {"miou": 0.5, "curve": [1, None]},
         ),
         ({1: "a"}, {"1": "a"}),
         ("fine", {"value": "fine"}),
@@ -95,6 +95,14 @@ def test_an_exception_crashed_with_its_text(message, told):
 )
 def test_info_is_made_a_plain_table(info, kept):
     assert meant({"result": {"loss": 0.5, "info": info}}) == ("finished", 0.5, kept, None)
+
+
+def test_facts_of_a_wrong_type_are_dropped_with_a_warning(caplog):
+    told = {"epochs_trained": "three", "iou": 0.5, "epochs": 3, "own": "three"}
+    kept = meant({"result": {"loss": 0.5, "info": told}})
+    assert kept == ("finished", 0.5, {"epochs": 3, "own": "three"}, None)
+    assert "dropped info['epochs_trained'] of w" in caplog.text
+    assert "dropped info['iou'] of w" in caplog.text
 
 
 def test_info_may_be_left_out():
@@ -125,7 +133,10 @@ def test_whatever_comes_is_news_of_its_attempt(message):
     ("told", "believed"),
     [
         ({"gpu | unet": 4}, {"gpu | unet": 4}),
-        ({"a": 0, "b": -1, "c": 1.5, "d": True, "e": "2", "f": 1}, {"f": 1}),
+        ({"a": 0, "b": -1, "f": 1}, {"f": 1}),
+        ({"c": 1.5, "f": 1}, {}),
+        ({"d": True, "f": 1}, {}),
+        ({"e": "2", "f": 1}, {}),
         ({str(number): 1 for number in range(1001)}, {}),
         ("4", {}),
         (None, {}),
@@ -141,7 +152,7 @@ def test_a_long_traceback_is_cut_at_its_beginning():
     assert error.endswith("ValueError: 1")
 
 
-OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32}
+OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32, "model": "m" * 32}
 
 
 @pytest.mark.parametrize(
@@ -155,6 +166,11 @@ OURS = {"version": "1.0", "fingerprint": "a" * 32, "split_hash": "s" * 32}
             {"fingerprint": "b" * 32},
             "its data (bbbbbbbbbbbb) is not the run's (aaaaaaaaaaaa); give",
         ),
+        (
+            {"model": "M" * 32},
+            "its --model file (MMMMMMMMMMMM) is not the run's (mmmmmmmmmmmm)",
+        ),
+        ({"model": ""}, ""),
         ({"split_hash": 3}, "its split of the data (3) is not the run's (ssssssssssss); give both"),
         ("me", "it told str instead of its facts"),
     ],

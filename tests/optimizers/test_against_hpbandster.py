@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import chi2_contingency, ks_2samp
 
-from bohb_seg import spaces
 from bohb_seg.optimizers import bohb
 from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.search.scheduler import Plan, Scheduler
+from bohb_seg.spaces.formats import configspace
 
 
 class Sampler:
@@ -116,7 +116,7 @@ def some_loss(configuration, noise):
 
 def observations(space, count):
     noise = np.random.default_rng(0).normal(size=count)
-    drawn = [spaces.plain(point) for point in space.sample_configuration(count)]
+    drawn = [configspace.plain(point) for point in space.sample_configuration(count)]
     return [(c, float(some_loss(c, extra))) for c, extra in zip(drawn, noise, strict=True)]
 
 
@@ -212,7 +212,7 @@ def test_suggestions_are_distributed_as_hpbandsters(build, count):
     ]
     assert chi2_contingency([picks, [300 - picks[0], 1500 - picks[1]]]).pvalue > 1e-3
     assert difference(space, theirs, ours) > 1e-3
-    prior = [spaces.plain(point) for point in space.sample_configuration(1500)]
+    prior = [configspace.plain(point) for point in space.sample_configuration(1500)]
     assert difference(space, theirs, prior) < 1e-4, "the test cannot tell a model from chance"
 
 

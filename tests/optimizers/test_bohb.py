@@ -5,11 +5,11 @@ from helpers.counting import mixed_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg import spaces
 from bohb_seg.optimizers import bohb
 from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.optimizers._kde import KernelDensity
 from bohb_seg.search.hyperband import Ladder
+from bohb_seg.spaces.formats import configspace
 
 LADDER = Ladder(1, 9, 3)
 
@@ -44,7 +44,7 @@ def hash_free(value):
 def observations(space, count, seed=0):
     space.seed(seed)
     random = np.random.default_rng(seed)
-    drawn = [spaces.plain(space.sample_configuration()) for _ in range(count)]
+    drawn = [configspace.plain(space.sample_configuration()) for _ in range(count)]
     return [(configuration, loss_of(configuration) + random.normal()) for configuration in drawn]
 
 
@@ -69,7 +69,7 @@ def test_suggestions_are_legal_and_plain(build_space):
     suggestions = [optimizer.suggest() for _ in range(300)]
     for suggestion in suggestions:
         point = CS.Configuration(space, values=dict(suggestion.configuration))
-        assert spaces.plain(point) == suggestion.configuration
+        assert configspace.plain(point) == suggestion.configuration
         assert {type(v) for v in suggestion.configuration.values()} <= {
             bool,
             int,
@@ -213,7 +213,7 @@ def foreign(draw):
     """A configuration of the thorny space, some of its values lost or illegal, others added."""
     space = thorny_space()
     space.seed(draw(st.integers(0, 10_000)))
-    own = spaces.plain(space.sample_configuration())
+    own = configspace.plain(space.sample_configuration())
     kept = {name: value for name, value in own.items() if draw(st.booleans())}
     illegal = {name: "no such value" for name in own if name not in kept and draw(st.booleans())}
     unknown = draw(st.dictionaries(st.sampled_from(["lr", "depth", ""]), STRANGE))

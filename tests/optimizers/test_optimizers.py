@@ -2,10 +2,11 @@
 
 import pytest
 
-from bohb_seg import plugins, spaces
+from bohb_seg import plugins
 from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.search.scheduler import Plan, Scheduler
+from bohb_seg.spaces.formats import configspace, loading
 
 NAMES = plugins.names("optimizers")
 LADDER = Ladder(1, 9, 3)
@@ -16,8 +17,8 @@ def test_all_are_there():
 
 
 def run(name, seed):
-    space = spaces.load("counting")
-    default = spaces.plain(space.get_default_configuration())
+    space = loading.load("counting")
+    default = configspace.plain(space.get_default_configuration())
     optimizer = plugins.find("optimizers", name).build(space, LADDER, seed)
     scheduler = Scheduler(optimizer, Plan(8), default)
     orders, evaluations = scheduler.handle(WorkersChanged(joined=("w",))), []
@@ -42,7 +43,7 @@ def test_runs_repeat_exactly(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rungs_are_a_bracket(name):
-    optimizer = plugins.find("optimizers", name).build(spaces.load("counting"), LADDER, 0)
+    optimizer = plugins.find("optimizers", name).build(loading.load("counting"), LADDER, 0)
     for index in range(5):
         rungs = optimizer.rungs(index)
         assert [r.budget for r in rungs] == sorted({r.budget for r in rungs})

@@ -113,14 +113,14 @@ def test_valid_certificates_are_kept_and_others_told(tmp_path):
 
 @pytest.mark.parametrize("last", sorted(FILES))
 def test_an_interrupted_command_can_be_repeated(tmp_path, monkeypatch, last):
-    write = certificates._write
+    write = certificates.files.write_whole
 
-    def stop(path, content, mode):
+    def stop(path, content, *, mode):
         if path.name == last:
             raise KeyboardInterrupt
-        write(path, content, mode)
+        write(path, content, mode=mode)
 
-    monkeypatch.setattr(certificates, "_write", stop)
+    monkeypatch.setattr(certificates.files, "write_whole", stop)
     with pytest.raises(KeyboardInterrupt):
         certificates.make(tmp_path)
     monkeypatch.undo()

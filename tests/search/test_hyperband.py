@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bohb_seg.optimizers import random
 from bohb_seg.search.hyperband import Ladder, Rung, bracket
-from bohb_seg.spaces import load
+from bohb_seg.spaces.formats.loading import load
 
 
 @st.composite

@@ -5,16 +5,16 @@ import itertools
 import ConfigSpace as CS  # noqa: N817
 import pytest
 from ConfigSpace.util import get_one_exchange_neighbourhood
+from helpers import small_network as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg import spaces
 from bohb_seg.datasets import synthetic
-from bohb_seg.master.loop import Master
+from bohb_seg.master.run_setup import new_start
 from bohb_seg.search.data_facts import TYPICAL, Facts
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.spaces import default
-from bohb_seg.training import recipe
+from bohb_seg.spaces.formats import configspace, loading
 
 ALL_FACTS = st.builds(
     Facts,
@@ -27,35 +27,37 @@ ALL_FACTS = st.builds(
 @settings(max_examples=40, deadline=None)
 @given(facts=ALL_FACTS)
 def test_the_default_configuration_is_legal_for_all_data(facts):
-    space = spaces.load("default", facts)
+    space = loading.load("default", facts)
     point = CS.Configuration(space, values=dict(default.baseline(facts)))
     assert point == space.get_default_configuration()
-    assert spaces.plain(point) == default.baseline(facts)
+    assert configspace.plain(point) == default.baseline(facts)
     for neighbour in get_one_exchange_neighbourhood(point, seed=0):
-        assert facts.patch_size % 2 ** recipe.parse(spaces.plain(neighbour)).depth == 0
+        depth = small.recipe(**configspace.plain(neighbour)).model["depth"]
+        assert facts.patch_size % 2**depth == 0
 
 
 @settings(max_examples=100, deadline=None)
 @given(facts=ALL_FACTS)
 def test_rules(facts):
-    chosen = recipe.parse(default.baseline(facts))
-    bottom = facts.patch_size / 2**chosen.depth
-    deeper = chosen.depth + 1
-    assert bottom >= 4 or chosen.depth == 3
+    chosen = small.recipe(**default.baseline(facts))
+    depth = chosen.model["depth"]
+    bottom = facts.patch_size / 2**depth
+    deeper = depth + 1
+    assert bottom >= 4 or depth == 3
     assert deeper > 5 or facts.patch_size / 2**deeper < 4 or facts.patch_size % 2**deeper
     assert chosen.batch_size <= max(4, round(0.05 * facts.patches))
-    assert (chosen.norm == "batch") == (chosen.batch_size == 16)
-    assert feature_maps(chosen, facts) * chosen.batch_size <= 12 * 85e6
+    assert (chosen.model["norm"] == "batch") == (chosen.batch_size == 16)
+    assert feature_maps(chosen.model, facts) * chosen.batch_size <= 12 * 85e6
 
 
 def feature_maps(chosen, facts):
     """Elements of all maps that convolutions make of one patch, as nnU-Net counts them."""
     edge, elements = facts.patch_size, 0
-    for level in range(chosen.depth):
-        elements += 2 * edge**2 * chosen.base_filters * 2**level  # down
-        elements += 3 * edge**2 * chosen.base_filters * 2**level  # up: enlarged, convolved twice
+    for level in range(chosen["depth"]):
+        elements += 2 * edge**2 * chosen["base_filters"] * 2**level  # down
+        elements += 3 * edge**2 * chosen["base_filters"] * 2**level  # up: enlarged, convolved twice
         edge //= 2
-    elements += 2 * edge**2 * chosen.base_filters * 2**chosen.depth
+    elements += 2 * edge**2 * chosen["base_filters"] * 2 ** chosen["depth"]
     return elements + facts.patch_size**2 * facts.classes
 
 
@@ -79,7 +81,7 @@ def test_known_data(facts, expected):
 
 
 def test_what_does_not_depend_on_the_data():
-    chosen = recipe.parse(default.baseline(Facts(64, 1359, 5)))
+    chosen = small.recipe(**default.baseline(Facts(64, 1359, 5)))
     assert (chosen.loss, chosen.region_weight, chosen.augmentation) == ("dice+ce", 0.5, 0.5)
     assert (chosen.optimizer, chosen.learning_rate, chosen.schedule) == ("adam", 1e-3, "cosine")
 
@@ -89,13 +91,13 @@ def test_what_does_not_depend_on_the_data():
     [(16, {3}), (32, {3, 4}), (48, {3, 4}), (64, {3, 4, 5}), (80, {3, 4}), (256, {3, 4, 5})],
 )
 def test_only_depths_that_the_patch_size_allows(patch_size, depths):
-    space = spaces.load("default", Facts(patch_size, 1000, 5))
+    space = loading.load("default", Facts(patch_size, 1000, 5))
     space.seed(0)
     assert {point["depth"] for point in space.sample_configuration(200)} == depths
 
 
 def test_no_network_is_wider_than_the_original():
-    space = spaces.load("default")
+    space = loading.load("default")
     space.seed(0)
     drawn = {(p["base_filters"], p["depth"]) for p in space.sample_configuration(1000)}
     pairs = itertools.product((16, 24, 32, 48, 64), (3, 4, 5))
@@ -104,7 +106,7 @@ def test_no_network_is_wider_than_the_original():
 
 def test_the_log_tells_the_default_configuration(caplog):
     with caplog.at_level("INFO"):
-        spaces.load("default", Facts(64, 96, 5))
+        loading.load("default", Facts(64, 96, 5))
     (message,) = caplog.messages
     assert message.startswith("default configuration by rules from the data: ")
     assert "batch_size 5" in message
@@ -120,7 +122,7 @@ def test_a_run_begins_with_it(tmp_path):
     synthetic.make(tmp_path / "data", tiles=4, height=64, width=64)
     flags = {"space": "default", "data": str(tmp_path / "data"), "patch_size": 32}
     places = {"run_dir": tmp_path / "run", "cache_dir": tmp_path / "cache"}
-    start = Master(merge(SearchSettings, flags | places, environment={}), [])._start
+    start = new_start(merge(SearchSettings, flags | places, environment={}))
     train = start.data["patches"]["train"]
     assert start.default == default.baseline(Facts(32, train, 5))
     assert start.default != default.baseline(TYPICAL)
@@ -128,5 +130,5 @@ def test_a_run_begins_with_it(tmp_path):
 
 def test_a_run_without_data_begins_with_the_spaces_own(tmp_path):
     flags = {"space": "default", "worker": "toy", "run_dir": tmp_path / "run"}
-    start = Master(merge(SearchSettings, flags, environment={}), [])._start
+    start = new_start(merge(SearchSettings, flags, environment={}))
     assert start.default == default.baseline(TYPICAL)

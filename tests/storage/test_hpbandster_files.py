@@ -262,7 +262,9 @@ def test_the_pickle_knows_the_whole_ladder(tmp_path):
         ((0, 0, 0), 0.5),
         ((0, 0, 1), None),
     ]
-    assert not (tmp_path / "results.pkl.partial").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("configs.json", "results.json", "results.pkl")
+    }
 
 
 def test_there_is_no_pickle_before_the_first_result(tmp_path):

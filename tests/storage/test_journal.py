@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.errors import JournalError
-from bohb_seg.master.loop import Master
 from bohb_seg.search.events import (
     BracketFinished,
     Discard,
@@ -24,8 +23,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, read
+from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, counted, read
 from bohb_seg.trials import Attempt, EvaluationId, Observation, TrialId
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -286,49 +284,6 @@ def replay(scheduler, past):
     return due
 
 
-def simulated(run_dir):
-    """A whole run of the real scheduler, optimizer and space: two workers, no fault."""
-    chosen = SearchSettings(
-        run_id="r", run_dir=run_dir, worker="toy", space="counting", min_budget=1, max_budget=9
-    )
-    master = Master(chosen, [])
-    events, waiting = [master._start], [WorkersChanged(joined=("a", "b"))]
-    while waiting:
-        news = waiting.pop(0)
-        orders = master._scheduler.handle(news)
-        events += [news, *orders]
-        for order in orders:
-            if isinstance(order, Evaluate):
-                loss = sum(map(float, order.configuration.values())) / order.evaluation.budget
-                key = order.evaluation, order.attempt, order.worker
-                waiting.append(Evaluated(*key, "finished", loss))
-    return chosen, events
-
-
-def test_a_master_owes_exactly_what_a_cut_kept_from_its_journal(tmp_path):
-    chosen, events = simulated(tmp_path)
-    assert isinstance(events[-1], Finish)
-    write(tmp_path / "events.jsonl", events)
-    past = read(tmp_path / "events.jsonl")
-    for cut in range(1, len(past) + 1, 7):
-        owed = []
-        for event in events[cut:]:
-            if not isinstance(event, Order):
-                break
-            owed.append(event)
-        assert Master(chosen, past[:cut])._due == owed
-
-
-def test_a_master_refuses_a_journal_that_is_not_its_own(tmp_path):
-    chosen, events = simulated(tmp_path)
-    line = next(i for i, event in enumerate(events) if isinstance(event, Evaluate))
-    order = events[line]
-    events[line] = Evaluate(order.evaluation, order.attempt, "someone else", order.configuration)
-    past = [Entry(0.0, event) for event in events]
-    with pytest.raises(JournalError, match=f"line {line + 1}: this order does not follow"):
-        Master(chosen, past)
-
-
 def test_a_run_that_an_earlier_version_began_has_the_present_names(tmp_path):
     settings = {"preset": "seed", "objective": "seed", "space": "seed-bohb", "seed": 5}
     line = {"settings": settings, "space": {}, "data": {}, "default": {}, "earlier": []}
@@ -340,3 +295,49 @@ def test_a_run_that_an_earlier_version_began_has_the_present_names(tmp_path):
         "space": "milestone3-bohb",
         "seed": 5,
     }
+
+
+# --- results that count -----------------------------------------------------------------------
+
+
+def at(seconds, event):
+    return Entry(float(seconds), event)
+
+
+def told(number, loss=0.5, attempt=1):
+    outcome = "crashed" if loss is None else "finished"
+    return Evaluated(EvaluationId(TrialId(0, 0, number), 3.0), attempt, "w", outcome, loss)
+
+
+def settles(news):
+    return Settled(news.evaluation, news.attempt, news.worker)
+
+
+def test_a_result_counts_when_its_order_follows():
+    first, crashed, second = told(0), told(1, None), told(1, 0.25, attempt=2)
+    begun = Evaluate(second.evaluation, 2, "w", {})
+    entries = [
+        *(at(1, first), at(1, settles(first)), at(2, crashed), at(3, begun)),
+        *(at(4, second), at(5, settles(second)), at(6, Discard(second.evaluation.trial))),
+    ]
+    assert list(counted(entries)) == [(first, 1.0), (second, 4.0)]
+
+
+def test_a_result_that_came_late_does_not_count():
+    counts, late = told(0), told(0, 0.1, attempt=2)
+    entries = [at(1, counts), at(1, settles(counts)), at(2, late)]
+    assert list(counted(entries)) == [(counts, 1.0)]
+
+
+def test_an_order_without_its_news_counts_nothing():
+    """As at the beginning of a part of a journal."""
+    news, other = told(0), told(1)
+    assert list(counted([at(1, settles(news)), at(2, other), at(2, settles(news))])) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(LADDERS), plans, happenings)
+def test_what_counts_is_what_the_cluster_counted(ladder, plan, story):
+    world = play(ladder, plan, story)
+    entries = [at(0, event) for news, orders in world.told for event in (news, *orders)]
+    assert {n.evaluation: n for n, _ in counted(entries)} == world.counted

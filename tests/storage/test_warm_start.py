@@ -8,15 +8,15 @@ import pytest
 from hpbandster.core.dispatcher import Job
 from hpbandster.core.result import json_result_logger
 
-from bohb_seg import spaces
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Evaluate, Evaluated, Settled, WorkersChanged
+from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import warm_start
 from bohb_seg.storage.journal import FILE_NAME, Journal, RunStarted
 from bohb_seg.storage.warm_start import EarlierRun
 from bohb_seg.trials import EvaluationId, Observation, TrialId
 
-SPACE = spaces.to_json(spaces.load("counting"))
+SPACE = configspace.to_json(loading.load("counting"))
 DATA = {"fingerprint": "f", "split_hash": "s"}
 
 

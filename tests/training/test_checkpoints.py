@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg import files
 from bohb_seg.training import checkpoints
 from bohb_seg.training.checkpoints import Best, Checkpoint, EpochRecord
 from bohb_seg.training.seeds import epoch_seeds
@@ -66,29 +65,6 @@ def test_a_damaged_checkpoint_means_training_again(tmp_path, caplog):
     path.write_bytes(path.read_bytes()[:200])
     assert checkpoints.load(tmp_path, "key", at_most=9) is None
     assert "cannot be read" in caplog.text
-
-
-def test_a_failed_write_leaves_nothing(tmp_path):
-    def fail(file):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        files.write_whole(tmp_path / "file", fail)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_two_writers_of_one_file_do_not_meet(tmp_path):
-    """As in containers, where every process has the id 1."""
-
-    def write(file):
-        file.write(b"outer")
-        files.write_whole(tmp_path / "file", lambda other: other.write(b"inner"))
-        assert (tmp_path / "file").read_bytes() == b"inner"
-
-    files.write_whole(tmp_path / "file", write)
-    assert (tmp_path / "file").read_bytes() == b"outer"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_checkpoint_that_is_replaced_while_it_is_read_is_no_loss(tmp_path, monkeypatch):

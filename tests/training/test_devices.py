@@ -244,7 +244,7 @@ def test_eight_devices_share_a_batch_and_train_as_one_does():
 SHORT = """
 import os
 import numpy as np
-from limits import leave
+from helpers.limits import leave
 devices.prepare("cpu", 2)
 import keras
 

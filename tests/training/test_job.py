@@ -5,6 +5,13 @@ import pytest
 from bohb_seg.training.job import Job, checkpoint_key
 
 RECIPE = {"learning_rate": 1e-3}
+EVERYTHING = {
+    **{"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 1e-4, "schedule": "cosine"},
+    **{"batch_size": 8, "base_filters": 24, "depth": 3, "norm": "group", "dropout": 0.1},
+    **{"activation": "leaky_relu", "loss": "dice+focal", "region_weight": 0.6},
+    **{"focal_gamma": 1.5, "augmentation": 0.5},
+}
+OF_THE_REPORTS = {"batch_size": 8, "learning_rate": 0.007, "activation": "tanh"}
 
 
 @pytest.fixture
@@ -49,3 +56,40 @@ def test_only_the_comparison_is_one(tmp_path):
     assert [Job((b, 0, 0), RECIPE, 3.0, tmp_path).is_comparison for b in brackets] == [
         *(False, False, True, False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            {"recipe": EVERYTHING},
+            "22012de2c98057022bfe75d412c06a0a145778ed136be295c246b522fbbf0d3d",
+        ),
+        ({"recipe": {}}, "f9d9455bdb0a1bcfc3f374d7ee6e4e3342bd0449bd89c6990bf0b057834c7503"),
+        (
+            {
+                "recipe": OF_THE_REPORTS,
+                **{"preset": "milestone3", "objective": "milestone3", "split": "patch"},
+            },
+            "5af6bab230f8d4ea5e5835a4f9eaced65e7a7ce0899dfba190c5b0c06f0f9b3c",
+        ),
+        (
+            {
+                "recipe": {"optimizer": "sgd", "sgd_learning_rate": 0.05, "dropout": 0},
+                **{"config_id": (-1, 1, 2), "budget": 9.0, "continue_": False},
+            },
+            "27f7d9e24e485bdb27d7bf6b68d961f42b05cc28ce6b58cdd406a5297612e5da",
+        ),
+    ],
+)
+def test_checkpoints_of_version_3d717ab_are_still_used(key, asked, expected):
+    """The keys were computed by that version, for a model without the hyperparameter scaling."""
+    assert key(**asked) == expected
+
+
+def test_another_scaling_than_that_of_the_preset_is_another_training(key):
+    assert key(recipe={"scaling": "unit"}) == key(recipe={})
+    assert key(recipe={"scaling": "patch"}) != key(recipe={})
+    of_reports = {"preset": "milestone3"}
+    assert key(recipe={"scaling": "patch"}, **of_reports) == key(recipe={}, **of_reports)
+    assert key(recipe={"scaling": "unit"}, **of_reports) != key(recipe={}, **of_reports)

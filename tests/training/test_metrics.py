@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg.training import metrics, objectives
-from bohb_seg.training.metrics import Tally
+from bohb_seg.training.metrics import PixelSums
 
 
 def predictions(seed, patches=5, edge=6, classes=3, ignored=0.1):
@@ -35,7 +35,7 @@ def reports_loss(scores, labels, batch):
 @pytest.mark.parametrize("batch", [1, 4, 16, 64])
 def test_seed_objective_is_the_reports_formula(batch):
     scores, labels = predictions(1, patches=37, edge=8, classes=6, ignored=0)
-    assert objectives.seed(Tally.of(scores, labels), batch) == pytest.approx(
+    assert objectives.milestone3(PixelSums.of(scores, labels), batch) == pytest.approx(
         reports_loss(scores, labels, batch), abs=1e-6
     )
 
@@ -51,19 +51,19 @@ def test_default_objective_is_dice_of_all_pixels_plus_focal():
     hit = scores[valid][np.arange(len(truth)), truth].astype(float)
     focal = np.mean(-0.25 * (1 - hit) ** 2 * np.log(hit)) / 3
     expected = 1 - np.mean(dice) + focal
-    assert objectives.default(Tally.of(scores, labels)) == pytest.approx(expected, abs=1e-6)
+    assert objectives.default(PixelSums.of(scores, labels)) == pytest.approx(expected, abs=1e-6)
 
 
 @given(seed=st.integers(0, 2**32 - 1), cut=st.integers(1, 4))
 def test_tallies_of_batches_join_to_the_tally_of_all(seed, cut):
     scores, labels = predictions(seed)
-    whole = Tally.of(scores, labels)
-    joined = Tally.join(
-        [Tally.of(scores[:cut], labels[:cut]), Tally.of(scores[cut:], labels[cut:])]
+    whole = PixelSums.of(scores, labels)
+    joined = PixelSums.join(
+        [PixelSums.of(scores[:cut], labels[:cut]), PixelSums.of(scores[cut:], labels[cut:])]
     )
     np.testing.assert_array_equal(joined.confusion, whole.confusion)
     assert objectives.default(joined) == pytest.approx(objectives.default(whole))
-    assert objectives.seed(joined, 2) == pytest.approx(objectives.seed(whole, 2))
+    assert objectives.milestone3(joined, 2) == pytest.approx(objectives.milestone3(whole, 2))
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -71,7 +71,7 @@ def test_ignored_pixels_count_nowhere(seed):
     scores, labels = predictions(seed, ignored=0.3)
     changed = scores.copy()
     changed[labels == 255] = np.roll(changed[labels == 255], 1, axis=-1)
-    before, after = Tally.of(scores, labels), Tally.of(changed, labels)
+    before, after = PixelSums.of(scores, labels), PixelSums.of(changed, labels)
     assert before.confusion.sum() == (labels < 3).sum()
     for name in ("confusion", "hits", "truth", "scores", "focal"):
         np.testing.assert_allclose(getattr(before, name), getattr(after, name))
@@ -86,7 +86,7 @@ def test_ignored_pixels_count_nowhere(seed):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_figures_lie_between_none_and_all(seed):
     scores, labels = predictions(seed, classes=4)
-    figures = metrics.summary(Tally.of(scores, labels), "abcd")
+    figures = metrics.summary(PixelSums.of(scores, labels), "abcd")
     shares = [figures["miou"], figures["accuracy"], figures["dice"], *figures["iou"].values()]
     assert all(0 <= share <= 1 for share in shares if share is not None)
     assert figures["miou"] <= figures["dice"]
@@ -105,7 +105,7 @@ def test_histograms_hold_every_valid_pixel_once_per_class(seed):
 def test_a_perfect_prediction_is_perfect():
     labels = np.array([[[0, 1], [1, 255]]], np.uint8)
     scores = np.eye(3, dtype=np.float32)[np.minimum(labels, 2)]
-    tally = Tally.of(scores, labels)
+    tally = PixelSums.of(scores, labels)
     assert objectives.default(tally) == pytest.approx(0, abs=1e-6)
     assert metrics.summary(tally, "abc") == {
         "miou": 1.0,
@@ -126,5 +126,5 @@ def test_scores_that_are_no_numbers_give_no_loss():
     scores, labels = predictions(3)
     scores[0, 0, 0] = np.nan
     labels[0, 0, 0] = 0
-    assert not Tally.of(scores, labels).finite
-    assert np.isnan(objectives.default(Tally.of(scores, labels)))
+    assert not PixelSums.of(scores, labels).finite
+    assert np.isnan(objectives.default(PixelSums.of(scores, labels)))

@@ -5,15 +5,15 @@ import logging
 
 import keras
 import pytest
+from helpers import small_network as small
 from helpers.limits import child
 
 from bohb_seg.errors import BohbSegError, DoesNotFitError
 from bohb_seg.training import devices, prediction
-from bohb_seg.training.evaluation import Fits, Job, evaluate
-from bohb_seg.training.out_of_memory import Sparing
-from bohb_seg.training.recipe import parse
+from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
+from bohb_seg.training.out_of_memory import MemoryAwareTrainer
 from bohb_seg.training.seeds import epoch_seeds
-from bohb_seg.training.trainer import Assignment, Training
+from bohb_seg.training.trainer import Trainer
 from bohb_seg.worker.start import load_worker_class
 
 CONFIGURATION = {
@@ -28,16 +28,16 @@ IMPOSSIBLE = 2**44
 
 
 def test_what_nobody_knows_is_tried_whole():
-    assert Fits().largest("gpu | unet", 16) == 16
+    assert MicroBatchLimits().largest("gpu | unet", 16) == 16
 
 
 def test_the_least_that_anybody_found_is_safe():
-    fits = Fits()
-    fits.told({"gpu | unet": 8, "cpu | unet": 2})
-    fits.told({"gpu | unet": 4})
-    fits.told({"gpu | unet": 32})
-    assert [fits.largest("gpu | unet", batch) for batch in (2, 4, 16)] == [2, 4, 4]
-    assert fits.largest("cpu | unet", 16) == 2
+    limits = MicroBatchLimits()
+    limits.update({"gpu | unet": 8, "cpu | unet": 2})
+    limits.update({"gpu | unet": 4})
+    limits.update({"gpu | unet": 32})
+    assert [limits.largest("gpu | unet", batch) for batch in (2, 4, 16)] == [2, 4, 4]
+    assert limits.largest("cpu | unet", 16) == 2
 
 
 def test_the_sentence_names_device_and_micro_batch():
@@ -59,7 +59,7 @@ def exhaust(rows, size, fits):
 
 
 def test_batches_shrink_until_they_fit_and_miss_nothing():
-    done = list(prediction.sparing(21, 8, lambda rows, size: exhaust(rows, size, 3)))
+    done = list(prediction.in_fitting_batches(21, 8, lambda rows, size: exhaust(rows, size, 3)))
     assert [(rows.start, rows.stop) for rows, _ in done] == [
         *((start, start + 2) for start in range(0, 20, 2)),
         (20, 21),
@@ -69,7 +69,7 @@ def test_batches_shrink_until_they_fit_and_miss_nothing():
 
 def test_one_row_that_does_not_fit_is_an_error():
     with pytest.raises(Exception, match=r"(?i)out of memory|OOM"):
-        list(prediction.sparing(5, 4, lambda rows, size: exhaust(rows, size, 0)))
+        list(prediction.in_fitting_batches(5, 4, lambda rows, size: exhaust(rows, size, 0)))
 
 
 def test_another_error_is_raised_at_once():
@@ -80,7 +80,7 @@ def test_another_error_is_raised_at_once():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        list(prediction.sparing(5, 4, work))
+        list(prediction.in_fitting_batches(5, 4, work))
     assert tries == [4]
 
 
@@ -89,9 +89,9 @@ def test_another_error_is_raised_at_once():
 
 @pytest.fixture
 def train(settings, data, tmp_path):
-    def train(folder="run", epochs=3, fits=None, **changes):
+    def train(folder="run", epochs=3, limits=None, **changes):
         job = Job((0, 0, 4), {**CONFIGURATION, **changes}, float(epochs), tmp_path / folder)
-        return evaluate(settings(), data, job, fits=fits)
+        return evaluate(settings(), data, job, limits=limits)
 
     return train
 
@@ -102,7 +102,7 @@ def device(monkeypatch):
 
     So a lost epoch has moved all weights, and what goes on must begin with those before it.
     """
-    whole, passed = Training.epoch, []
+    whole, passed = Trainer.epoch, []
 
     def epoch(self, images, labels, seeds):
         loss = whole(self, images, labels, seeds)
@@ -115,7 +115,7 @@ def device(monkeypatch):
         patches, fails_from, tries = 4, 1, passed
 
     device = Device()
-    monkeypatch.setattr(Training, "epoch", epoch)
+    monkeypatch.setattr(Trainer, "epoch", epoch)
     return device
 
 
@@ -135,7 +135,7 @@ def test_it_goes_on_in_parts_and_nothing_else_changes(
 ):
     expected = train("expected")
     assert expected["info"]["micro_batch"] == 4
-    assert "micro_batches" not in expected["info"]
+    assert expected["info"]["micro_batches"] == {}
     device.tries.clear()
     device.patches, device.fails_from = patches, fails_from
     result = train()
@@ -144,7 +144,7 @@ def test_it_goes_on_in_parts_and_nothing_else_changes(
     assert result["info"]["micro_batch"] == micro_batch
     ((key, learnt),) = result["info"]["micro_batches"].items()
     assert learnt == micro_batch
-    assert " | unet 8x2^2" in key
+    assert " | unet, base_filters 8, depth 2, " in key
     assert key.endswith("32 px")
     said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     (first, *_) = [line for line in said if "has no memory" in line]
@@ -155,13 +155,13 @@ def test_it_goes_on_in_parts_and_nothing_else_changes(
 @pytest.mark.training
 def test_what_was_found_out_is_known_to_the_next_evaluation(train, device):
     device.patches = 2
-    fits = Fits()
-    train("first", fits=fits)
+    limits = MicroBatchLimits()
+    train("first", limits=limits)
     assert device.tries == [4, 2, 2, 2]
-    second = train("second", fits=fits, learning_rate=1e-3, batch_size=3)
+    second = train("second", limits=limits, learning_rate=1e-3, batch_size=3)
     assert device.tries[4:] == [2, 2, 2]
     assert second["info"]["micro_batch"] == 2
-    assert "micro_batches" not in second["info"]
+    assert second["info"]["micro_batches"] == {}
 
 
 @pytest.mark.training
@@ -169,7 +169,7 @@ def test_what_other_workers_found_out_reaches_the_evaluation(settings, data, dev
     worker = load_worker_class("segmentation")(settings=settings(), run_id="r", nameserver="")
     worker.data = data
     assert worker.micro_batches == {}
-    shape = Assignment(parse(CONFIGURATION), "unet", 3, "unit", "float32", 10, 27.0).shape(32)
+    shape = small.spec(**CONFIGURATION).memory_key(32)
 
     def compute(number):
         return worker.compute((0, 0, number), CONFIGURATION, 1.0, str(tmp_path))["info"]
@@ -197,8 +197,14 @@ def test_one_patch_that_does_not_fit_is_one_sentence_and_loses_no_epoch(train, d
 
 @pytest.mark.training
 def test_an_error_of_another_kind_is_no_reason_to_try_again(data, tmp_path):
-    assignment = Assignment(parse(CONFIGURATION), "unet", 3, "unit", "float32", 10, 3.0)
-    sparing = Sparing(assignment, lambda: epoch_seeds(0, (0, 0, 4), 0), 32, Fits(), tmp_path, "it")
+    trainer = MemoryAwareTrainer(
+        small.spec(**CONFIGURATION),
+        lambda: epoch_seeds(0, (0, 0, 4), 0),
+        32,
+        MicroBatchLimits(),
+        tmp_path,
+        "it",
+    )
     tries = []
 
     def fail(trained):
@@ -206,9 +212,9 @@ def test_an_error_of_another_kind_is_no_reason_to_try_again(data, tmp_path):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        sparing.do(fail)
+        trainer.do(fail)
     assert tries == [None]
-    sparing.close()
+    trainer.close()
 
 
 @pytest.mark.training
@@ -241,14 +247,14 @@ devices.prepare("cpu", threads=2)
 import numpy as np
 from helpers import limits, scenes
 from bohb_seg.data.audit import Audit
-from bohb_seg.data.preparation import Part
-from bohb_seg.training.evaluation import Fits, Job, evaluate
+from bohb_seg.data.preparation import PatchSet
+from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
 
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 FOLDER, ROOM = os.environ["FOLDER"], int(os.environ["ROOM"])
 data = scenes.data(Audit(18, 3, {}, 0, {}, 0.0, 0.0, {}, (), ()), train=3, validation=2)
 wide = {
-    name: Part(np.tile(part.images, (1, 30, 30, 1)), np.tile(part.labels, (1, 30, 30)), ())
+    name: PatchSet(np.tile(part.images, (1, 30, 30, 1)), np.tile(part.labels, (1, 30, 30)), ())
     for name, part in data.parts.items()
 }
 data = replace(data, **wide)
@@ -257,11 +263,11 @@ settings = scenes.settings(patch_size=30 * scenes.EDGE, cache_dir=FOLDER)
 
 def train(data, number, epochs, batch_size):
     job = Job((0, 0, number), {**configuration, "batch_size": batch_size}, epochs, Path(FOLDER))
-    return evaluate(settings, data, job, fits=fits)["info"]
+    return evaluate(settings, data, job, limits=memory)["info"]
 
-fits, count = Fits(), len(data.train.images)
+memory, count = MicroBatchLimits(), len(data.train.images)
 if ROOM:
-    small = Part(data.train.images[:1, :64, :64], data.train.labels[:1, :64, :64], ())
+    small = PatchSet(data.train.images[:1, :64, :64], data.train.labels[:1, :64, :64], ())
     train(replace(data, train=small, validation=small), 0, 1.0, batch_size=1)
     limits.leave(ROOM)
 print(json.dumps([train(data, 1, 2.0, count), train(data, 2, 1.0, count) if ROOM else None]))

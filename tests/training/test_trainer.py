@@ -8,7 +8,7 @@ pytestmark = pytest.mark.training
 
 
 def rate_at(trained, step):
-    trained._compiled.descent.optimizer.iterations.assign(step)
+    trained._compiled.optimizer.keras.iterations.assign(step)
     return trained.learning_rate
 
 
@@ -20,7 +20,7 @@ def rate_at(trained, step):
 def test_learning_rate_follows_the_steps_up_to_the_horizon(
     optimizer, schedule, first, middle, last
 ):
-    trained = small.training(optimizer=optimizer, schedule=schedule, learning_rate=0.01)
+    trained = small.trainer(optimizer=optimizer, schedule=schedule, learning_rate=0.01)
     rates = [rate_at(trained, step) / 0.01 for step in (0, small.STEPS // 2, small.STEPS)]
     assert rates == pytest.approx([first, middle, last], abs=0.1)
 
@@ -36,14 +36,14 @@ def test_schedules_are_those_of_keras():
         ),
     }
     for name, reference in references.items():
-        trained = small.training(schedule=name, learning_rate=0.01)
+        trained = small.trainer(schedule=name, learning_rate=0.01)
         for step in range(small.STEPS + 3):
             assert rate_at(trained, step) == pytest.approx(float(reference(step)), abs=1e-7)
 
 
 def test_biases_and_norms_are_not_decayed():
-    trained = small.training(optimizer="adamw", weight_decay=0.1, norm="batch")
-    network = trained._compiled.network
+    trained = small.trainer(optimizer="adamw", weight_decay=0.1, norm="batch")
+    network = trained._compiled.loss_model
     decayed = {
         v.name for v in network.trainable_variables if network.optimizer._use_weight_decay(v)
     }
@@ -59,9 +59,9 @@ def test_training_is_a_plain_fit(name):
 
     data = small.part()
     step = {"optimizer": name, "learning_rate": 1e-2, "weight_decay": 0.1}
-    assignment = small.assignment(**step)
-    formula = losses.Formula.of(assignment.recipe, small.CLASSES).vector()
-    model = assignment.build(small.seeds(0).graph)
+    spec = small.spec(**step)
+    formula = losses.Formula.of(spec.recipe, small.CLASSES).vector()
+    model = spec.build(small.seeds(0).graph)
     optimizer = {
         "adam": keras.optimizers.Adam(1e-2),
         "adamw": keras.optimizers.AdamW(1e-2, weight_decay=0.1),
@@ -92,13 +92,13 @@ def test_views_follow_from_the_seeds_of_the_epoch(micro):
     from bohb_seg.training.graph import augmentation, losses
 
     data, batch = small.part(), {"batch_size": small.PATCHES, "learning_rate": 0.0, "loss": "ce"}
-    here = small.training(micro, optimizer="sgd", augmentation=0.5, **batch)
+    here = small.trainer(micro, optimizer="sgd", augmentation=0.5, **batch)
     loss = here.epoch(data.images, data.labels, small.seeds(1))
     random = small.seeds(1).order
     order = random.permutation(small.PATCHES)
     views = augmentation.draw(small.PATCHES, 0.5, random)
     images, labels = augmentation.apply(data.images[order], data.labels[order], views)
-    formula = losses.Formula.of(small.assignment(**batch).recipe, small.CLASSES).vector()
+    formula = losses.Formula.of(small.spec(**batch).recipe, small.CLASSES).vector()
     expected = losses.value(losses.sums(labels, here.exported()(images), 0.0), formula)
     assert loss == pytest.approx(float(expected), abs=1e-5)
 
@@ -112,13 +112,13 @@ def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between()
             here.epoch(data.images, data.labels, small.seeds(number))
         return here
 
-    whole = epochs(small.training(**step), 1, 2, 3)
-    first = epochs(small.training(**step), 1, 2)
+    whole = epochs(small.trainer(**step), 1, 2, 3)
+    first = epochs(small.trainer(**step), 1, 2)
     checkpoint = first.checkpoint(())
     first.close()
-    between = epochs(small.training(**step, learning_rate=0.05, seed=1), 1)
+    between = epochs(small.trainer(**step, learning_rate=0.05, seed=1), 1)
     between.close()
-    continued = small.training(**step)
+    continued = small.trainer(**step)
     continued.restore(checkpoint)
     epochs(continued, 3)
     np.testing.assert_array_equal(small.weights(continued), small.weights(whole))
@@ -127,42 +127,40 @@ def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between()
 
 
 def test_a_checkpoint_holds_what_was_learnt_and_not_the_configuration():
-    here = small.training(optimizer="adamw", weight_decay=0.1, learning_rate=0.5)
-    here.restore(small.training(learning_rate=0.001).checkpoint(()))
+    here = small.trainer(optimizer="adamw", weight_decay=0.1, learning_rate=0.5)
+    here.restore(small.trainer(learning_rate=0.001).checkpoint(()))
     assert here.learning_rate == 0.5
-    assert float(here._compiled.descent.optimizer.weight_decay) == pytest.approx(0.1)
+    assert float(here._compiled.optimizer.keras.weight_decay) == pytest.approx(0.1)
 
 
 def test_a_diverged_epoch_ends_soon():
     data = small.part(40)
-    here = small.training(optimizer="sgd", learning_rate=1e30, batch_size=1, patches=40)
+    here = small.trainer(optimizer="sgd", learning_rate=1e30, batch_size=1, patches=40)
     assert not np.isfinite(here.epoch(data.images, data.labels, small.seeds(1)))
-    assert int(here._compiled.descent.optimizer.iterations) <= 10
+    assert int(here._compiled.optimizer.keras.iterations) <= 10
 
 
 @pytest.mark.parametrize("micro", [None, 3])
-def test_the_tally_is_that_of_the_exported_models_probabilities(micro, monkeypatch):
+def test_scores_are_those_of_the_exported_models_probabilities(micro, monkeypatch):
     """In batches of four or three, the last of which is filled up."""
     from bohb_seg.training import trainer as module
 
     monkeypatch.setattr(module, "PREDICTED_PIXELS", 1)
     data = small.part()
-    here = small.training(micro)
+    here = small.trainer(micro)
     here.epoch(data.images, data.labels, small.seeds(1))
-    tally = here.tally(data)
+    sums = here.score(data)
     model = here.exported()
-    expected = metrics.Tally.of(np.asarray(model(data.images)), data.labels)
-    np.testing.assert_array_equal(tally.confusion, expected.confusion)
-    np.testing.assert_allclose(tally.hits, expected.hits, rtol=1e-4)
-    np.testing.assert_allclose(tally.focal, expected.focal, rtol=1e-4)
+    expected = metrics.PixelSums.of(np.asarray(model(data.images)), data.labels)
+    np.testing.assert_array_equal(sums.confusion, expected.confusion)
+    np.testing.assert_allclose(sums.hits, expected.hits, rtol=1e-4)
+    np.testing.assert_allclose(sums.focal, expected.focal, rtol=1e-4)
     assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
 
 
 def test_prediction_covers_every_patch_once_whatever_the_batch(monkeypatch):
-    from bohb_seg.training import trainer as module
-
-    monkeypatch.setattr(module, "PREDICTED_PIXELS", 3 * 16 * 16)
-    model = small.assignment().build(0)
+    monkeypatch.setattr(prediction, "PREDICTED_PIXELS", 3 * 16 * 16)
+    model = small.spec().build(0)
     images = np.random.default_rng(0).integers(256, size=(7, 16, 16, 3)).astype(np.uint8)
     chunks = {s.start: scores for s, scores in prediction.probabilities(model, images)}
     assert [len(scores) for scores in chunks.values()] == [3, 3, 1]
@@ -172,11 +170,20 @@ def test_prediction_covers_every_patch_once_whatever_the_batch(monkeypatch):
 
 def test_shapes_tell_what_decides_memory():
     def shape(**configuration):
-        return small.assignment(**configuration).shape(64)
+        return small.spec(**configuration).memory_key(64)
 
-    assert shape() == "unet 8x2^1, norm none, relu, 3 classes, scaling unit, float32, adamw, 64 px"
+    assert shape() == (
+        "unet, base_filters 8, depth 1, norm none, activation relu, scaling unit, 3 classes,"
+        " float32, adamw, 64 px"
+    )
+    assert "activation relu, dropout, scaling unit" in shape(dropout=0.3)
     alike = {"optimizer": "adamw", "learning_rate": 0.5, "batch_size": 32, "loss": "ce"}
     assert shape(**alike) == shape()
     others = [{"depth": 2}, {"base_filters": 16}, {"optimizer": "sgd"}, {"dropout": 0.1}]
-    others += [{"augmentation": 0.5}, {"norm": "group"}, {"activation": "swish"}]
+    others += [
+        {"augmentation": 0.5},
+        {"norm": "group"},
+        {"activation": "swish"},
+        {"scaling": "patch"},
+    ]
     assert len({shape(**other) for other in [{}, *others]}) == len(others) + 1

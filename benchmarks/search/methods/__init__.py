@@ -33,7 +33,8 @@ class Entry:
     def build(self) -> Build:
         """Imports the program."""
         module = importlib.import_module(f"benchmarks.search.methods.{self.module}")
-        return module.build(self.argument)
+        build: Build = module.build(self.argument)
+        return build
 
     @cache  # noqa: B019 - there are few, and what runs is what was imported at first
     def version(self) -> str:

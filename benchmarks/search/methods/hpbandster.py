@@ -1,10 +1,11 @@
 """Unmodified HpBandSter: its generators and brackets, driven as its master's loop does it.
 
-Only threads and network are left out. Values are cast to plain Python, as FACTS of this project
-demand of every one that uses HpBandSter 0.7.4 with today's ConfigSpace.
+Only threads and network are left out. Values are cast to plain Python, because HpBandSter 0.7.4
+cannot use the NumPy scalars of today's ConfigSpace.
 """
 
 import logging
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -19,7 +20,7 @@ from benchmarks.search.simulation import Build, Job
 _KINDS = {"bohb": BOHB, "hyperband": HyperBand}
 
 
-def _without_threads(self, config_generator, **kwargs):
+def _without_threads(self: Any, config_generator: object, **kwargs: object) -> None:
     """In place of ``Master.__init__``, which starts a dispatcher."""
     self.config_generator, self.config, self.iterations = config_generator, {}, []
 

@@ -6,10 +6,16 @@ are bad (``constant_liar``), as Optuna's manual advises.
 """
 
 import math
+from typing import Any
 
 import optuna
 from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, UniformIntegerHyperparameter
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.pruners import HyperbandPruner
 from optuna.samplers import TPESampler
 
@@ -17,7 +23,7 @@ from benchmarks.search.problems import ETA, MAX_EPOCHS
 from benchmarks.search.simulation import Build, Job
 
 
-def _distribution(hyperparameter):
+def _distribution(hyperparameter: Any) -> BaseDistribution:
     if isinstance(hyperparameter, CategoricalHyperparameter):
         return CategoricalDistribution(hyperparameter.choices)
     whole = isinstance(hyperparameter, UniformIntegerHyperparameter)

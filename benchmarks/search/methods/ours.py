@@ -1,16 +1,17 @@
 """Our scheduler and optimizers, fed with news as the master does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 
 from ConfigSpace import ConfigurationSpace
 
 from benchmarks.search.problems import ETA, MAX_EPOCHS, plain
 from benchmarks.search.simulation import Build, Job
-from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
+from bohb_seg.search.events import Evaluate, Evaluated, Order, Outcome, WorkersChanged
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.search.optimizer import Optimizer
-from bohb_seg.search.scheduler import Plan, Scheduler
+from bohb_seg.search.plan import Plan
+from bohb_seg.search.scheduler import Scheduler
 
 BRACKETS = 1000
 """More than any run here gets to."""
@@ -42,11 +43,12 @@ class Ours:
 
     def tell(self, job: Job, loss: float | None) -> None:
         """News for the scheduler."""
-        order, outcome = job.note, "diverged" if loss is None else "finished"
+        order: Evaluate = job.note
+        outcome: Outcome = "diverged" if loss is None else "finished"
         news = Evaluated(order.evaluation, order.attempt, order.worker, outcome, loss)
         self._follow(self._scheduler.handle(news))
 
-    def _follow(self, orders) -> None:
+    def _follow(self, orders: Iterable[Order]) -> None:
         for order in orders:
             if isinstance(order, Evaluate):
                 self._waiting[int(order.worker)] = order

@@ -7,7 +7,7 @@ from ConfigSpace import ConfigurationSpace
 from smac import MultiFidelityFacade, Scenario
 from smac.runhistory import StatusType, TrialValue
 
-from benchmarks.search.problems import ETA, MAX_EPOCHS, plain
+from benchmarks.search.problems import ETA, MAX_EPOCHS, Configuration, plain
 from benchmarks.search.simulation import Build, Job
 
 TRIALS = 500
@@ -51,7 +51,7 @@ class Smac:
         self._facade.tell(job.note, value, save=False)
 
 
-def _never_called(config, seed, budget):
+def _never_called(config: Configuration, seed: int, budget: float) -> float:
     raise AssertionError("SMAC is asked and told")
 
 

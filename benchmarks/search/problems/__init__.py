@@ -20,9 +20,15 @@ Seed = tuple[int, ...]
 class Problem(Protocol):
     """One problem; losses are minimised."""
 
-    name: str
-    optimum: Configuration
-    """The best configuration known."""
+    @property
+    def name(self) -> str:
+        """Name in tables and on the command line."""
+        ...
+
+    @property
+    def optimum(self) -> Configuration:
+        """The best configuration known."""
+        ...
 
     def space(self) -> ConfigurationSpace:
         """A fresh copy of the search space."""
@@ -57,6 +63,7 @@ def every() -> dict[str, Problem]:
     from benchmarks.search.problems.curves import divergence, dubai, misleading
     from benchmarks.search.problems.functions import Borehole, Hartmann
 
-    problems = [CountingOnes(size) for size in (4, 8, 16)]
-    problems += [Hartmann(), Borehole(), dubai(), misleading(), divergence()]
+    counting = (CountingOnes(size) for size in (4, 8, 16))
+    functions = Hartmann(), Borehole()
+    problems: list[Problem] = [*counting, *functions, dubai(), misleading(), divergence()]
     return {problem.name: problem for problem in problems}

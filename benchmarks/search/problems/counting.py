@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float
+from numpy.typing import NDArray
 
 from benchmarks.search.problems import Configuration, Seed
 
@@ -52,5 +53,5 @@ class CountingOnes:
     def _fixed(self, configuration: Configuration) -> int:
         return sum(configuration[f"c{index}"] for index in range(self.size))
 
-    def _chances(self, configuration: Configuration) -> np.ndarray:
+    def _chances(self, configuration: Configuration) -> NDArray[np.float64]:
         return np.array([configuration[f"x{index}"] for index in range(self.size)])

@@ -10,9 +10,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from ConfigSpace.hyperparameters import Hyperparameter
 
 from benchmarks.search import fit
 from benchmarks.search.problems import MAX_EPOCHS, Configuration, Seed
@@ -64,7 +66,7 @@ class Curves:
         return float(survives * mean + (1 - survives) * self.collapsed)
 
 
-def _space(*hyperparameters) -> ConfigurationSpace:
+def _space(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:
     space = ConfigurationSpace()
     space.add(*hyperparameters)
     return space
@@ -85,10 +87,10 @@ _BASE, _EDGE = -4.489, 2.256
 def dubai() -> Curves:
     """The space of ``results/dubai-64-milestone3``: batch size, learning rate, activation."""
 
-    def mean(configuration, epochs):
+    def mean(configuration: Configuration, epochs: int) -> float:
         return float(fit.mean(_MEAN, *fit.place(configuration), epochs))
 
-    def hazard(configuration, epochs):
+    def hazard(configuration: Configuration, epochs: int) -> float:
         return math.exp(_BASE + _EDGE * fit.place(configuration)[1]) * (1 + math.log(epochs))
 
     return Curves(
@@ -115,15 +117,16 @@ def misleading() -> Curves:
     """Capacity and regularisation cost time and pay in the end."""
     norms = {"none": (0.0, 0.03), "group": (0.0, 0.0), "batch": (0.15, 0.02)}
 
-    def mean(configuration, epochs):
+    def mean(configuration: Configuration, epochs: int) -> float:
         rate = math.log10(configuration["learning_rate"] / 1e-4) / 3
         strength, dropout = configuration["augmentation"], 2 * configuration["dropout"]
         width = math.log2(configuration["width"] / 16) / 2
         quicker, worse = norms[configuration["norm"]]
         haste = 0.35 * rate + 0.3 * (1 - strength) + 0.2 * (1 - dropout) + 0.15 * (1 - width)
-        floor = 0.25 + worse + 0.25 * (rate - 0.25) ** 2 + 0.15 * (strength - 0.8) ** 2
+        floor: float = 0.25 + worse + 0.25 * (rate - 0.25) ** 2 + 0.15 * (strength - 0.8) ** 2
         floor += 0.1 * (dropout - 0.6) ** 2 + 0.06 * (1 - width)
-        return floor + (1.0 - floor) * math.exp(-epochs * math.exp(-2.2 + 3 * (haste + quicker)))
+        pace = math.exp(-2.2 + 3 * (haste + quicker))
+        return floor + (1.0 - floor) * math.exp(-epochs * pace)
 
     return Curves(
         name="misleading",
@@ -158,22 +161,23 @@ def divergence() -> Curves:
     activations = {"relu": 0.0, "swish": -0.01, "leaky_relu": 0.005, "tanh": 0.03}
     optimizers = {"adam": (0.0, 0.0), "adamw": (-0.01, 0.0), "sgd": (0.02, 0.7)}
 
-    def steps(configuration):
+    def steps(configuration: Configuration) -> float:
         rate = math.log10(configuration["learning_rate"] / 1e-3)
         _, tolerance = optimizers[configuration["optimizer"]]
         return rate - 0.35 * math.log10(configuration["batch_size"] / 16) - tolerance
 
-    def mean(configuration, epochs):
+    def mean(configuration: Configuration, epochs: int) -> float:
         step = steps(configuration)
         worse, _ = optimizers[configuration["optimizer"]]
-        floor = 0.40 + worse + activations[configuration["activation"]]
+        floor: float = 0.40 + worse + activations[configuration["activation"]]
         floor += 0.03 * (math.log10(configuration["weight_decay"]) + 4) ** 2 / 4
         floor += 0.4 * (configuration["dropout"] - 0.1) ** 2
         floor += 0.003 * math.log2(configuration["batch_size"] / 16) ** 2
         slowness = 0.16 * math.exp(-0.9 * step)
-        return floor + min(slowness * (epochs / MAX_EPOCHS) ** -0.35, 1.3 - floor)
+        above: float = slowness * (epochs / MAX_EPOCHS) ** -0.35
+        return floor + min(above, 1.3 - floor)
 
-    def hazard(configuration, epochs):
+    def hazard(configuration: Configuration, epochs: int) -> float:
         return math.exp(3.0 * (steps(configuration) - 0.75)) * (1 + math.log(epochs)) / 4
 
     return Curves(

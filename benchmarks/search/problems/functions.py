@@ -123,4 +123,4 @@ def _flow(configuration: Configuration, factor: float, one: float) -> float:
     )
     spread = math.log(influence / radius)
     leak = 2 * length * upper / (spread * radius**2 * conductivity)
-    return factor * upper * (high - low) / (spread * (one + leak + upper / lower))
+    return float(factor * upper * (high - low) / (spread * (one + leak + upper / lower)))

@@ -1,1 +1,1 @@
-"""Readers of search space files, one per format."""
+"""Search spaces from plug-ins and files: ``loading`` finds the reader, each format has its own."""

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace, InCondition
@@ -50,21 +49,25 @@ def looks_like(form: Any) -> bool:
     return isinstance(form, Mapping) and bool(form) and all(map(_is_entry, form.values()))
 
 
-def read(path: Path, form: Form) -> ConfigurationSpace:
+def read(form: Form, where: str) -> ConfigurationSpace:
     """Translates a parsed NNI space.
 
+    Args:
+        form: Parsed JSON or YAML.
+        where: Name of the space in messages.
+
     Raises:
-        SpaceError: names the file and the hyperparameter that cannot be expressed.
+        SpaceError: names the space and the hyperparameter that cannot be expressed.
     """
     space = ConfigurationSpace()
     entries: list[_Entry] = []
     for name, item in form.items():
         entry = _Entry((name,), str(item["_type"]), item["_value"])
-        with _naming(path, entry):
+        with _naming(where, entry):
             entries += [entry, *_nested(entry)]
     names = _names(entries)
     for entry in entries:
-        with _naming(path, entry):
+        with _naming(where, entry):
             _add(space, entry, names)
     return space
 
@@ -74,13 +77,13 @@ def _is_entry(item: Any) -> bool:
 
 
 @contextmanager
-def _naming(path: Path, entry: _Entry) -> Iterator[None]:
-    """Errors within become one sentence that names file and hyperparameter."""
+def _naming(where: str, entry: _Entry) -> Iterator[None]:
+    """Turns errors within into one sentence that names space and hyperparameter."""
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())
-        raise SpaceError(f"search space {path}: {entry}: {reason}") from None
+        raise SpaceError(f"{where}: {entry}: {reason}") from None
 
 
 def _names(entries: Sequence[_Entry]) -> dict[tuple[str, ...], str]:

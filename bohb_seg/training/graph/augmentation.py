@@ -10,27 +10,26 @@ images have no up, so they look real, and no pixel is made up or ignored that wa
 Masks take the nearest pixel of the point that images interpolate around.
 """
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-Tensor = Any
+from bohb_seg.training.graph.types import Tensor
 
 LARGEST_ZOOM = 1.4
-"""Scales from 1/1.4 to 1.4, as likely in as out; nnU-Net 0.7..1.4."""
+"""Zoom from 1/1.4 to 1.4, as likely in as out; nnU-Net 0.7..1.4."""
 LARGEST_GAIN = 0.25
-"""Brightness: each channel is multiplied by 1 ± this; nnU-Net 0.75..1.25, each channel for itself,
-too (the colour of daylight)."""
+"""Brightness: each channel is multiplied by a factor of 1 ± this, which also changes the colour of
+the daylight; nnU-Net 0.75..1.25."""
 LARGEST_CONTRAST = 0.25
-"""Distances from the mean are multiplied by 1 ± this; nnU-Net 0.75..1.25."""
+"""Contrast: distances from the mean are multiplied by 1 ± this; nnU-Net 0.75..1.25."""
 LARGEST_GAMMA = 1.5
 """Exponents from 1/1.5 to 1.5; nnU-Net 0.7..1.5."""
 
 COLUMNS = 11
-"""Of a view: transposed, rows and columns reversed (0 or 1); zoom; where the window lies, vertical
-and horizontal (-1..1 of the room there is); gain of red, green, blue; contrast; gamma."""
+"""Numbers of a view: transposed, rows reversed, columns reversed (0 or 1 each); zoom; vertical and
+horizontal place of the window (-1..1 of the room there is); gain of red, green and blue; contrast;
+gamma."""
 
 
 def draw(count: int, strength: float, random: np.random.Generator) -> NDArray[np.float32]:
@@ -38,8 +37,8 @@ def draw(count: int, strength: float, random: np.random.Generator) -> NDArray[np
 
     Args:
         count: n patches.
-        strength: Of everything but turns and flips, 0..1.
-        random: All randomness comes from here.
+        strength: Strength of everything but turns and flips, 0..1.
+        random: Source of all randomness.
 
     Returns:
         (n, COLUMNS).
@@ -63,7 +62,7 @@ def apply(images: Tensor, labels: Tensor, views: Tensor) -> tuple[Tensor, Tensor
     Args:
         images: (b, p, p, 3) of 0..255, uint8 or float32.
         labels: (b, p, p) uint8, ignored pixels among them.
-        views: (b, COLUMNS) of :func:`draw`.
+        views: (b, COLUMNS), as :func:`draw` returns them.
 
     Returns:
         Images float32 0..255 and labels uint8, of the same shapes.
@@ -80,7 +79,7 @@ def apply(images: Tensor, labels: Tensor, views: Tensor) -> tuple[Tensor, Tensor
 def _transposed(values: Tensor, chosen: Tensor) -> Tensor:
     """Swaps rows and columns of (b, p, p, k) where ``chosen`` (b,) is 0, not 1.
 
-    Where it is 0, because :func:`_resampled` swaps them once more. By sums, which are exact here: a
+    Not where it is 1, because :func:`_resampled` swaps them once more. Sums are exact here, and a
     broadcast ``where`` is several times slower in TensorFlow.
     """
     kept = ops.cast(chosen, values.dtype)[:, None, None, None]
@@ -88,7 +87,7 @@ def _transposed(values: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _sources(reversed_: Tensor, zoom: Tensor, place: Tensor, edge: int) -> Tensor:
-    """Where each of p rows comes from, (b, p): 0..p from the first row's edge to the last one's."""
+    """The place that each of p rows comes from, (b, p): 0..p from the first edge to the last."""
     steps = ops.arange(edge, dtype="float32") + 0.5 - edge / 2
     steps = steps * (1 - 2 * reversed_[:, None])
     room = ops.abs(edge - edge / zoom) / 2
@@ -111,8 +110,8 @@ def _nearest(sources: Tensor, edge: int) -> Tensor:
 def _resampled(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Swaps rows and columns of (b, p, p, k), then mixes each by weights (b, p, p).
 
-    As products of matrices, which every device is good at and can share out by patches. One-hot
-    weights give labels exactly, even where a device multiplies in bfloat16.
+    Products of matrices are fast on every device, and can be shared out by patches. One-hot weights
+    give labels exactly, even where a device multiplies in bfloat16.
     """
     mixed = _mixed(ops.cast(values, "float32"), columns)
     return _mixed(ops.swapaxes(mixed, 1, 2), rows)
@@ -133,5 +132,5 @@ def _coloured(images: Tensor, colours: Tensor) -> Tensor:
     # Written so that 1, 1, 1 gives exactly what was there.
     images = images * (gains * contrast) + mean * (gains * (1 - contrast))
     images = ops.clip(images, 0, 255)
-    # A power; ops.power is four times slower in TensorFlow and JAX.
+    # This is a power; ops.power is four times slower in TensorFlow and JAX.
     return images * ops.exp((gamma - 1) * ops.log(ops.maximum(images, 1) / 255))

@@ -1,28 +1,36 @@
-"""The compiled networks that a process keeps, the least recently used dropped first."""
+"""Compiled models that a process keeps; the least recently used is dropped first."""
 
 from collections import OrderedDict
 
 import keras
 
 from bohb_seg.training import devices
-from bohb_seg.training.graph.compiled_model import Build, Compiled, Shape
+from bohb_seg.training.graph.compiled_model import CompiledModel, Shape
 
 KEPT = 8
-"""Networks. Each takes about 40 MB besides its weights (its traces), and a new one seconds; trials
-that are promoted and the runs of a comparison come back to few."""
+"""Number of models. Each takes about 40 MB besides its weights, for its traces; a new one takes
+seconds. Promoted trials and the trainings of a comparison come back to few shapes."""
 KEPT_BYTES = 2**29
-"""Of weights and optimizer states; on a GPU they lie where the activations of others must fit."""
+"""Bytes of weights and optimizer states; on a GPU they take room from others' activations."""
 
-_kept: OrderedDict[tuple[Shape, int | None], Compiled] = OrderedDict()
-
-
-def take(shape: Shape, build: Build, micro: int | None) -> Compiled:
-    """A compiled network, kept or new, that nobody else has; it must be set to its first step."""
-    return _kept.pop((shape, micro), None) or Compiled(shape, build, micro)
+_kept: OrderedDict[tuple[Shape, int | None], CompiledModel] = OrderedDict()
 
 
-def keep(shape: Shape, micro: int | None, compiled: Compiled) -> None:
-    """Takes a network back, and drops others if they are too many now."""
+def take(shape: Shape, micro: int | None) -> CompiledModel:
+    """Hands out a model, kept or new, that nobody else has.
+
+    Args:
+        shape: What it is compiled for.
+        micro: Patches that are computed at a time; None: the whole batch.
+
+    Returns:
+        A model in an unknown state: weights, optimizer, loss and rates must be set.
+    """
+    return _kept.pop((shape, micro), None) or CompiledModel(shape, micro)
+
+
+def keep(shape: Shape, micro: int | None, compiled: CompiledModel) -> None:
+    """Takes a model back, and drops others if there are too many now."""
     _kept[shape, micro] = compiled
     dropped = False
     while len(_kept) > KEPT or sum(each.size for each in _kept.values()) > KEPT_BYTES:
@@ -30,17 +38,17 @@ def keep(shape: Shape, micro: int | None, compiled: Compiled) -> None:
         dropped = True
     if dropped:
         # Costs the others 0.9 s of processor time when they are next used.
-        _forget()
+        _free()
 
 
 def release() -> None:
-    """Drops all networks."""
+    """Drops all models."""
     _kept.clear()
-    _forget()
+    _free()
 
 
-def _forget() -> None:
-    """Frees what Keras and its backend keep of networks that are gone; also its distribution."""
+def _free() -> None:
+    """Frees what Keras and its backend keep of models that are gone; also its distribution."""
     devices.forget_traces()
-    # Networks are in cycles, so the garbage collection in it is what frees them.
+    # Models are in reference cycles, so the garbage collection in it is what frees them.
     keras.utils.clear_session(free_memory=True)

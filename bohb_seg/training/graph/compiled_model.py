@@ -1,8 +1,8 @@
-"""A network of one shape, compiled once for all configurations that have it.
+"""A model of one shape, compiled once for all configurations that have it.
 
-What costs seconds, building and tracing, depends on the :class:`Shape` only. Everything else that
+Building and tracing cost seconds; they depend on the :class:`Shape` only. Everything else that
 configurations differ in is a value: weights, learning rate and schedule, weight decay, loss,
-dropout rate and all randomness are assigned or fed. So the next evaluation of a shape trains at
+dropout rates and all randomness are assigned or fed. So the next evaluation of a shape trains at
 once.
 
 **Micro-batches.** A batch that does not fit into memory is trained in parts, with the same
@@ -16,6 +16,7 @@ statistics of a part, and its moving averages move once for each.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import keras
@@ -23,98 +24,107 @@ import numpy as np
 from keras import ops
 
 from bohb_seg.training import devices
-from bohb_seg.training.graph import (
-    augmentation,
-    counts,
-    gradient_accumulation,
-    gradient_optimizer,
-    losses,
-)
-from bohb_seg.training.graph.dropout import Drawn, Dropout
-from bohb_seg.training.graph.gradient_optimizer import Descent
+from bohb_seg.training.graph import augmentation, counts, gradient_accumulation, losses
+from bohb_seg.training.graph.architecture import Architecture
+from bohb_seg.training.graph.dropout import StepDropout
+from bohb_seg.training.graph.gradient_optimizer import Family, ScheduledOptimizer, family_of
 from bohb_seg.training.graph.losses import Formula
-from bohb_seg.training.graph.scaling import Scaling
+from bohb_seg.training.graph.types import MakeDropout, Nested, Tensor
 from bohb_seg.training.recipe import Recipe
 
-Tensor = Any
 Answer = Callable[..., Tensor]
 """Gives probabilities (b, p, p, C) for (images, training)."""
-Build = Callable[[Dropout], keras.Model]
-"""Makes a new model of one shape from what makes its dropout layers."""
 
 FILLER = -1
 """Seed of a patch that only fills up a batch: its labels are ignored, and no mean counts it."""
+ANY_RATE = 1.0
+"""Dropout rate in a shape, for all rates but zero. A model that took it as its own would learn
+nothing, and so betray that it does not use the layers that it is given."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network is built and compiled for.
+    """All that a model is built and compiled for; configurations of one shape share it.
 
     Args:
-        model: File name of the architecture in ``models/``.
+        architecture: The model plug-in.
+        structure: Its hyperparameters, name and value; all rates but zero are ``ANY_RATE``.
         classes: Number of classes C.
-        scaling: What the model does to pixel values first.
         policy: Keras' dtype policy.
-        recipe: The configuration; in a shape of :meth:`of` without what are only values.
+        family: Kind of gradient optimizer.
+        augments: Whether images are augmented.
     """
 
-    model: str
+    architecture: Architecture
+    structure: tuple[tuple[str, Any], ...]
     classes: int
-    scaling: Scaling
     policy: str
-    recipe: Recipe
+    family: Family
+    augments: bool
 
     @classmethod
-    def of(cls, model: str, classes: int, scaling: Scaling, policy: str, recipe: Recipe) -> "Shape":
-        """The one shape of all configurations that share a compiled network."""
-        shared = Recipe(
-            optimizer=gradient_optimizer.family(recipe.optimizer),
-            base_filters=recipe.base_filters,
-            depth=recipe.depth,
-            norm=recipe.norm,
-            activation=recipe.activation,
-            dropout=Recipe.dropout if recipe.dropout else 0.0,
-            augmentation=None if recipe.augmentation is None else 0.0,
+    def of(cls, architecture: Architecture, classes: int, policy: str, recipe: Recipe) -> "Shape":
+        """The shape of a recipe."""
+        rates = {name: ANY_RATE for name in architecture.rates if recipe.model[name]}
+        structure = tuple({**recipe.model, **rates}.items())
+        augments = recipe.augmentation is not None
+        return cls(architecture, structure, classes, policy, family_of(recipe.optimizer), augments)
+
+    def build(self, dropout: MakeDropout) -> keras.Model:
+        """A new model; its weights are those of seed 0."""
+        return self.architecture.build(
+            dict(self.structure),
+            classes=self.classes,
+            precision=self.policy,
+            seed=0,
+            dropout=dropout,
         )
-        return cls(model, classes, scaling, policy, shared)
 
     def __str__(self) -> str:
-        recipe = self.recipe
         parts = [
-            f"{self.model} {recipe.base_filters}x2^{recipe.depth}",
-            f"norm {recipe.norm}",
-            recipe.activation,
-            "dropout" if recipe.dropout else "",
+            self.architecture.name,
+            *(self._words(name, value) for name, value in self.structure),
             f"{self.classes} classes",
-            f"scaling {self.scaling}",
             self.policy,
-            recipe.optimizer,
-            "" if recipe.augmentation is None else "augmentation",
+            self.family,
+            "augmentation" if self.augments else "",
         ]
         return ", ".join(filter(None, parts))
 
+    def _words(self, name: str, value: Any) -> str:
+        if name in self.architecture.rates:
+            return name if value else ""
+        return f"{name} {value}"
+
 
 @final
-class Network(keras.Model):  # type: ignore[misc]
-    """Trains an architecture by plain ``fit`` on ``(images, labels, seeds[, views])`` without y.
+class LossModel(keras.Model):  # type: ignore[misc]
+    """Trains a model by plain ``fit`` on ``(images, labels, seeds[, views])`` without y.
 
     Images (b, p, p, 3) uint8, labels (b, p, p) uint8, seeds (b,) int32, views
     (b, augmentation.COLUMNS) float32 if the shape augments. The output is the loss itself.
 
     Args:
-        net: Takes images 0..255 and gives probabilities (b, p, p, C).
-        drawn: What its dropout layers are told.
+        model: Takes images 0..255 and gives probabilities (b, p, p, C).
+        dropout: Made its dropout layers.
+        rates: Number of its dropout rates.
         micro: Patches that are computed at a time, over all devices; batches must be multiples of
             it. None: the whole batch.
+
+    Attributes:
+        formula: The loss, see :class:`~bohb_seg.training.graph.losses.Formula`; to be assigned.
+        rates: The dropout rates, (rates,); to be assigned.
     """
 
-    def __init__(self, net: keras.Model, drawn: Drawn, micro: int | None) -> None:
+    def __init__(
+        self, model: keras.Model, dropout: StepDropout, rates: int, micro: int | None
+    ) -> None:
         super().__init__()
-        self.net, self.micro = net, micro
-        self._drawn = drawn
-        self._length = losses.length(net.output_shape[-1])
+        self.model, self.micro = model, micro
+        self._dropout = dropout
+        self._length = losses.length(model.output_shape[-1])
         self.formula = self._value("formula", (Formula.LENGTH,))
-        self.dropout_rate = self._value("dropout_rate", ())
+        self.rates = self._value("rates", (rates,))
         self._mean = keras.metrics.Mean("mean_loss")
         self.built = True  # else Keras traces the whole step once more to build nothing
 
@@ -123,11 +133,11 @@ class Network(keras.Model):  # type: ignore[misc]
         images, labels, seeds, *views = inputs
         if views:
             images, labels = augmentation.apply(images, labels, *views)
-        formula, rate = (ops.convert_to_tensor(v) for v in (self.formula, self.dropout_rate))
-        constants = losses.gamma(formula), rate
+        formula, rates = (ops.convert_to_tensor(v) for v in (self.formula, self.rates))
+        constants = losses.gamma(formula), rates
         batch = ops.cast(images, "float32"), labels, seeds
         if self.micro is None:
-            sums = self._sums(self.net, batch, constants, training)
+            sums = self._sums(self.model, batch, constants, training)
         else:
             sums = self._sums_of_parts(self.micro, batch, constants, training)
         return losses.value(sums, formula)
@@ -154,84 +164,99 @@ class Network(keras.Model):  # type: ignore[misc]
         return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def _sums(
-        self, net: Answer, batch: tuple[Tensor, ...], constants: Any, training: bool
+        self, answer: Answer, batch: tuple[Tensor, ...], constants: Nested, training: bool
     ) -> Tensor:
         images, labels, seeds = batch
-        gamma, self._drawn.rate = constants
-        self._drawn.seed = seeds[0]
-        return losses.sums(labels, net(images, training=training), gamma)
+        gamma, self._dropout.rates = constants
+        self._dropout.seed = seeds[0]
+        return losses.sums(labels, answer(images, training=training), gamma)
 
     def _sums_of_parts(
-        self, micro: int, batch: tuple[Tensor, ...], constants: Any, training: bool
+        self, micro: int, batch: tuple[Tensor, ...], constants: Nested, training: bool
     ) -> Tensor:
-        def part(
-            patches: tuple[Tensor, ...], constants: Any, state: list[Tensor]
-        ) -> tuple[Tensor, list[Tensor]]:
-            weights, constants = constants
-            after: list[Tensor] = []
-
-            def net(images: Tensor, training: bool) -> Tensor:
-                scores, after[:] = self.net.stateless_call(
-                    weights, state, images, training=training
-                )
-                return scores
-
-            return self._sums(net, patches, constants, training), after
-
-        weights = [ops.convert_to_tensor(v) for v in self.net.trainable_variables]
-        state = [ops.convert_to_tensor(v) for v in self.net.non_trainable_variables]
+        weights = [ops.convert_to_tensor(v) for v in self.model.trainable_variables]
+        state = [ops.convert_to_tensor(v) for v in self.model.non_trainable_variables]
         sums, state = gradient_accumulation.summed(
-            part, batch, (weights, constants), state, size=micro, length=self._length
+            partial(self._sums_of_part, training),
+            batch,
+            (weights, constants),
+            state,
+            size=micro,
+            length=self._length,
         )
-        for variable, value in zip(self.net.non_trainable_variables, state, strict=True):
+        for variable, value in zip(self.model.non_trainable_variables, state, strict=True):
             variable.assign(value)
         return sums
+
+    def _sums_of_part(
+        self, training: bool, patches: tuple[Tensor, ...], constants: Nested, state: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The sums of some patches, and the state after them: ``PartSums`` of accumulation."""
+        weights, constants = constants
+        answer = _StatelessAnswer(self.model, weights, state)
+        return self._sums(answer, patches, constants, training), answer.state
+
+
+@final
+class _StatelessAnswer:
+    """An :data:`Answer` of a model with other tensors in the place of its variables.
+
+    Attributes:
+        state: Tensors for its variables that are not trained; after a call those that follow.
+    """
+
+    def __init__(self, model: keras.Model, weights: list[Tensor], state: list[Tensor]) -> None:
+        self._model, self._weights, self.state = model, weights, state
+
+    def __call__(self, images: Tensor, training: bool) -> Tensor:
+        scores, self.state = self._model.stateless_call(
+            self._weights, self.state, images, training=training
+        )
+        return scores
 
 
 @final
 class Scorer(keras.Model):  # type: ignore[misc]
-    """Counts how good a network is: :func:`scoring.counts` of ``(images, labels)``, by patch."""
+    """Counts how good a model is: :func:`counts.counts` of ``(images, labels)``, by patch."""
 
-    def __init__(self, net: keras.Model) -> None:
+    def __init__(self, model: keras.Model) -> None:
         super().__init__()
-        self.net = net
+        self.model = model
         self.built = True
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> Any:
         """The counts, each with the patches as its first axis."""
         images, labels = inputs
-        return counts.counts(labels, self.net(ops.cast(images, "float32"), training=False))
+        return counts.counts(labels, self.model(ops.cast(images, "float32"), training=False))
 
 
 @final
-class Compiled:
-    """A network with its optimizer and its scorer; traced at their first batches.
+class CompiledModel:
+    """A model with its optimizer and its scorer; traced at their first batches.
 
     Args:
-        shape: Of :meth:`Shape.of`.
-        build: Makes the shape's model, with the dropout layers that it is given.
-        micro: See :class:`Network`.
+        shape: What it is compiled for.
+        micro: See :class:`LossModel`.
 
     Attributes:
-        net: The model that the others train and score.
-        network: Trains it.
-        descent: Its optimizer.
+        model: The model that the others train and score.
+        loss_model: Trains it.
+        optimizer: The optimizer of ``loss_model``.
         scorer: Scores it.
     """
 
-    def __init__(self, shape: Shape, build: Build, micro: int | None) -> None:
-        drawn = Drawn()
-        self.net = build(drawn.layer)
-        self.network = Network(self.net, drawn, micro)
-        self.descent = Descent(
-            gradient_optimizer.family(shape.recipe.optimizer), self.network.trainable_variables
-        )
-        self.network.compile(optimizer=self.descent.optimizer, jit_compile=devices.compiles())
-        self.scorer = Scorer(self.net)
+    def __init__(self, shape: Shape, micro: int | None) -> None:
+        rates = shape.architecture.rates
+        dropout = StepDropout(rates)
+        self.model = shape.build(dropout.layer)
+        self.loss_model = LossModel(self.model, dropout, len(rates), micro)
+        self.optimizer = ScheduledOptimizer(shape.family, self.loss_model.trainable_variables)
+        self.loss_model.compile(optimizer=self.optimizer.keras, jit_compile=devices.compiles())
+        self.scorer = Scorer(self.model)
         self.scorer.jit_compile = devices.compiles() is not False
 
     @property
     def size(self) -> int:
         """Bytes of its variables."""
-        variables = [*self.network.variables, *self.descent.optimizer.variables]
+        variables = [*self.loss_model.variables, *self.optimizer.keras.variables]
         return sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables)

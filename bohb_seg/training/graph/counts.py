@@ -1,34 +1,26 @@
-"""What validation counts, in the graph: only a few sums of each patch leave the device.
+"""Counts of validation, made in the graph: only a few sums of each patch leave the device.
 
-The same figures as :meth:`bohb_seg.training.metrics.Tally.of` has from probabilities, of which six
-classes would be 24 bytes per pixel to ship and to count on the host.
+They are the figures that :meth:`bohb_seg.training.metrics.PixelSums.of` has from probabilities. The
+probabilities themselves would be 24 bytes per pixel (six classes) to ship and to count on the host.
 """
-
-from typing import Any
 
 from keras import ops
 
-from bohb_seg.training.graph.losses import (
-    FOCAL_ALPHA,
-    FOCAL_GAMMA,
-    focal_losses,
-    masked,
-    over_pixels,
-)
-
-Tensor = Any
+from bohb_seg.training.graph.losses import focal_losses, masked, over_pixels
+from bohb_seg.training.graph.types import Tensor
+from bohb_seg.training.metrics import FOCAL_ALPHA, FOCAL_GAMMA
 
 
 def counts(labels: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Sums over the pixels of each patch, as ``metrics.Tally.counted`` takes them.
+    """Sums over the pixels of each patch, as ``metrics.PixelSums.counted`` takes them.
 
     Args:
         labels: (n, p, p) classes 0..C-1; anything above is ignored.
         probabilities: (n, p, p, C).
 
     Returns:
-        float32, and whole numbers are exact up to 2**24 pixels of a patch: the confusion matrix
-        (n, C, C), rows are the truth; hits, truth and scores, (n, C); the focal loss (n,).
+        The confusion matrix (n, C, C), rows are the truth; hits, truth and scores, (n, C); the
+        focal loss (n,). All are float32; numbers of pixels are exact up to 2**24 in a patch.
     """
     truth, scores = masked(labels, probabilities)
     own = truth * scores

@@ -1,71 +1,72 @@
 """Gradient optimizers and learning rate schedules whose numbers are variables.
 
-Learning rate, kind of schedule, its length and weight decay are assigned between evaluations, so a
-compiled step serves all configurations of one family: ``adamw`` (Adam is AdamW without decay) and
+Learning rate, kind and length of the schedule and weight decay are assigned between evaluations, so
+a compiled step serves all configurations of one family: ``adamw`` (Adam is AdamW without decay) or
 ``sgd``.
 """
 
 import math
-from typing import Any, Literal, final
+from typing import Literal, final
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from bohb_seg.training.recipe import OptimizerName, Recipe
+from bohb_seg.hyperparameters import GradientOptimizer
+from bohb_seg.training.graph.types import Tensor
+from bohb_seg.training.recipe import Recipe
 
-Tensor = Any
 Family = Literal["adamw", "sgd"]
 
 WARM_UP = 0.05
 """Share of all steps over which ``cosine`` rises to its learning rate."""
 POLY_POWER = 0.9
-"""The customary one for segmentation (DeepLab, Chen et al. 2017)."""
+"""Exponent of ``poly``, the customary one for segmentation (DeepLab, Chen et al. 2017)."""
 SGD_MOMENTUM = 0.9
 NO_DECAY = ["bias", "gamma", "beta"]
-"""Variables that are not shrunk: decay is meant for the convolutions' kernels."""
+"""Variables without decay, which is meant for the convolutions' kernels."""
 
 
-def family(name: OptimizerName) -> Family:
-    """Which compiled step an optimizer can share."""
+def family_of(name: GradientOptimizer) -> Family:
+    """The family of a gradient optimizer; all of a family share a compiled step."""
     return "sgd" if name == "sgd" else "adamw"
 
 
 @final
-class Descent:
-    """An optimizer for some variables, at the first step of no schedule yet.
+class ScheduledOptimizer:
+    """A gradient optimizer with its learning rate schedule; :meth:`begin` gives them numbers.
 
     Args:
-        family: What it is.
-        variables: What it moves.
+        family: Kind of optimizer.
+        variables: The variables that it trains.
 
     Attributes:
-        optimizer: Keras'; its ``iterations`` are the position in the schedule.
+        keras: Keras' optimizer; its ``iterations`` are the position in the schedule.
     """
 
     def __init__(self, family: Family, variables: list[keras.Variable]) -> None:
         self._schedule = _Schedule()
-        self.optimizer = _optimizer(family, self._schedule)
+        self.keras = _optimizer(family, self._schedule)
         # The optimizer's own, because Keras hands only those to a compiled step on JAX.
-        self._schedule.values = self.optimizer.add_variable((_VALUES,), name="schedule")
-        self._decay = self.optimizer.add_variable((), name="decay")
-        self.optimizer.weight_decay = self._decay
-        self.optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
-        self.optimizer.build(variables)
+        self._schedule.values = self.keras.add_variable((_VALUES,), name="schedule")
+        self._decay = self.keras.add_variable((), name="decay")
+        self.keras.weight_decay = self._decay
+        self.keras.exclude_from_weight_decay(var_names=NO_DECAY)
+        self.keras.build(variables)
 
     @property
     def state(self) -> list[keras.Variable]:
-        """What steps change: the step counter and the moments."""
+        """Variables that steps change: the step counter and the moments."""
         values = {id(self._schedule.values), id(self._decay)}
-        return [v for v in self.optimizer.variables if id(v) not in values]
+        return [v for v in self.keras.variables if id(v) not in values]
 
     def begin(self, recipe: Recipe, steps: int) -> None:
         """Forgets all steps and takes the numbers of a recipe.
 
         Args:
-            recipe: Its optimizer must be of the family.
-            steps: After which the schedule ends.
+            recipe: A recipe whose optimizer is of the family.
+            steps: Number of steps after which the schedule ends.
         """
         for variable in self.state:
             variable.assign(ops.zeros_like(variable))
@@ -78,7 +79,7 @@ _VALUES = 5
 
 
 def _values(recipe: Recipe, steps: int) -> NDArray[np.float32]:
-    """Peak, steps, steps of warm-up, and which of ``poly`` and ``cosine`` it is (1; else 0)."""
+    """Peak, steps, steps of warm-up, 1 for ``poly`` (else 0), 1 for ``cosine`` (else 0)."""
     warm_up = max(1, round(WARM_UP * steps))
     kinds = (recipe.schedule == "poly", recipe.schedule == "cosine")
     return np.array([recipe.learning_rate, steps, warm_up, *kinds], np.float32)
@@ -86,7 +87,7 @@ def _values(recipe: Recipe, steps: int) -> NDArray[np.float32]:
 
 @final
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """``constant``, ``poly`` or ``cosine``, as its variable says."""
+    """The schedule ``constant``, ``poly`` or ``cosine``, as its variable says."""
 
     values: keras.Variable
 

@@ -1,4 +1,4 @@
-"""What gradients descend: Dice, focal, cross-entropy and Tversky losses that skip ignored pixels.
+"""Training losses: Dice, focal, cross-entropy and Tversky losses that skip ignored pixels.
 
 They are one formula, ``L = offset - region * R + pixel * F``, over a few sums over pixels. R is the
 mean over classes of the Tversky index ``TP / (TP + fp * FP + fn * FN)`` (Dice, if both weights are
@@ -9,27 +9,19 @@ can be had from parts that fit into memory.
 """
 
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from bohb_seg.training.graph.types import Tensor
+from bohb_seg.training.metrics import EPSILON, FOCAL_ALPHA, FOCAL_GAMMA
+from bohb_seg.training.objectives import CLASS_WEIGHT, SMOOTH
 from bohb_seg.training.recipe import Recipe
 
-Tensor = Any
-
-REPORTS_CLASS_WEIGHT = 0.1666
-"""The reports weigh each class's Dice with it *and* average, so their loss never falls below
-1 - 0.1666 = 0.8334. Kept, for comparison with them; also where there are not six classes."""
-SMOOTH = 1e-5
-FOCAL_ALPHA = 0.25
-"""Of the reports and of Lin et al. 2017."""
-FOCAL_GAMMA = 2.0
 TVERSKY_FALSE_POSITIVES, TVERSKY_FALSE_NEGATIVES = 0.3, 0.7
-"""Misses cost more than false alarms: Salehi et al. 2017, which helps thin and rare classes."""
-EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1, as in the reports (Keras' own epsilon)."""
+"""Misses cost more than false alarms, which helps thin and rare classes: Salehi et al. 2017."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class Formula:
     """The numbers of one loss.
 
     Args:
-        offset: What the loss begins with.
+        offset: The constant part of the loss.
         region: Weight of the mean Tversky index, which is subtracted.
         pixel: Weight of the mean focal loss.
         gamma: Exponent of the focal loss; 0 is cross-entropy.
@@ -64,7 +56,7 @@ class Formula:
             case "reports":
                 # The reports average their focal loss over classes, too.
                 pixel = FOCAL_ALPHA / classes
-                return cls(1, REPORTS_CLASS_WEIGHT, pixel, FOCAL_GAMMA, only_present=0)
+                return cls(1, CLASS_WEIGHT, pixel, FOCAL_GAMMA, only_present=0)
             case "ce":
                 return cls(0, 0, 1)
             case "dice+ce":
@@ -75,22 +67,22 @@ class Formula:
                 return cls(1, 1, 0, 0, TVERSKY_FALSE_POSITIVES, TVERSKY_FALSE_NEGATIVES)
 
     def vector(self) -> NDArray[np.float32]:
-        """The numbers in order, (LENGTH,): what :func:`value` takes."""
+        """The numbers in order, (LENGTH,), as :func:`value` takes them."""
         return np.array(astuple(self), np.float32)
 
 
 def gamma(formula: Tensor) -> Tensor:
-    """The focal exponent in a formula's vector, a scalar: what :func:`sums` takes."""
+    """The focal exponent in a formula's vector, a scalar, for :func:`sums`."""
     return formula[3]
 
 
 def length(classes: int) -> int:
-    """Of what :func:`sums` gives for C classes."""
+    """Length of the vector that :func:`sums` returns for C classes."""
     return 3 * classes + 2
 
 
 def sums(labels: Tensor, probabilities: Tensor, gamma: Tensor) -> Tensor:
-    """What the loss needs to know of a batch; sums of parts of a batch add up to its own.
+    """Sums that the loss is computed from; those of a batch's parts add up to the batch's.
 
     Args:
         labels: (b, p, p) classes 0..C-1; anything above is ignored.
@@ -120,8 +112,8 @@ def value(sums: Tensor, formula: Tensor) -> Tensor:
     """The loss, a scalar.
 
     Args:
-        sums: Of :func:`sums`, with the formula's gamma.
-        formula: (LENGTH,), see :class:`Formula`.
+        sums: Result of :func:`sums` with the formula's gamma.
+        formula: (LENGTH,) numbers, see :class:`Formula`.
     """
     offset, region, pixel, _, false_positives, false_negatives, only_present = ops.unstack(
         ops.convert_to_tensor(formula, "float32"), Formula.LENGTH
@@ -129,7 +121,7 @@ def value(sums: Tensor, formula: Tensor) -> Tensor:
     classes = (sums.shape[0] - 2) // 3
     hits, truth, scores = (sums[i * classes : (i + 1) * classes] for i in range(3))
     errors = false_positives * (scores - hits) + false_negatives * (truth - hits)
-    # Twice everything, so that SMOOTH is the reports' for Dice.
+    # Everything twice, so that SMOOTH is that of the reports for Dice.
     index = (2 * hits + SMOOTH) / (2 * (hits + errors) + SMOOTH)
     counted = ops.maximum(ops.cast(truth > 0, "float32"), 1 - only_present)
     mean_index = ops.sum(index * counted) / ops.maximum(ops.sum(counted), 1)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from deploy.docker.engine import COMPOSE_FILE, PATIENCE, Engine
 from helpers.commands import free_port
 
+from bohb_seg.rpc.names import is_on
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
 from bohb_seg.trials import EvaluationId
@@ -131,7 +132,7 @@ class Stack:
 
         def order() -> Evaluate | None:
             settled = {event.evaluation for event in self.events(Settled)}
-            orders = [o for o in self.events(Evaluate) if f".worker.{container[:12]}." in o.worker]
+            orders = [o for o in self.events(Evaluate) if is_on(o.worker, container[:12])]
             latest = orders[-1] if orders else None
             running = latest and latest.evaluation not in settled
             return latest if running and self._has_checkpoint(latest) else None

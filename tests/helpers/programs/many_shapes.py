@@ -1,6 +1,6 @@
 """Trains one network of each of thirty shapes and prints the resident memory after each, in MB.
 
-Started by test_shelf.py in a process of its own.
+Started by test_compile_cache.py in a process of its own.
 """
 
 import itertools
@@ -15,11 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np  # noqa: E402
 from helpers import small_network as small  # noqa: E402
 
-from bohb_seg.data.preparation import Part  # noqa: E402
+from bohb_seg.data.preparation import PatchSet  # noqa: E402
 from bohb_seg.training.graph import compile_cache  # noqa: E402
-from bohb_seg.training.recipe import parse  # noqa: E402
-from bohb_seg.training.seeds import epoch_seeds  # noqa: E402
-from bohb_seg.training.trainer import Assignment, Training  # noqa: E402
 
 EDGE, PATCHES = 32, 6
 FILTERS = (8, 16, 24, 32, 40)
@@ -30,19 +27,18 @@ def main():
     compile_cache.KEPT = 2
     random = np.random.default_rng(0)
     images = random.integers(256, size=(PATCHES, EDGE, EDGE, 3), dtype=np.uint8)
-    part = Part(images, images[..., 0] // 86, tuple(map(str, range(PATCHES))))
+    part = PatchSet(images, images[..., 0] // 86, tuple(map(str, range(PATCHES))))
     for filters, (activation, norm) in itertools.product(FILTERS, KINDS):
         evaluate({"base_filters": filters, "activation": activation, "norm": norm}, part)
         print(f"{small.resident_mb():.0f}", flush=True)
 
 
 def evaluate(configuration, part):
-    recipe = parse({"batch_size": 4, "depth": 1, "augmentation": 0.5, **configuration})
-    assignment = Assignment(recipe, "unet", 3, "unit", "float32", PATCHES, 1)
-    training = Training(assignment, epoch_seeds(0, (0, 0, 0), 0))
-    training.epoch(part.images, part.labels, epoch_seeds(0, (0, 0, 0), 1))
-    training.tally(part)
-    training.close()
+    recipe = {"dropout": 0.2, "loss": "reports", "augmentation": 0.5, **configuration}
+    trainer = small.trainer(patches=PATCHES, horizon=1, **recipe)
+    trainer.epoch(part.images, part.labels, small.seeds(1))
+    trainer.score(part)
+    trainer.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Trains one batch in parts of as many patches as the argument says (0: whole), and prints by how
 many MB memory grew at most.
 
-Started by test_network.py in a process of its own.
+Started by test_compiled_model.py in a process of its own.
 """
 
 import sys
@@ -19,7 +19,7 @@ PATCHES, EDGE = 16, 128
 
 
 def main():
-    here = small.training(
+    here = small.trainer(
         int(sys.argv[1]) or None, patches=PATCHES, batch_size=PATCHES, depth=2, base_filters=16
     )
     images = np.zeros((PATCHES, EDGE, EDGE, 3), np.uint8)

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 from helpers import small_network as small
@@ -26,27 +25,21 @@ def cache():
 
 
 def shape(**configuration):
-    return small.assignment(**configuration).compiled
-
-
-def build(dropout, **configuration):
-    from bohb_seg.training.trainer import built
-
-    return built(shape(**configuration), 0, dropout=dropout)
+    return small.spec(**configuration).shape
 
 
 def compiled(**configuration):
-    from bohb_seg.training.graph.compiled_model import Compiled
+    from bohb_seg.training.graph.compiled_model import CompiledModel
 
-    return Compiled(shape(**configuration), partial(build, **configuration), None)
+    return CompiledModel(shape(**configuration), None)
 
 
 def test_a_network_is_given_to_one_user_at_a_time(cache):
     network = compiled()
     cache.keep(shape(), None, network)
-    assert cache.take(shape(), build, 2) is not network
-    assert cache.take(shape(), build, None) is network
-    assert cache.take(shape(), build, None) is not network
+    assert cache.take(shape(), 2) is not network
+    assert cache.take(shape(), None) is network
+    assert cache.take(shape(), None) is not network
 
 
 def test_the_least_recently_used_is_dropped(cache, monkeypatch):
@@ -54,31 +47,29 @@ def test_the_least_recently_used_is_dropped(cache, monkeypatch):
     networks = {depth: compiled(depth=depth) for depth in (1, 2, 3)}
     for depth in (1, 2):
         cache.keep(shape(depth=depth), None, networks[depth])
-    cache.keep(shape(depth=1), None, cache.take(shape(depth=1), build, None))
+    cache.keep(shape(depth=1), None, cache.take(shape(depth=1), None))
     cache.keep(shape(depth=3), None, networks[3])
-    kept = {
-        depth: cache.take(shape(depth=depth), build, None) is networks[depth] for depth in networks
-    }
+    kept = {depth: cache.take(shape(depth=depth), None) is networks[depth] for depth in networks}
     assert kept == {1: True, 2: False, 3: True}
 
 
 def test_networks_that_take_too_much_memory_are_not_kept(cache, monkeypatch):
     network = compiled()
-    parameters = network.net.count_params()
+    parameters = network.model.count_params()
     assert 12 * parameters <= network.size <= 12 * parameters + 200  # weights, two moments
     monkeypatch.setattr(cache, "KEPT_BYTES", network.size - 1)
     cache.keep(shape(), None, network)
-    assert cache.take(shape(), build, None) is not network
+    assert cache.take(shape(), None) is not network
 
 
 def test_a_network_that_failed_is_not_kept(cache):
     data = small.part()
-    here = small.training()
+    here = small.trainer()
     network = here._compiled
     with pytest.raises(Exception, match=r"shape|Incompatible|broadcast"):
         here.epoch(data.images, data.labels[:, :-1], small.seeds(1))
     here.close()
-    assert cache.take(shape(), build, None) is not network
+    assert cache.take(shape(), None) is not network
 
 
 def test_thirty_shapes_take_no_more_memory_than_a_few():

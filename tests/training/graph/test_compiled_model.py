@@ -32,7 +32,7 @@ def test_micro_batches_give_the_weights_of_the_whole_batch(norm):
     """Of Dice, too, which is no mean over patches; 3 does not divide the batch."""
     data, step = small.part(), {"optimizer": "sgd", "learning_rate": 0.1, "norm": norm}
     whole, loss = small.trained(data, **step)
-    initial = small.weights(small.training(**step))
+    initial = small.weights(small.trainer(**step))
     assert np.abs(whole - initial).max() > 0.01
     for micro in (1, 2, 3, 4, 99):
         parts, its_loss = small.trained(data, micro, **step)
@@ -63,7 +63,7 @@ def test_batch_normalisation_moves_its_averages_with_each_part():
     step = {"optimizer": "sgd", "learning_rate": 0.0, "norm": "batch"}
 
     def moving(micro):
-        here = small.training(micro, patches=4, **step)
+        here = small.trainer(micro, patches=4, **step)
         before = small.weights(here)
         here.epoch(data.images, data.labels, small.seeds(1))
         return small.weights(here) - before
@@ -89,10 +89,10 @@ def test_masks_depend_on_the_seed_of_the_epoch_alone():
     data = small.part()
 
     def after(graph, warm=False):
-        here = small.training(dropout=0.5)
+        here = small.trainer(dropout=0.5)
         if warm:
             here.epoch(data.images, data.labels, small.seeds(7))
-            here.restore(small.training(dropout=0.5).checkpoint(()))
+            here.restore(small.trainer(dropout=0.5).checkpoint(()))
         here.epoch(data.images, data.labels, EpochSeeds(np.random.default_rng(0), graph))
         return small.weights(here)
 
@@ -100,15 +100,18 @@ def test_masks_depend_on_the_seed_of_the_epoch_alone():
     assert np.abs(after(1) - after(2**29)).max() > 1e-4
 
 
-def test_dropout_drops_the_share_it_is_told():
+def test_dropout_drops_at_the_rate_of_its_name():
     import keras
 
-    from bohb_seg.training.graph.dropout import Drawn
+    from bohb_seg.training.graph.dropout import StepDropout
 
-    drawn = Drawn()
-    layers = [drawn.layer(1.0, "float32"), drawn.layer(1.5, "mixed_bfloat16")]
+    step = StepDropout(["other", "dropout"])
+    layers = [
+        step.layer("dropout", 1.0, "float32"),
+        step.layer("dropout", 1.5, "mixed_bfloat16"),
+    ]
     ones = np.ones((4, 50, 50, 8), np.float32)
-    drawn.rate, drawn.seed = 0.2, 5
+    step.rates, step.seed = [0.9, 0.2], 5
     first, second = (
         keras.ops.convert_to_numpy(keras.ops.cast(layer(ones, training=True), "float32"))
         for layer in layers
@@ -158,10 +161,10 @@ def test_the_last_smaller_batch_counts_as_much_as_it_has_patches(traces, micro):
     data = small.part()
     trainer.release()
     traces.clear()
-    here = small.training(micro, optimizer="sgd", learning_rate=0.0, loss="ce")
+    here = small.trainer(micro, optimizer="sgd", learning_rate=0.0, loss="ce")
     loss = here.epoch(data.images, data.labels, small.seeds(1))
     traced = len(traces)
-    formula = losses.Formula.of(small.assignment(loss="ce").recipe, small.CLASSES).vector()
+    formula = losses.Formula.of(small.spec(loss="ce").recipe, small.CLASSES).vector()
     scores = np.asarray(here.exported()(data.images))
     expected = losses.value(losses.sums(data.labels, scores, 0.0), formula)
     assert loss == pytest.approx(float(keras.ops.convert_to_numpy(expected)), abs=1e-5)
@@ -171,7 +174,7 @@ def test_the_last_smaller_batch_counts_as_much_as_it_has_patches(traces, micro):
 def test_bfloat16_trains_float32_weights_in_parts_too():
     data, step = small.part(), {"policy": "mixed_bfloat16", "norm": "batch", "dropout": 0.2}
     for micro in (None, 2):
-        here = small.training(micro, **step)
+        here = small.trainer(micro, **step)
         losses = [here.epoch(data.images, data.labels, small.seeds(e)) for e in (1, 2, 3)]
         assert losses[2] < losses[0]
         assert {array.dtype for array in here.checkpoint(()).weights} == {np.dtype("float32")}

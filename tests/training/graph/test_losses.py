@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
+from helpers import small_network as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.training import objectives
-from bohb_seg.training.metrics import Tally
-from bohb_seg.training.recipe import Recipe
+from bohb_seg.training.metrics import PixelSums
 
 pytestmark = pytest.mark.training
 
 LOSSES = ["reports", "ce", "dice+ce", "dice+focal", "tversky"]
 seeds = st.integers(0, 2**32 - 1)
 recipes = st.builds(
-    Recipe,
+    small.recipe,
     loss=st.sampled_from(LOSSES),
     region_weight=st.floats(0, 1),
     focal_gamma=st.floats(0, 5),
@@ -123,7 +123,7 @@ def test_a_class_of_one_pixel_counts(name):
     labels, scores = batch(classes=3)
     labels[labels == 2] = 1
     labels[0, 0, 0] = 2
-    recipe = Recipe(loss=name)
+    recipe = small.recipe(loss=name)
     assert loss_of(recipe, labels, scores) == pytest.approx(defined(recipe, labels, scores), 2e-5)
 
 
@@ -184,7 +184,7 @@ def test_gradients_are_the_slopes_of_the_loss(recipe, seed):
 def test_gradients_are_numbers_where_scores_are_0_and_1(name, gamma):
     labels, scores = batch()
     certain = np.eye(3, dtype=np.float32)[np.arange(scores[..., 0].size).reshape(labels.shape) % 3]
-    recipe = Recipe(loss=name, focal_gamma=gamma)
+    recipe = small.recipe(loss=name, focal_gamma=gamma)
     assert np.isfinite(loss_of(recipe, labels, certain))
     assert np.isfinite(gradient(recipe, labels, certain)).all()
 
@@ -192,8 +192,8 @@ def test_gradients_are_numbers_where_scores_are_0_and_1(name, gamma):
 def test_gamma_0_is_exactly_cross_entropy():
     labels, scores = batch()
     for weight in (0.0, 0.5):
-        focal = Recipe(loss="dice+focal", region_weight=weight, focal_gamma=0.0)
-        entropy = Recipe(loss="dice+ce", region_weight=weight)
+        focal = small.recipe(loss="dice+focal", region_weight=weight, focal_gamma=0.0)
+        entropy = small.recipe(loss="dice+ce", region_weight=weight)
         assert loss_of(focal, labels, scores) == loss_of(entropy, labels, scores)
         np.testing.assert_array_equal(
             gradient(focal, labels, scores), gradient(entropy, labels, scores)
@@ -205,16 +205,16 @@ def test_a_better_prediction_costs_less(name):
     labels, scores = batch(ignored=0)
     best = np.eye(3, dtype=np.float32)[labels]
     floor = 1 - 0.1666 if name == "reports" else 0
-    recipe = Recipe(loss=name)
+    recipe = small.recipe(loss=name)
     assert loss_of(recipe, labels, best) == pytest.approx(floor, abs=1e-5)
     assert loss_of(recipe, labels, (best + scores) / 2) < loss_of(recipe, labels, scores)
 
 
 @pytest.mark.parametrize("ignored", [0, 0.3])
-def test_reports_loss_of_a_batch_is_the_seed_objective_of_that_batch(ignored):
+def test_reports_loss_of_a_batch_is_the_milestone3_objective_of_that_batch(ignored):
     labels, scores = batch(ignored=ignored, classes=6)
-    assert loss_of(Recipe(loss="reports"), labels, scores) == pytest.approx(
-        objectives.seed(Tally.of(scores, labels), batch=4), abs=1e-6
+    assert loss_of(small.recipe(loss="reports"), labels, scores) == pytest.approx(
+        objectives.milestone3(PixelSums.of(scores, labels), batch=4), abs=1e-6
     )
 
 
@@ -241,7 +241,7 @@ def test_the_kind_of_loss_is_a_value_of_one_compiled_step():
     labels, scores = batch()
     step = Step()
     counts = []
-    for recipe in (Recipe(loss=name, focal_gamma=1.5) for name in LOSSES):
+    for recipe in (small.recipe(loss=name, focal_gamma=1.5) for name in LOSSES):
         step.formula.assign(losses.Formula.of(recipe, 3).vector())
         got = step.predict((labels, scores), batch_size=4, verbose=0)
         np.testing.assert_allclose(got, defined(recipe, labels, scores), rtol=2e-5)

@@ -1,0 +1,47 @@
+"""The end of a master's work: results, model and report."""
+
+import logging
+from pathlib import Path
+
+from bohb_seg.errors import EXIT_STOPPED_EARLY
+from bohb_seg.master.executor import incumbent_record
+from bohb_seg.report import write_report
+from bohb_seg.search.scheduler import Scheduler
+from bohb_seg.storage.run_directory import RunDirectory
+
+_log = logging.getLogger(__name__)
+
+
+def conclude(directory: RunDirectory, scheduler: Scheduler, is_stopped: bool) -> int:
+    """Writes results and report.
+
+    Args:
+        directory: The run directory.
+        scheduler: The scheduler of the run.
+        is_stopped: Whether the master was told to leave before the run was finished.
+
+    Returns:
+        The exit status of the master.
+    """
+    again = f"bohb-master --resume --run-dir {directory.path}"
+    try:
+        report = _write(directory, scheduler)
+    except OSError as error:
+        _log.error(
+            "%s cannot be written (%s); make room, then write results and report with '%s'",
+            *(directory.path, error.strerror, again),
+        )
+        return EXIT_STOPPED_EARLY
+    if is_stopped:
+        _log.warning("stopped early; go on with '%s'", again)
+        return EXIT_STOPPED_EARLY
+    directory.tell(None)
+    _log.info("done; the report is %s", report)
+    return 0
+
+
+def _write(directory: RunDirectory, scheduler: Scheduler) -> Path:
+    directory.write_results(incumbent_record(scheduler))
+    directory.keep_only(scheduler.live)
+    directory.keep_model()
+    return write_report(directory.path)

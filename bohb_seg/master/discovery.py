@@ -1,0 +1,55 @@
+"""The thread that looks for workers in the nameserver."""
+
+import logging
+import threading
+from typing import final
+
+from bohb_seg.master.attendance import Attendance
+from bohb_seg.master.registry import Registry
+from bohb_seg.rpc import pyro
+from bohb_seg.rpc.complaints import Complaints
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class Discovery(threading.Thread):
+    """Looks for workers in every heartbeat, and at once when it is told to.
+
+    Args:
+        registry: Where it looks.
+        dispatcher: Address of the master's dispatcher, which it keeps registered there.
+        attendance: Hears who was found.
+        heartbeat: Seconds between two looks.
+    """
+
+    def __init__(
+        self, registry: Registry, dispatcher: str, attendance: Attendance, heartbeat: float
+    ) -> None:
+        super().__init__(name="discovery", daemon=True)
+        self._registry, self.dispatcher, self._attendance = registry, dispatcher, attendance
+        self._heartbeat = heartbeat
+        self._complaints = Complaints(_log)
+        self._look, self._stopping = threading.Event(), threading.Event()
+
+    def look(self) -> None:
+        """Looks at once."""
+        self._look.set()
+
+    def stop(self) -> None:
+        """Ends the thread after the look that is in progress."""
+        self._stopping.set()
+        self._look.set()
+
+    def run(self) -> None:
+        """Looks until it is stopped."""
+        while not self._stopping.is_set():
+            self._look.clear()
+            try:
+                self._attendance.find(self._registry.workers(self.dispatcher))
+            except pyro.TRANSIENT as error:
+                address = "{}:{}".format(*self._registry.address)
+                sentence = f"nameserver {address} does not answer: {error}"
+                self._complaints.complain(address, sentence)
+            self._attendance.report_missing()
+            self._look.wait(self._heartbeat)

@@ -1,0 +1,97 @@
+"""The names of a run in the nameserver, which may be the master's own or another process."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final, final
+
+from bohb_seg.errors import ServiceError
+from bohb_seg.rpc import names, pyro
+
+POLL: Final = 0.05
+"""Seconds between two looks whether all workers have taken their names away."""
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class Registry:
+    """Reads and changes the names of one run; every method is a remote call.
+
+    Args:
+        run_id: The run.
+        address: Host and port of the nameserver.
+    """
+
+    def __init__(self, run_id: str, address: tuple[str, int]) -> None:
+        self._run_id, self.address = run_id, address
+
+    def refuse_second_master(self, resuming: bool) -> None:
+        """Makes sure that no other master serves the run.
+
+        Args:
+            resuming: A nameserver that does not answer was there before and will be back.
+
+        Raises:
+            ServiceError: another master does, or the nameserver does not answer.
+        """
+        dispatcher = names.dispatcher_name(self._run_id)
+        try:
+            with pyro.nameserver(*self.address) as nameserver:
+                other = nameserver.list(prefix=dispatcher).get(dispatcher)
+        except pyro.TRANSIENT as error:
+            if resuming:
+                return
+            where = "{}:{}".format(*self.address)
+            raise ServiceError(
+                f"nameserver {where} does not answer ({error}); check --nameserver"
+            ) from None
+        if other is not None and _answers(other):
+            raise ServiceError(
+                f"a master already serves this run at {other.partition('@')[2]}; end it, or choose"
+                " another --run-id"
+            )
+
+    def workers(self, dispatcher: str) -> Mapping[str, str]:
+        """Names and addresses of the run's workers.
+
+        Args:
+            dispatcher: Address of the master's dispatcher, which is registered if it is not there:
+                the nameserver may have been restarted.
+
+        Raises:
+            pyro.TRANSIENT: the nameserver does not answer.
+        """
+        name = names.dispatcher_name(self._run_id)
+        with pyro.nameserver(*self.address) as nameserver:
+            found: dict[str, str] = nameserver.list(prefix=names.prefix(self._run_id))
+            if found.get(name) != dispatcher:
+                nameserver.register(name, dispatcher)
+        workers = names.workers_prefix(self._run_id)
+        return {name: uri for name, uri in found.items() if name.startswith(workers)}
+
+    def forget(self, name: str, uri: str) -> None:
+        """Removes a dead name, unless it is somebody else's by now or nobody answers."""
+        try:
+            with pyro.nameserver(*self.address) as nameserver:
+                if nameserver.list(prefix=name).get(name) == uri:
+                    nameserver.remove(name)
+        except pyro.TRANSIENT as error:
+            _log.debug("could not remove %s: %s", name, error)
+
+    def wait_for_sign_off(self, seconds: float) -> None:
+        """Waits until all workers have removed their names; not longer than so many seconds."""
+        workers, until = names.workers_prefix(self._run_id), time.monotonic() + seconds
+        with contextlib.suppress(*pyro.TRANSIENT), pyro.nameserver(*self.address) as nameserver:
+            while nameserver.list(prefix=workers) and time.monotonic() < until:
+                time.sleep(POLL)
+
+
+def _answers(uri: str) -> bool:
+    try:
+        with pyro.proxy(uri) as other:
+            other._pyroBind()
+    except pyro.TRANSIENT:
+        return False
+    return True

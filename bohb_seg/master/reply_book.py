@@ -1,0 +1,83 @@
+"""The replies that are open: one remote object per attempt, so that no result is booked wrongly.
+
+A stock worker's result names only its trial. Because it is sent to the reply of its attempt, a late
+or doubled one can never count for another attempt or budget.
+"""
+
+from collections.abc import Callable
+from typing import final
+
+from bohb_seg.master.reply import Reply
+from bohb_seg.rpc import names
+from bohb_seg.rpc.daemon import Daemon
+from bohb_seg.search.events import Evaluate, Evaluated
+from bohb_seg.trials import Attempt, EvaluationId
+
+
+@final
+class ReplyBook:
+    """Opens, finds and closes replies.
+
+    Only the master's loop opens and closes them; any thread may look one up.
+
+    Args:
+        run_id: Begins their names.
+        daemon: Serves them.
+        post: Takes the news of a result.
+    """
+
+    def __init__(self, run_id: str, daemon: Daemon, post: Callable[[Evaluated], None]) -> None:
+        self._run_id, self._daemon, self._post = run_id, daemon, post
+        self._open: dict[str, Reply] = {}  # by name
+        self._attempts: dict[EvaluationId, list[Reply]] = {}
+
+    def open(self, order: Evaluate) -> None:
+        """Opens the reply of an order, at the same address as before a restart of the master."""
+        reply = Reply(order, self._post)
+        name = self._name(reply.attempt)
+        self._daemon.register(reply, name)
+        self._open[name] = reply
+        self._attempts.setdefault(order.evaluation, []).append(reply)
+
+    def address(self, order: Evaluate) -> str:
+        """Where the result of an order is to be sent."""
+        name = self._name(Attempt(order.evaluation, order.attempt))
+        return f"PYRO:{name}@{self._daemon.locationStr}"
+
+    def awaited(self, name: str) -> Attempt | None:
+        """The attempt whose reply has this name, as long as its result has not come."""
+        reply = self._open.get(name)
+        return None if reply is None or reply.posted else reply.attempt
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody waits for the attempt whose reply has this name."""
+        reply = self._open.get(name)
+        return reply is not None and reply.wanted
+
+    def recorded(self, news: Evaluated) -> None:
+        """The result is on disk: its worker may forget it."""
+        name = self._name(Attempt(news.evaluation, news.attempt))
+        if reply := self._open.get(name):
+            self._close(reply)
+            reply.recorded.set()
+
+    def settled(self, evaluation: EvaluationId, may_come: Callable[[str], bool]) -> None:
+        """Nobody waits for further attempts at an evaluation.
+
+        Args:
+            evaluation: What is settled.
+            may_come: Whether a result of this worker may still come; if not, its reply is closed.
+        """
+        for reply in self._attempts.pop(evaluation, []):
+            reply.wanted = False
+            if not reply.posted and not may_come(reply.order.worker):
+                self._close(reply)
+
+    def _close(self, reply: Reply) -> None:
+        self._daemon.unregister(reply)
+        del self._open[self._name(reply.attempt)]
+        if reply.wanted:
+            self._attempts[reply.order.evaluation].remove(reply)
+
+    def _name(self, attempt: Attempt) -> str:
+        return names.reply_name(self._run_id, attempt)

@@ -1,0 +1,155 @@
+"""A run put together from its settings and its journal."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from bohb_seg import plugins
+from bohb_seg.master.data_check import check_data
+from bohb_seg.master.dispatcher import Terms
+from bohb_seg.master.replay import replay
+from bohb_seg.master.transport import Transport
+from bohb_seg.search import hyperband
+from bohb_seg.search.data_facts import Facts
+from bohb_seg.search.events import Evaluate, Order
+from bohb_seg.search.plan import Plan
+from bohb_seg.search.scheduler import Scheduler
+from bohb_seg.settings import SearchSettings, TrainingSettings
+from bohb_seg.spaces.formats import configspace, loading
+from bohb_seg.storage import run_directory, warm_start
+from bohb_seg.storage.journal import FILE_NAME, Entry, RunStarted
+from bohb_seg.trials import Attempt
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as far as its journal goes.
+
+    Args:
+        settings: All settings of the run.
+        past: Its journal; empty for a new run.
+        start: The first entry of the journal.
+        scheduler: Has been told all news of the past.
+        due: Orders that follow from the news, but that a crash kept from the journal.
+    """
+
+    settings: SearchSettings
+    past: Sequence[Entry]
+    start: RunStarted
+    scheduler: Scheduler
+    due: Sequence[Order]
+
+    @property
+    def workers(self) -> Mapping[str, Evaluate | None]:
+        """The workers that the scheduler knows, and what each was doing."""
+        running = {Attempt(order.evaluation, order.attempt): order for order in self._evaluates}
+        return {
+            name: running[attempt] if attempt else None
+            for name, attempt in self.scheduler.workers.items()
+        }
+
+    @property
+    def _evaluates(self) -> Iterator[Evaluate]:
+        events = [*(entry.event for entry in self.past), *self.due]
+        return (event for event in events if isinstance(event, Evaluate))
+
+
+def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
+    """A new run, or one that goes on where its journal ends.
+
+    Args:
+        settings: All settings of the run.
+        past: The journal so far; empty for a new run.
+
+    Raises:
+        BohbSegError: the settings or the data must be changed.
+        JournalError: the recorded orders are not those that follow from the news.
+    """
+    start = run_directory.started(past) or new_start(settings)
+    scheduler = new_scheduler(settings, start)
+    due = replay(scheduler, past, settings.run_dir / FILE_NAME)
+    return Run(settings, past, start, scheduler, due)
+
+
+def new_start(settings: SearchSettings) -> RunStarted:
+    """The first entry of a new run's journal; looks at the data, which may take minutes.
+
+    Raises:
+        BohbSegError: the settings or the data must be changed.
+    """
+    runs = warm_start.read(settings.warm_start)
+    data = check_data(settings) if plugins.needs_data(settings.worker) else {}
+    facts = Facts.of(data, settings.patch_size) if data else None
+    space = loading.load(settings.space, facts)
+    start = RunStarted(
+        settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
+        space=configspace.to_json(space),
+        data=data,
+        default=configspace.plain(space.get_default_configuration()),
+    )
+    return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
+
+
+def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
+    """The scheduler of a run, which has heard no news yet.
+
+    Space and observations of earlier runs come from the journal, so that a run goes on in its own
+    space if the file has changed since, and does not need the directories of earlier runs again.
+    """
+    ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
+    space = configspace.from_json(start.space)
+    optimizer = plugins.call("optimizers", settings.optimizer, space, ladder, settings.seed)
+    for observation in start.earlier:
+        optimizer.observe(*observation)
+    return Scheduler(optimizer, _plan(settings), start.default)
+
+
+def new_transport(settings: SearchSettings) -> Transport:
+    """The transport of a run, which has not taken its port yet."""
+    return Transport(
+        run_id=settings.run_id,
+        host=settings.host,
+        port=settings.port,
+        external=_address(settings.nameserver),
+        working_directory=str(settings.run_dir.resolve()),
+        heartbeat=settings.heartbeat,
+    )
+
+
+def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
+    """What workers are told and must agree in.
+
+    Args:
+        settings: All settings of the run.
+        start: The first entry of its journal.
+        token: Lies in the run directory.
+    """
+    told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
+    told["data"] = plugins.absolute_data(settings.data)
+    del told["log_level"], told["cache_dir"]
+    hashes = {name: str(start.data.get(name, "")) for name in ("fingerprint", "split_hash")}
+    facts = {"version": version("bohb-seg"), **hashes}
+    facts["model"] = plugins.digest("models", settings.model)
+    return Terms(told, settings.heartbeat, token, facts)
+
+
+def _plan(settings: SearchSettings) -> Plan:
+    return Plan(
+        n_iterations=settings.n_iterations,
+        max_attempts=settings.max_attempts,
+        comparison_epochs=settings.final_epochs if settings.comparison else None,
+        comparison_seeds=settings.final_seeds,
+        candidates=settings.final_candidates,
+        max_evaluations=settings.max_evaluations,
+        max_epochs=settings.max_epochs,
+        target_loss=settings.target_loss,
+        continuing=settings.continue_,
+    )
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    return host, int(port)

@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM while a run lasts."""
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Final, final
+
+from bohb_seg.errors import EXIT_STOPPED_EARLY
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@final
+class StopSignals:
+    """A first signal ends the run in good order; a second one ends the process at once.
+
+    A context manager; signals mean what they meant before when it is left.
+    """
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def __enter__(self) -> "StopSignals":
+        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            os._exit(EXIT_STOPPED_EARLY)
+        self.received = True

@@ -1,0 +1,160 @@
+"""Records of a run: its attempts, its evaluations and the times that its workers were present."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bohb_seg.storage.journal import RunStarted
+from bohb_seg.trials import Configuration, EvaluationId, TrialId
+
+EARLY_ENDS = ("collapsed", "patience", "diverged")
+"""Reasons, in a worker's words, for which a training ends before its budget."""
+
+Fate = Literal["finished", "diverged", "crashed", "lost", "late", "running"]
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One try of an evaluation on one worker.
+
+    Args:
+        start: Unix time of the order, in seconds.
+        end: Unix time of the report, or of the loss of the worker; None while the attempt runs.
+        fate: ``lost`` if the worker left, ``late`` if nobody waited for the result any more.
+        loss: The objective; None unless finished.
+        error: Traceback or reason; None unless something went wrong.
+    """
+
+    evaluation: EvaluationId
+    number: int
+    worker: str
+    configuration: Configuration
+    model_based: bool
+    start: float
+    end: float | None = None
+    fate: Fate = "running"
+    loss: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def epochs_trained(self) -> float:
+        """Epochs of this attempt; without a word of the worker, its whole budget if finished."""
+        told = self.info.get("epochs_trained")
+        if isinstance(told, int | float):
+            return float(told)
+        return self.evaluation.budget if self.fate == "finished" else 0.0
+
+    @property
+    def stopped(self) -> str | None:
+        """Reason of an end before the budget, one of ``EARLY_ENDS``; None if there is none."""
+        told = self.info.get("stopped")
+        return told if told in EARLY_ENDS else None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Epoch, from 1, whose weights were kept instead of the last ones; None if the last."""
+        told = self.info.get("best_epoch")
+        return told if isinstance(told, int) else None
+
+    @property
+    def curves(self) -> Mapping[str, Sequence[float | None]]:
+        """Curves of the training by name, each as long as ``epoch``; empty without epochs."""
+        told = self.info.get("curves")
+        if not isinstance(told, Mapping) or not isinstance(told.get("epoch"), Sequence):
+            return {}
+        length = len(told["epoch"])
+        lists = {name: its for name, its in told.items() if isinstance(its, list | tuple)}
+        return {name: its for name, its in lists.items() if len(its) == length}
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """A trial at one budget.
+
+    Args:
+        attempt: The attempt that counts; the latest one as long as none does.
+        attempts: Number of attempts.
+    """
+
+    attempt: AttemptRecord
+    attempts: int
+
+    @property
+    def id(self) -> EvaluationId:
+        """Trial and budget."""
+        return self.attempt.evaluation
+
+    @property
+    def budget(self) -> float:
+        """Epochs in total."""
+        return self.attempt.evaluation.budget
+
+    @property
+    def loss(self) -> float | None:
+        """The objective; None unless finished."""
+        return self.attempt.loss
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """Facts that the worker reported beside the loss."""
+        return self.attempt.info
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Time from a worker's joining to its leaving, in Unix seconds; ``end`` is None if it stays."""
+
+    worker: str
+    start: float
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as far as its journal goes.
+
+    Args:
+        begin: Unix time of the first entry of the journal, in seconds.
+        end: Unix time of its last entry.
+        attempts: All attempts in order of their start, also those of runoff and comparison.
+        evaluations: Evaluations of the search in order of their first start.
+        runoff: Evaluations of the runoff: trial (-2, rank of the candidate, index of the seed).
+        comparison: Evaluations of the final comparison: trial (-1, arm, index of the seed).
+        finish: Reason of the run's end; None while it goes on.
+        stop: Reason of an early stop, if one was requested.
+        resumed: Unix times at which a new master took over.
+    """
+
+    directory: Path
+    started: RunStarted
+    begin: float
+    end: float
+    attempts: tuple[AttemptRecord, ...]
+    evaluations: tuple[EvaluationRecord, ...]
+    runoff: tuple[EvaluationRecord, ...]
+    comparison: tuple[EvaluationRecord, ...]
+    presences: tuple[Presence, ...]
+    finish: str | None
+    stop: str | None
+    resumed: tuple[float, ...]
+
+    @property
+    def finished(self) -> tuple[EvaluationRecord, ...]:
+        """Evaluations of the search that have a loss, in order of their end."""
+        done = [each for each in self.evaluations if each.loss is not None]
+        return tuple(sorted(done, key=lambda each: each.attempt.end or 0))
+
+    @property
+    def all_evaluations(self) -> tuple[EvaluationRecord, ...]:
+        """Evaluations of search, runoff and comparison, in this order."""
+        return (*self.evaluations, *self.runoff, *self.comparison)
+
+
+def by_trial(evaluations: Iterable[EvaluationRecord]) -> dict[TrialId, list[EvaluationRecord]]:
+    """Groups evaluations by trial, each group in order of its budgets; trials keep their order."""
+    found: dict[TrialId, list[EvaluationRecord]] = {}
+    for evaluation in evaluations:
+        found.setdefault(evaluation.id.trial, []).append(evaluation)
+    return {trial: sorted(its, key=lambda each: each.budget) for trial, its in found.items()}

@@ -1,0 +1,1 @@
+"""Sections of the page, a file per subject; ``outline`` puts them in order."""

@@ -1,0 +1,36 @@
+"""Section: how the best loss fell during the search."""
+
+from bohb_seg.report.analysis.records import RunRecord
+from bohb_seg.report.figures import incumbent as figures
+from bohb_seg.report.sections.reasons import NO_LOSS
+from bohb_seg.report.sections.section import Section, picture
+from bohb_seg.report.tables import incumbent as tables
+
+
+def section(run: RunRecord) -> Section:
+    """The best loss over time and over epochs."""
+    anchor, title = "incumbent", "The search: best loss over time and epochs"
+    known = _known_before(run)
+    if not run.finished:
+        return Section(anchor, title, known, empty=NO_LOSS)
+    shown = picture(
+        "incumbent",
+        figures.progress(run),
+        "Every point is one evaluation, every line the best loss so far at one budget. The thick"
+        " line is that of the search's incumbent; where it stays flat, the search found nothing"
+        " better.",
+        "Best loss so far for every budget, against time and against epochs trained.",
+    )
+    return Section(anchor, title, known, (shown,), (tables.incumbents(run),))
+
+
+def _known_before(run: RunRecord) -> tuple[str, ...]:
+    """The evaluations that a warm start gave to the optimizer, in at most one sentence."""
+    count = len(run.started.earlier)
+    if not count:
+        return ()
+    runs = [str(each) for each in run.started.settings.get("warm_start") or ()]
+    return (
+        f"Before its first suggestion the optimizer was given {count} evaluations of earlier runs"
+        f" ({', '.join(runs) or 'not named'}).",
+    )

@@ -1,0 +1,1 @@
+"""Tables of the report, a file per subject: values in, a ``Table`` out."""

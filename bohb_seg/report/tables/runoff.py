@@ -1,0 +1,30 @@
+"""Table of the runoff's candidates."""
+
+from collections.abc import Sequence
+
+from bohb_seg.report.analysis.runoff import Candidate
+from bohb_seg.report.tables.configuration import differences_from_default
+from bohb_seg.report.tables.table import Table, table
+from bohb_seg.trials import Configuration, trial_name
+
+
+def runoff(found: Sequence[Candidate], default: Configuration) -> Table:
+    """The candidates with their losses in the search and in the runoff."""
+    again = [f"re-evaluation {number + 1}" for number in range(len(found[0].losses))]
+    columns = (
+        *("candidate", "trial", "loss in the search", *again, "mean of these", "won"),
+        "differs from the default in",
+    )
+    rows = [
+        (
+            each.number,
+            trial_name(each.search.id.trial),
+            each.search_loss,
+            *each.losses,
+            each.mean,
+            each.won,
+            differences_from_default(each.search.attempt.configuration, default),
+        )
+        for each in found
+    ]
+    return table("runoff", "Candidates of the runoff", columns, rows)

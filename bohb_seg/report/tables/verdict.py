@@ -1,0 +1,57 @@
+"""Tables of the verdict: paired differences and every retraining."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from bohb_seg.report.analysis.comparison import PARTS, Arm
+from bohb_seg.report.analysis.records import AttemptRecord
+from bohb_seg.report.analysis.verdict import PairedDifference
+from bohb_seg.report.tables.table import Row, Table, table
+
+
+def paired_differences(found: Sequence[PairedDifference]) -> Table:
+    """Paired differences with their spread and interval."""
+    columns = (
+        *("quantity", "seeds", "mean of default", "mean of incumbent", "mean difference"),
+        *("standard deviation of difference", "95 % interval from", "to", "incumbent is"),
+    )
+    rows = [
+        (
+            each.quantity.title,
+            len(each.seeds),
+            fmean(each.default),
+            fmean(each.incumbent),
+            each.mean,
+            each.spread,
+            each.low,
+            each.high,
+            each.judgement,
+        )
+        for each in found
+    ]
+    return table("paired_differences", "Incumbent minus default, seed by seed", columns, rows)
+
+
+def retrainings(arms: Sequence[Arm]) -> Table:
+    """Every retraining with its scores on every part of the data."""
+    columns = (
+        *("configuration", "seed", "part", "loss", "mIoU", "pixel accuracy", "mean Dice"),
+        *("outcome", "ended early", "best epoch"),
+    )
+    rows = [
+        (arm.name, each.seed, part, *_scores(each.parts.get(part, {})), *_end(each.attempt))
+        for arm in arms
+        for each in arm.retrainings
+        for part in PARTS
+        if part in each.parts
+    ]
+    return table("comparison_seeds", "Every retraining", columns, rows, folded=True)
+
+
+def _scores(part: Mapping[str, Any]) -> Row:
+    return tuple(part.get(name) for name in ("loss", "miou", "accuracy", "dice"))
+
+
+def _end(attempt: AttemptRecord) -> Row:
+    return attempt.fate, attempt.stopped, attempt.best_epoch

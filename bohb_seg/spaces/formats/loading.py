@@ -1,0 +1,71 @@
+"""Loads a search space by its name or from a file of any format."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ConfigSpace import ConfigurationSpace
+
+from bohb_seg import plugins
+from bohb_seg.errors import SpaceError
+from bohb_seg.search.data_facts import TYPICAL, Facts
+from bohb_seg.spaces.formats import checks, configspace, nni, python
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML and tuples, which ConfigSpace writes for forbidden values but does not read."""
+
+    def values(self, node: yaml.SequenceNode) -> list[Any]:
+        """A tuple, as a list."""
+        return list(self.construct_sequence(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.values)
+
+
+def load(
+    spec: str, facts: Facts | None = None, patch_size: int = TYPICAL.patch_size
+) -> ConfigurationSpace:
+    """Loads a search space.
+
+    Args:
+        spec: A name (``milestone3-bohb``), or a path that ends in ``.json`` (ConfigSpace's or
+            NNI's), ``.yaml``, ``.yml`` or ``.py`` (with a ``space()``).
+        facts: Facts about the data, for a ``space(facts)``, which may follow from them; its default
+            configuration is then logged. None: typical ones.
+        patch_size: Edge of a patch in pixels, where this alone is known of the data.
+
+    Raises:
+        UnknownPluginError: there is no space of this name.
+        PluginError: there is no such file, or it is Python that defines no space or fails.
+        SpaceError: the file is broken, or holds what cannot be expressed.
+    """
+    file = plugins.file_of("spaces", spec)
+    where = f"search space {spec}"
+    if file.suffix == ".py":
+        return python.build(spec, facts, patch_size, where)
+    return checks.checked(_read(file, where), where)
+
+
+def _read(file: Path, where: str) -> ConfigurationSpace:
+    form = _parsed(file, where)
+    if configspace.looks_like(form):
+        return configspace.read(form, where)
+    if nni.looks_like(form):
+        return nni.read(form, where)
+    raise SpaceError(
+        f"{where} is neither ConfigSpace's format (it has no 'hyperparameters')"
+        " nor NNI's (not every entry has '_type' and '_value')"
+    )
+
+
+def _parsed(file: Path, where: str) -> Any:
+    try:
+        text = file.read_text(encoding="utf-8")
+        return json.loads(text) if file.suffix == ".json" else yaml.load(text, _Loader)
+    except OSError as error:
+        raise SpaceError(f"{where} cannot be read: {error.strerror}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SpaceError(f"{where} is broken: {reason}") from None

@@ -1,0 +1,41 @@
+"""With ``--min-workers`` nothing begins before enough workers are there."""
+
+import logging
+
+import pytest
+
+from bohb_seg.master.gathering import Gathering
+from bohb_seg.search.events import StopRequested, WorkersChanged
+
+A, B = (WorkersChanged(joined=(name,)) for name in "ab")
+STOP = StopRequested("enough")
+
+
+def test_news_are_held_back_until_enough_workers_are_there():
+    gathering = Gathering(2)
+    assert list(gathering.admit([A, STOP])) == []
+    assert list(gathering.admit([])) == []
+    assert list(gathering.admit([B])) == [A, STOP, B]
+    assert list(gathering.admit([STOP])) == [STOP]
+    assert list(gathering.admit([])) == []
+
+
+def test_a_worker_that_joins_twice_is_one():
+    gathering = Gathering(2)
+    assert list(gathering.admit([A, A])) == []
+
+
+@pytest.mark.parametrize("gathering", [Gathering(0), Gathering(3, is_complete=True)])
+def test_nothing_is_held_back_where_nobody_is_waited_for(gathering):
+    assert list(gathering.admit([A])) == [A]
+
+
+def test_each_arrival_is_told_once(caplog):
+    gathering = Gathering(3)
+    with caplog.at_level(logging.INFO):
+        for news in ([], [A], [], [B], [STOP]):
+            gathering.admit(news)
+    assert caplog.messages == [
+        "1 of the --min-workers 3 are here",
+        "2 of the --min-workers 3 are here",
+    ]

@@ -1,0 +1,93 @@
+"""Who may change which name, and what a name may be."""
+
+import Pyro4
+import pytest
+
+from bohb_seg.rpc import nameserver
+from bohb_seg.rpc.nameserver import NameServer
+
+WORKER = "hpbandster.run_a.b.worker.host.1.0"
+
+ADDRESS = "PYRO:x@127.0.0.1:9999"
+
+
+def test_names_are_registered_listed_and_removed(service):
+    with service.names() as names:
+        names.register(WORKER, ADDRESS)
+        names.register("hpbandster.run_a.b.dispatcher", Pyro4.URI(ADDRESS))
+        assert names.list(prefix="hpbandster.run_a.b.worker.") == {WORKER: ADDRESS}
+        assert str(names.lookup("hpbandster.run_a.b.dispatcher")) == ADDRESS
+        assert (names.remove(WORKER), names.remove(WORKER), names.count()) == (1, 0, 1)
+        with pytest.raises(Pyro4.errors.NamingError, match="already"):
+            names.register("hpbandster.run_a.b.dispatcher", ADDRESS, safe=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        ("n", "nonsense"),
+        ("n", "PYRONAME:other"),
+        ("n", "PYRO:x@./u:socket"),
+        ("n", "PYRO:x@host:0"),
+        ("n", "PYRO:x@host:99999"),
+        ("n", f"PYRO:{'x' * 300}@host:1"),
+        ("n", ["PYRO:x@host:1"]),
+        ("n" * 301, ADDRESS),
+        (7, ADDRESS),
+        (None, ADDRESS),
+    ],
+)
+def test_only_sound_names_and_addresses_are_kept(service, name, uri):
+    with service.names() as names:
+        with pytest.raises(ValueError, match=r"expected|address"):
+            names.register(name, uri)
+        assert names.list() == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("remove", {"prefix": "hpbandster"}),
+        ("remove", {"regex": ".*"}),
+        ("list", {"regex": "(a+)+$"}),
+        ("set_metadata", {"name": WORKER, "metadata": ["x"]}),
+        ("register", {"name": "n", "uri": ADDRESS, "metadata": ["x"]}),
+    ],
+)
+def test_what_nobody_may_do_from_outside(service, method, arguments):
+    with service.names() as names:
+        names.register(WORKER, ADDRESS)
+        with pytest.raises(Pyro4.errors.SecurityError):
+            getattr(names, method)(**arguments)
+    with service.names() as names:
+        assert names.list() == {WORKER: ADDRESS}
+
+
+def test_names_are_bounded_in_number(service, monkeypatch):
+    monkeypatch.setattr(nameserver, "MAX_NAMES", 2)
+    with service.names() as names:
+        names.register("a", ADDRESS)
+        names.register("b", ADDRESS)
+        with pytest.raises(Pyro4.errors.NamingError, match="2 names"):
+            names.register("c", ADDRESS)
+        names.register("b", ADDRESS)
+
+
+def test_our_own_calls_are_not_restricted():
+    names = NameServer()
+    names.register("anything", ADDRESS)
+    assert names.remove(prefix="any") == 1
+
+
+def test_a_worker_may_register_workers_only(as_worker):
+    others = ("hpbandster.run_a.b.dispatcher", "Pyro.NameServer", "anything", WORKER + "\nx")
+    posing = "hpbandster.run_a.b.dispatcher.worker.x"  # HpBandSter asks for this beginning
+    for name in (*others, posing):
+        for method, arguments in (("register", (name, ADDRESS)), ("remove", (name,))):
+            call = getattr(as_worker.names(of="worker"), method)
+            with pytest.raises(Pyro4.errors.SecurityError, match="a worker may"):
+                call(*arguments)
+    with as_worker.names(of="worker") as names:
+        names.register(WORKER, ADDRESS)
+        assert names.list() == {WORKER: ADDRESS}
+        assert names.remove(WORKER) == 1

@@ -1,0 +1,163 @@
+"""Who may be at the other end, and which files make us believe it."""
+
+import shutil
+import ssl
+from datetime import timedelta
+
+import Pyro4
+import pytest
+from Pyro4 import socketutil
+
+from bohb_seg.errors import SettingsError
+from bohb_seg.rpc import certificates, pyro, tls
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy to be damaged; TLS is off again afterwards."""
+    copy = tmp_path / "certificates"
+    shutil.copytree(made, copy)
+    yield copy
+    pyro.set_up_pyro()
+
+
+@pytest.fixture
+def other(tmp_path, monkeypatch):
+    """Another authority, which even calls itself like ours."""
+    subject = certificates._subject
+    ours = subject("bohb-seg authority")
+    monkeypatch.setattr(
+        certificates, "_subject", lambda name, *unit: subject(name, *unit) if unit else ours
+    )
+    certificates.make(tmp_path / "other")
+    return tmp_path / "other"
+
+
+class Greeter:
+    @Pyro4.expose
+    def greet(self):
+        return "hello"
+
+
+@pytest.fixture
+def greeter(folder):
+    """Serves with the certificate of a worker."""
+    pyro.set_up_pyro(folder, "worker")
+    daemon = Daemon("127.0.0.1", admits=("worker",))
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    yield uri
+    daemon.shutdown()
+
+
+def test_both_sides_are_encrypted_and_known(greeter):
+    with pyro.proxy(greeter, of="worker") as remote:
+        assert remote.greet() == "hello"
+        assert remote._pyroConnection.sock.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_worker_cannot_pose_as_the_master(greeter):
+    with pyro.proxy(greeter, of="master") as remote:
+        for _ in range(2):
+            with pytest.raises(Pyro4.errors.SecurityError, match="of a worker, not of the master"):
+                remote._pyroInvoke("greet", (), {})
+        assert remote._pyroConnection is None
+
+
+def test_a_server_of_another_authority_is_no_peer(greeter, other):
+    serving = tls._tls
+    pyro.set_up_pyro(other, "worker")
+    ours = vars(socketutil)["__ssl_client_context"]
+    tls._tls = serving
+    vars(socketutil)["__ssl_client_context"] = ours
+    remote = pyro.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError, match="certificate"):
+        remote._pyroBind()
+
+
+def test_a_certificate_of_another_authority_is_no_certificate(greeter, other):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(other / "worker.pem", other / "worker.key")
+    vars(socketutil)["__ssl_client_context"] = context
+    remote = pyro.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError):
+        remote._pyroBind()
+
+
+def test_what_openssl_believes_is_not_enough(greeter, folder, other, caplog):
+    """Even with another authority among those that are trusted, only ours counts."""
+    tls._tls.server.load_verify_locations(other / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(other / "worker.pem", other / "worker.key")
+    vars(socketutil)["__ssl_client_context"] = context
+    remote = pyro.proxy(greeter, of="worker")
+    with pytest.raises(Pyro4.errors.CommunicationError):
+        remote._pyroBind()
+    assert "not one of ours" in caplog.text
+
+
+def test_no_public_authority_is_trusted(folder):
+    pyro.set_up_pyro(folder, "master")
+    for side in ("client", "server"):
+        context = socketutil.getSSLcontext(**{f"{side}cert": str(folder / "master.pem")})
+        assert len(context.get_ca_certs()) == 1
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_without_certificates_nothing_is_encrypted(folder):
+    pyro.set_up_pyro(folder, "master")
+    pyro.set_up_pyro()
+    daemon = Daemon("127.0.0.1", admits=())
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    with pyro.proxy(uri) as remote:
+        assert remote.greet() == "hello"
+    daemon.shutdown()
+
+
+def swap(folder, one, two):
+    (folder / one).write_bytes((folder / two).read_bytes())
+
+
+damages = {
+    "no authority": (lambda f: (f / "ca.pem").unlink(), "ca.pem cannot be read .No such file"),
+    "no certificate": (lambda f: (f / "master.pem").unlink(), "master.pem cannot be read"),
+    "no key": (lambda f: (f / "master.key").unlink(), "master.key cannot be read"),
+    "a folder": (lambda f: (f / "ca.pem").unlink() or (f / "ca.pem").mkdir(), "Is a directory"),
+    "no PEM": (lambda f: (f / "ca.pem").write_text("hello"), "ca.pem is no certificate"),
+    "another's key": (lambda f: swap(f, "master.key", "worker.key"), "master.key is not the key"),
+    "no key inside": (lambda f: (f / "master.key").write_text(""), "master.key is not the key"),
+    "a worker's": (
+        lambda f: [swap(f, f"master.{end}", f"worker.{end}") for end in ("pem", "key")],
+        "master.pem is the certificate of a worker, not of a master",
+    ),
+    "the authority's": (lambda f: swap(f, "master.pem", "ca.pem"), "neither master nor worker"),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), damages.values(), ids=damages)
+def test_files_that_cannot_be_used(folder, damage, sentence):
+    damage(folder)
+    with pytest.raises(SettingsError, match=sentence) as refusal:
+        pyro.set_up_pyro(folder, "master")
+    assert "bohb-certs" in str(refusal.value)
+
+
+def test_files_of_two_authorities(folder, other):
+    shutil.copy(other / "ca.pem", folder / "ca.pem")
+    with pytest.raises(SettingsError, match=r"master\.pem was not issued by the ca\.pem beside it"):
+        pyro.set_up_pyro(folder, "master")
+
+
+def test_files_out_of_their_time(tmp_path, monkeypatch):
+    certificates.make(tmp_path / "old", days=0)
+    with pytest.raises(SettingsError, match=r"ca.pem expired on \d{4}-\d\d-\d\d; make new ones"):
+        pyro.set_up_pyro(tmp_path / "old", "worker")
+    monkeypatch.setattr(certificates, "CLOCK_SKEW", -timedelta(days=2))
+    certificates.make(tmp_path / "early")
+    with pytest.raises(SettingsError, match=r"valid only from .* clock right"):
+        pyro.set_up_pyro(tmp_path / "early", "worker")

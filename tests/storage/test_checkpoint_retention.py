@@ -1,0 +1,115 @@
+"""Which checkpoints and hidden files are removed: the worst, the dead, the unfinished."""
+
+import itertools
+import math
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_seg.rpc import checkpoint_names
+from bohb_seg.storage.checkpoint_retention import cap, leftovers
+from bohb_seg.storage.checkpoint_store import Storage
+from bohb_seg.trials import TrialId, checkpoint_folder
+
+# --- the cap ----------------------------------------------------------------------------------
+
+
+def checkpoint(run_dir, trial, kilobytes):
+    path = run_dir / checkpoint_folder(trial) / "epoch-00001.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(1000 * kilobytes))
+
+
+def trials(run_dir):
+    return {path.name for path in (run_dir / "checkpoints").iterdir()}
+
+
+def test_the_cap_takes_the_worst_and_no_more_than_needed(tmp_path):
+    ids = [TrialId(0, 0, number) for number in range(6)]
+    for trial in ids:
+        checkpoint(tmp_path, trial, 10)
+    losses = {ids[0]: 0.9, ids[1]: 0.5, ids[2]: 0.8, ids[3]: 0.1, ids[4]: math.nan}
+    assert cap(tmp_path, 60e-6, losses, []) == []
+    assert cap(tmp_path, 35e-6, losses, running=[ids[0]]) == [ids[4], ids[2], ids[1]]
+    assert trials(tmp_path) == {"0-0-0", "0-0-3", "0-0-5"}
+    assert cap(tmp_path, 1e-9, losses, running=[ids[0]]) == [ids[3]]
+    assert trials(tmp_path) == {"0-0-0", "0-0-5"}
+
+
+def test_there_need_not_be_checkpoints(tmp_path):
+    assert cap(tmp_path, 1e-9, {}, []) == []
+    assert leftovers(tmp_path, []) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 9), max_size=6),
+    losses=st.dictionaries(st.integers(0, 7), st.floats(0, 1) | st.just(math.nan), max_size=8),
+    running=st.sets(st.integers(0, 7), max_size=3),
+    room=st.integers(1, 30),
+)
+def test_the_cap_keeps_what_it_must(sizes, losses, running, room):
+    with tempfile.TemporaryDirectory() as base:
+        run_dir, ids = Path(base), [TrialId(0, 0, number) for number in range(8)]
+        for trial, size in zip(ids, sizes, strict=False):
+            checkpoint(run_dir, trial, size)
+        lost = {ids[number]: loss for number, loss in losses.items()}
+        removed = cap(run_dir, room * 1e-6, lost, {ids[number] for number in running})
+        there = dict(zip(ids, sizes, strict=False))
+        assert set(removed) <= there.keys() & lost.keys() - {ids[n] for n in running}
+        left = there.keys() - set(removed)
+        assert trials(run_dir) == {f"0-0-{trial.number}" for trial in left} if there else True
+        removable = (left & lost.keys()) - {ids[number] for number in running}
+        assert sum(there[trial] for trial in left) <= room or not removable
+        for gone, stays in itertools.product(removed, removable):
+            assert math.isnan(lost[gone]) or lost[gone] >= lost[stays]
+        if removed:
+            assert sum(there[trial] for trial in {*left, removed[-1]}) > room
+
+
+# --- leftovers --------------------------------------------------------------------------------
+
+
+def test_what_earlier_starts_left_is_cleared(tmp_path):
+    token = Storage(tmp_path).token
+    live, dead = TrialId(1, 0, 2), TrialId(-1, 1, 0)
+    for trial in (live, dead, TrialId(0, 0, 0)):
+        checkpoint(tmp_path, trial, 1)
+    (tmp_path / "checkpoints" / "notes").mkdir()
+    (tmp_path / "comparison" / "default-0").mkdir(parents=True)
+    folders = ["checkpoints", "checkpoints/1-0-2", "comparison", "comparison/default-0"]
+    for folder, name in itertools.product(folders, [".old.upload", ".new.upload", "old"]):
+        (tmp_path / folder / name).write_bytes(b"")
+    long_ago = time.time() - 2 * 3600
+    for path in [*tmp_path.rglob("*old*"), tmp_path / checkpoint_names.TOKEN_FILE]:
+        os.utime(path, (long_ago, long_ago))
+    assert leftovers(tmp_path, [live]) == [dead, TrialId(0, 0, 0)]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
+        *("1-0-2", "notes", ".new.upload", "old", ".token")
+    }
+    for folder in folders[1:]:
+        files = {path.name for path in (tmp_path / folder).iterdir() if path.is_file()}
+        assert files - {"epoch-00001.npz"} == {".new.upload", "old"}
+    assert Storage(tmp_path).token == token
+
+
+def test_what_the_master_did_not_finish_is_cleared(tmp_path):
+    """Nothing else, however old: the run directory may hold hidden files of others."""
+    unfinished = ".0123456789abcdef-file"
+    folders = [".", "report", "report/figures", "logs"]
+    for folder, name in itertools.product(folders, [unfinished, ".mine", "file"]):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_bytes(b"")
+        os.utime(tmp_path / folder / name, (0, 0))
+    (tmp_path / "report" / ".fedcba9876543210-new").write_bytes(b"")
+    assert leftovers(tmp_path, []) == []
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {
+        *(f"logs/{unfinished}", "report/.fedcba9876543210-new"),
+        *(".mine", "report/.mine", "report/figures/.mine", "logs/.mine"),
+        *("file", "report/file", "report/figures/file", "logs/file"),
+    }
