@@ -114,10 +114,19 @@ class Hyperparameters(Directive):
             file = plugins.file_of("models", self.arguments[0])
             found = hyperparameters.of_model(file).hyperparameters
         rows = [
-            (code(each.name), each.allowed, [] if each.default is None else code(str(each.default)))
+            (
+                code(each.name),
+                _allowed(each),
+                [] if each.default is None else code(str(each.default)),
+            )
             for each in found.values()
         ]
         return [table(("name", "values", "default"), rows, (28, 54, 18))]
+
+
+def _allowed(its: hyperparameters.Hyperparameter) -> str:
+    """Its values in words, with a word for infinity."""
+    return its.allowed.replace(" to inf", " upwards")
 
 
 class Packages(Directive):
