@@ -23,7 +23,7 @@ test-jax: .venv-jax/installed
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict bohb_seg workers
+	$(BIN)/mypy --strict bohb_seg workers examples benchmarks
 	$(BIN)/lint-imports
 
 # The manual, build/docs/index.html; a broken link, an unknown flag or class is an error.
