@@ -6,7 +6,6 @@ values that the chosen preset and data set bring along, and at the bottom the de
 A setting whose name is a word of Python ends in ``_`` here, and only here: ``continue_``.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from bohb_seg.errors import RunOverError, SettingsError
+from bohb_seg.errors import SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -46,9 +45,6 @@ SYNTHETIC: Mapping[str, Any] = {
     "final_epochs": 30,
 }
 """What the embedded data set changes, so that everything can be tried in minutes on two cores."""
-
-NAMESERVER_FILE = "nameserver.json"
-"""In a run directory: host and port of its nameserver by now; null when the run is over."""
 
 
 class DataSettings(BaseModel):
@@ -246,20 +242,6 @@ class WorkerSettings(TrainingSettings):
     only: Literal["nameserver"] | None = Field(
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
-
-    @property
-    def nameserver(self) -> tuple[str, int]:
-        """Host and port of the nameserver; ``--run-dir`` may tell others at every look.
-
-        Raises:
-            OSError: ``--run-dir`` does not tell yet; a RunOverError: the run is finished.
-        """
-        if self.run_dir is None or "host" in self.model_fields_set:
-            return self.host, self.port
-        told = json.loads((self.run_dir / NAMESERVER_FILE).read_bytes())
-        if told is None:
-            raise RunOverError(f"the run in {self.run_dir} is finished")
-        return told[0], told[1]
 
 
 def public(field: str) -> str:
