@@ -2,11 +2,29 @@
 
 The names in ``__all__`` are the public API: what the commands, a script or a plug-in of yours need.
 A name is imported when it is first used, so that ``import bohb_seg`` itself costs nothing.
-``__init__.pyi`` says the same to type checkers. To read the code, start at :mod:`bohb_seg.trials`.
+To read the code, start at :mod:`bohb_seg.trials`.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bohb_seg.data.collection import Collection, Pair
+    from bohb_seg.data.preparation import SegmentationData, prepare
+    from bohb_seg.errors import BohbSegError
+    from bohb_seg.report import write_report
+    from bohb_seg.search.data_facts import Facts
+    from bohb_seg.search.hyperband import Ladder, Rung
+    from bohb_seg.search.optimizer import Optimizer
+    from bohb_seg.settings import (
+        DataSettings,
+        SearchSettings,
+        TrainingSettings,
+        WorkerSettings,
+        merge,
+    )
+    from bohb_seg.training.recipe import Recipe
+    from bohb_seg.trials import Configuration, Suggestion
 
 _HOMES = {
     "BohbSegError": "bohb_seg.errors",
@@ -34,7 +52,26 @@ _HOMES = {
 }
 """The module in which each public name is defined."""
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "BohbSegError",
+    "Collection",
+    "Configuration",
+    "DataSettings",
+    "Facts",
+    "Ladder",
+    "Optimizer",
+    "Pair",
+    "Recipe",
+    "Rung",
+    "SearchSettings",
+    "SegmentationData",
+    "Suggestion",
+    "TrainingSettings",
+    "WorkerSettings",
+    "merge",
+    "prepare",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""``bohb-master``: settings checked, then one run searched, compared and reported."""
+"""``bohb-master``: checks its settings, then searches, compares and reports."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from bohb_seg import machine
 from bohb_seg.commands import command_line
-from bohb_seg.dashboard import Dashboard
+from bohb_seg.dashboard.launcher import Dashboard
 from bohb_seg.errors import SettingsError
 from bohb_seg.master import plugin_check
 from bohb_seg.master.loop import Master

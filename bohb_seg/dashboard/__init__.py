@@ -1,12 +1,8 @@
-"""The live view of a run, in three sentences.
+"""The live view of a run.
 
-The master takes the port and gives it to a child process, so that nothing a browser does can stall
-or end the search; the child ends when the pipe to its master does. It makes the report again when
-somebody looks and the journal has changed, in memory and at low priority, and shows the journal's
-tail beside it. On loopback whoever is on this machine may look, by no other name than this
-machine's; on any other address one needs the secret link that the master logs.
+The master takes the port and passes it to a child process, so nothing that a browser does can stall
+or end the search; the child ends when its pipe to the master closes. While somebody looks and the
+journal has changed, the child makes the report again, in memory and at low priority, and shows the
+last entries of the journal beside it. On loopback whoever is on this machine may look, and only
+under a name of this machine; on any other address one needs the secret link that the master logs.
 """
-
-from bohb_seg.dashboard.launcher import TOKEN, Dashboard
-
-__all__ = ["TOKEN", "Dashboard"]

@@ -1,8 +1,8 @@
-"""Who may look at the dashboard. Pure.
+"""Who may look at the dashboard.
 
-With a secret whoever brings it may look: once in the link, from then on as a cookie. Without one
-(on loopback) whoever calls this machine by its own name may: a web page somewhere that has its own
-name lead here (DNS rebinding) calls it by another.
+With a secret, everybody who brings it may look: once in the link, from then on in a cookie. Without
+a secret, on loopback, a request must call this machine by a name of its own. A web page elsewhere
+whose name was made to lead here (DNS rebinding) calls it by another name, and is refused.
 """
 
 import hmac
@@ -17,13 +17,13 @@ _NO_SECRET = "open the link that ends in ?token=...; the master's log has it"
 
 
 @final
-class Visitors:
-    """Who may look.
+class AccessPolicy:
+    """Decides which requests are answered.
 
     Args:
-        token: What everybody must bring; "" on loopback.
-        host: By which name this machine is called if there is no token.
-        run_id: Tells cookies apart, which browsers send to every port of a machine.
+        token: The secret that every request must bring; "" on loopback, where none is needed.
+        host: Name by which this machine is called if there is no token.
+        run_id: Name of the run. It tells cookies apart, which browsers send to all ports.
         secure: Whether the cookie must not travel unencrypted.
     """
 
@@ -34,10 +34,10 @@ class Visitors:
         self.cookie = f"{self._cookie}{flags}"
 
     def refusal(self, headers: Message, query: Mapping[str, list[str]]) -> str:
-        """What somebody must do to be let in; "" if he is.
+        """Advice for somebody who may not look; "" if he may.
 
         Raises:
-            ValueError: the request is none.
+            ValueError: the host of the request is malformed.
         """
         if not self._token:
             host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
@@ -47,11 +47,12 @@ class Visitors:
         return "" if is_known or self.brings_token(query) else _NO_SECRET
 
     def brings_token(self, query: Mapping[str, list[str]]) -> bool:
-        """Whether the link is that of the master's log."""
+        """Whether a link has the secret in it."""
         return bool(self._token) and _same(query.get("token", [""])[0], self._token)
 
 
 def _same(one: str, other: str) -> bool:
+    """Whether two strings are equal; the time it takes tells nothing about them."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 

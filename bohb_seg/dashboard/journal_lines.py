@@ -1,9 +1,9 @@
-"""The journal's entries as sentences that people can read. Pure."""
+"""The entries of the journal as sentences for people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Literal, assert_never
 
 from bohb_seg.rpc.names import worker_name
 from bohb_seg.search.events import (
@@ -17,46 +17,47 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.storage.journal import Entry, Event, RunResumed, RunStarted
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, evaluation_name, trial_key
+from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, evaluation_name, trial_name
+
+Look = Literal["news", "order", "bad"]
+
+_PHASES = {COMPARISON_BRACKET: "comparison", RUNOFF_BRACKET: "runoff"}
 
 
 @dataclass(frozen=True)
-class Line:
-    """One entry.
+class JournalLine:
+    """An entry for people.
 
     Args:
-        number: Of its line in the journal, from 1.
-        time: Of day, UTC.
-        look: ``news``, ``order`` or ``bad``: how it is shown.
+        number: Number of its line in the journal, from 1.
+        time: Time of day, UTC.
+        look: How the page shows it.
     """
 
     number: int
     time: str
-    look: str
+    look: Look
     text: str
 
 
-def line(number: int, entry: Entry) -> Line:
-    """What a line of the journal says."""
+def journal_line(number: int, entry: Entry) -> JournalLine:
+    """Words for the entry in line ``number`` of the journal."""
     time = f"{datetime.fromtimestamp(entry.time, UTC):%H:%M:%S}"
-    return Line(number, time, _look(entry.event), _text(entry.event))
+    return JournalLine(number, time, _look(entry.event), _text(entry.event))
 
 
 def phase(events: Iterable[Event]) -> str:
-    """What a run is at, by its latest events."""
+    """The phase that a run is in, by its latest events."""
     for event in reversed(list(events)):
         match event:
             case Finish():
                 return "finished"
             case Evaluate() | Evaluated() | Settled():
-                return _phases.get(event.evaluation.trial.bracket, "search")
+                return _PHASES.get(event.evaluation.trial.bracket, "search")
     return "waiting for workers"
 
 
-_phases = {COMPARISON_BRACKET: "comparison", RUNOFF_BRACKET: "runoff"}
-
-
-def _look(event: Event) -> str:
+def _look(event: Event) -> Look:
     match event:
         case Evaluated(outcome="crashed" | "diverged"):
             return "bad"
@@ -75,20 +76,16 @@ def _text(event: Event) -> str:
             return "a new master goes on with the run"
         case WorkersChanged():
             return _workers(event)
-        case StopRequested() | Finish():
-            end = "finished" if isinstance(event, Finish) else "no new configurations"
-            return f"{end}: {event.reason}"
-        case Evaluated():
-            return f"{evaluation_name(event.evaluation)}: {_outcome(event)}"
-        case Evaluate():
-            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-            return (
-                f"{evaluation_name(event.evaluation)}: given to {worker_name(event.worker)}{again}"
-            )
-        case Settled():
-            return f"{evaluation_name(event.evaluation)}: settled by attempt {event.attempt}"
+        case StopRequested():
+            return f"no new configurations: {event.reason}"
+        case Finish():
+            return f"finished: {event.reason}"
+        case Evaluate() | Evaluated() | Settled():
+            return f"{evaluation_name(event.evaluation)}: {_progress(event)}"
         case Discard():
-            return f"trial {trial_key(event.trial)}: goes no further"
+            is_final = event.trial.bracket in _PHASES
+            name = trial_name(event.trial)
+            return f"{name}: done" if is_final else f"trial {name}: goes no further"
         case BracketFinished():
             return f"bracket {event.bracket}: finished"
     assert_never(event)
@@ -98,6 +95,18 @@ def _workers(event: WorkersChanged) -> str:
     left = [f"worker {worker_name(each)} left" for each in event.left]
     joined = [f"worker {worker_name(each)} joined" for each in event.joined]
     return "; ".join([*left, *joined])
+
+
+def _progress(event: Evaluate | Evaluated | Settled) -> str:
+    match event:
+        case Evaluate():
+            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+            return f"given to {worker_name(event.worker)}{again}"
+        case Settled():
+            return f"settled by attempt {event.attempt}"
+        case Evaluated():
+            return _outcome(event)
+    assert_never(event)
 
 
 def _outcome(event: Evaluated) -> str:

@@ -1,7 +1,8 @@
-"""The master's side: takes the port, starts the process that serves it, notices when that died.
+"""The master's side: takes the port, starts the process that serves it, notices its end.
 
-With ``--tls`` it is HTTPS with the master's own certificate. Nobody is asked for a certificate of
-his own, because people's browsers have none: on a network address the secret link stands for it.
+With ``--tls`` the dashboard is HTTPS with the master's own certificate. Nobody is asked for a
+certificate of his own, because people's browsers have none: on a network address the secret link
+takes its place.
 """
 
 import ipaddress
@@ -14,59 +15,53 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from types import TracebackType
+from typing import final
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.settings import SearchSettings
 
 TOKEN = "BOHB_DASHBOARD_TOKEN"
-"""Environment variable with the secret of the link. Not a setting like others: those are flags,
-which everybody on a machine can read, and are kept in the run directory."""
+"""Environment variable with the secret of the link. It is no setting: settings are flags, which
+everybody on a machine can read, and they are kept in the run directory."""
 LOG = "dashboard.log"
 
 _TOKEN_FORM = re.compile(r"[A-Za-z0-9._~-]{16,200}")
-"""What needs no quoting in a link or a cookie and is too long to be guessed."""
+"""Needs no quoting in a link or a cookie, and is too long to be guessed."""
+_TOKEN_BYTES = 24
 _FAREWELL = 5.0
-"""Seconds that the process gets to see that its pipe is closed; it takes milliseconds."""
+"""Seconds for the process to end after its pipe was closed; it needs milliseconds."""
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses to listen on that cannot be opened, and their place in the link."""
 
 _log = logging.getLogger(__name__)
 
 
+@final
 class Dashboard:
-    """What ``--dashboard`` asks for, if it does; to be used as a context manager.
+    """The dashboard of a run, if ``--dashboard`` asks for one; to be used as a context manager.
 
-    The port is taken here and given on as an open socket: it is refused before anything is written,
-    and nobody can take it in between.
+    The port is taken here and passed on as an open socket: a port in use is refused before anything
+    is written, and nobody can take it in between.
 
     Args:
         settings: All settings of the run.
-        environment: Where :data:`TOKEN` is looked up.
+        environment: Environment variables, for :data:`TOKEN`.
 
     Raises:
-        SettingsError: the port cannot be had, strangers could read along, or the secret is none.
+        SettingsError: the port cannot be had, strangers could read along, or the secret has a form
+            that does not fit into a link.
     """
 
     def __init__(
         self, settings: SearchSettings, environment: Mapping[str, str] = os.environ
     ) -> None:
         self._settings = settings
+        self._given = environment.get(TOKEN) or ""
+        self._host = self._token = ""
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        if settings.dashboard is None:
-            return
-        self._host, port = _split(settings.dashboard)
-        family, place = _resolve(settings.dashboard, self._host, port)
-        here = ipaddress.ip_address(place[0]).is_loopback
-        if not here:
-            _refuse_onlookers(settings)
-        self._given = environment.get(TOKEN) or ""
-        if self._given and not _TOKEN_FORM.fullmatch(self._given):
-            raise SettingsError(
-                f"{TOKEN} must have 16 to 200 letters, digits or . _ ~ -; leave it out and the"
-                " master makes one"
-            )
-        self._token = self._given or ("" if here else secrets.token_urlsafe(24))
-        self._socket = _listen(settings.dashboard, family, place)
+        if settings.dashboard is not None:
+            self._take_port(settings.dashboard)
 
     def __enter__(self) -> "Dashboard":
         return self
@@ -77,12 +72,11 @@ class Dashboard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Ends the process, which sees its pipe closed."""
+        """Ends the process by closing its pipe."""
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+            _close_pipe(self._process)
             try:
                 self._process.wait(_FAREWELL)
             except subprocess.TimeoutExpired:
@@ -90,7 +84,7 @@ class Dashboard:
                 self._process.wait()
 
     def start(self) -> None:
-        """Starts the process, once the run directory is there; says where to look."""
+        """Starts the process and logs its link; the run directory must be there."""
         if self._socket is None:
             return
         link = self._link()
@@ -100,21 +94,34 @@ class Dashboard:
             _log.warning("the dashboard could not be started (%s); the search goes on", error)
         else:
             _log.info("the live report is at %s", link)
-        # Whoever calls must not wait for a process that is gone.
+        # Were it open here, browsers would wait for a process that has ended.
         self._socket.close()
         self._socket = None
 
     def look_after(self) -> None:
-        """Says once if the process died."""
+        """Warns, once, if the process has ended."""
         if self._process is None or self._process.poll() is None:
             return
         _log.warning(
             "the dashboard ended with status %d, see %s; the search goes on",
             *(self._process.returncode, self._settings.run_dir / "logs" / LOG),
         )
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        _close_pipe(self._process)
         self._process = None
+
+    def _take_port(self, address: str) -> None:
+        self._host, port = _split(address)
+        family, place = _resolve(address, self._host, port)
+        is_here = ipaddress.ip_address(place[0]).is_loopback
+        if not is_here:
+            _refuse_onlookers(self._settings)
+        if self._given and not _TOKEN_FORM.fullmatch(self._given):
+            raise SettingsError(
+                f"{TOKEN} must have 16 to 200 letters, digits or . _ ~ -; leave it out and the"
+                " master makes one"
+            )
+        self._token = self._given or ("" if is_here else secrets.token_urlsafe(_TOKEN_BYTES))
+        self._socket = _listen(address, family, place)
 
     def _start(self, listening: socket.socket) -> None:
         log = self._settings.run_dir / "logs" / LOG
@@ -132,7 +139,7 @@ class Dashboard:
                 start_new_session=True,
             )
         assert self._process.stdin is not None
-        # Not in its arguments or environment, which others may read.
+        # Others may read the arguments and the environment of a process, but not its pipe.
         self._process.stdin.write(f"{self._token}\n".encode())
         self._process.stdin.flush()
 
@@ -145,6 +152,11 @@ class Dashboard:
         if self._given:  # whoever chose the secret knows it
             return f"{link}?token=${TOKEN}"
         return f"{link}?token={self._token}" if self._token else link
+
+
+def _close_pipe(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
 
 
 def _split(address: str) -> tuple[str, int]:
@@ -171,7 +183,7 @@ def _cannot_serve(given: str, error: OSError) -> SettingsError:
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return SettingsError(
         f"--dashboard {given} cannot be served ({reason or error}); choose another port or address,"
-        " or end what uses it"
+        " or end the program that uses it"
     )
 
 

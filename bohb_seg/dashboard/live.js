@@ -1,8 +1,8 @@
 
-// Asks for this page again every few seconds and puts in only what has changed, so that nothing
-// flickers and what is being read stays where it is.
+// Asks for this page again every few seconds and replaces only the parts that have changed, so that
+// nothing flickers and the part that is being read stays in its place.
 "use strict";
-const EVERY = 3000;  // milliseconds between two looks; none while the page is hidden
+const EVERY = 3000;  // milliseconds between two requests; none while the page is hidden
 const PARTS = "nav, main > *";
 
 const bar = document.getElementById("live");
@@ -30,7 +30,8 @@ async function look() {
   if (answer === null) {
     lost = "no answer: the master has ended or cannot be reached; a finished run has report/report.html";
   } else if (answer.status === 200) {
-    // Without its styles, which we have: they are marked for another page and would be complained of.
+    // Without its styles, which are here already: their mark is that of another answer, and the
+    // browser would complain about them.
     const text = (await answer.text()).replace(/<style.*?<\/style>/gs, "");
     await show(new DOMParser().parseFromString(text, "text/html"));
   } else if (answer.status !== 304) {
@@ -67,7 +68,7 @@ function put(fresh, altered) {
   for (const [name, old] of live) if (!fresh.has(name)) old.remove();
 }
 
-// What was unfolded stays so.
+// Keeps unfolded tables unfolded.
 function keep(old, now) {
   for (const box of old.querySelectorAll("details[open] .scroll")) {
     const same = now.querySelector(`.scroll[aria-label="${CSS.escape(box.ariaLabel)}"]`);
@@ -75,7 +76,7 @@ function keep(old, now) {
   }
 }
 
-// Changes the page without moving the first part that is in sight.
+// Changes the page without moving the first part that is visible.
 function stay(change) {
   const top = bar.offsetHeight;
   const first = [...parts(document)].find(

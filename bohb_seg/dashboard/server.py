@@ -1,8 +1,9 @@
-"""The process that serves the dashboard: what may be looked at, and for how long.
+"""The process that serves the dashboard.
 
-``/`` is the report, ``/journal`` the journal's tail; there is nothing else, and nothing can be
-changed. One connection is one request. As in :mod:`bohb_seg.rpc.daemon` nobody is waited for: every
-connection has a thread and a deadline, and when there are too many the oldest goes.
+``/`` is the report, ``/journal`` shows the last entries of the journal. There is nothing else, and
+nothing can be changed. A connection carries one request. As in :mod:`bohb_seg.rpc.daemon` the
+server waits for nobody: every connection has a thread and a deadline, and when there are too many
+the oldest is closed.
 """
 
 import contextlib
@@ -22,19 +23,20 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import parse_qs, urlsplit
 
-from bohb_seg.dashboard.access import Visitors
-from bohb_seg.dashboard.pages import Live, Page
+from bohb_seg.dashboard.access import AccessPolicy
+from bohb_seg.dashboard.pages import Page, RunPages
 
 ASKING: Final = 10.0
-"""Seconds for handshake and request together."""
+"""Seconds for TLS handshake and request together."""
 ANSWERING: Final = 90.0
-"""Seconds for the answer: a report of a few megabytes over a slow line, after the wait for it."""
+"""Seconds for the answer: the wait for a report, and a few megabytes over a slow line."""
 MOST: Final = 64
-"""Connections at a time; a browser makes one every few seconds."""
+"""Most connections at a time; a browser makes one every few seconds."""
 REQUEST_BYTES: Final = 16_384
-"""Of a request: a browser sends one kilobyte and the cookies of all that is served on this name."""
+"""Longest request in bytes: a browser sends about one kilobyte, and the cookies of every service
+under the same name."""
 NICENESS: Final = 10
-"""The search comes first."""
+"""Added to the process' nice value: the search comes first."""
 
 _HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
@@ -53,30 +55,34 @@ _log = logging.getLogger(__name__)
 
 
 @final
-class Server(ThreadingHTTPServer):
+class DashboardServer(ThreadingHTTPServer):
     """Serves the pages of a run.
 
     Args:
-        listening: The socket that is to be served.
-        live: The pages.
-        visitors: Who may look.
-        tls: None speaks plain HTTP.
+        listening: The socket that is served, already listening.
+        pages: The pages of the run.
+        access: Decides who may look.
+        tls: Context for HTTPS; None speaks plain HTTP.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, listening: socket.socket, live: Live, visitors: Visitors, tls: ssl.SSLContext | None
+        self,
+        listening: socket.socket,
+        pages: RunPages,
+        access: AccessPolicy,
+        tls: ssl.SSLContext | None,
     ) -> None:
-        super().__init__(listening.getsockname(), _Request, bind_and_activate=False)
-        self.socket.close()  # that it has made itself
+        super().__init__(listening.getsockname(), _RequestHandler, bind_and_activate=False)
+        self.socket.close()  # the one that the library has made
         self.socket = listening
-        self.live, self.visitors, self._tls = live, visitors, tls
+        self.pages, self.access, self._tls = pages, access, tls
         self._deadlines: dict[socket.socket, float] = {}  # oldest first
         self._lock = threading.Lock()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accepts a connection; nothing is sent or awaited yet."""
+        """Accepts a connection; sends nothing and waits for nothing."""
         connection, peer = super().get_request()
         if self._tls is not None:
             connection = self._tls.wrap_socket(
@@ -95,13 +101,13 @@ class Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def extend(self, connection: socket.socket) -> None:
-        """The request is there; from now on the answer may take its time."""
+        """Gives a connection whose request has come its time for the answer."""
         with self._lock:
             if connection in self._deadlines:
                 self._deadlines[connection] = time.monotonic() + ANSWERING
 
     def service_actions(self) -> None:
-        """Ends what is too slow; called twice a second."""
+        """Ends connections that are too slow; the library calls this twice a second."""
         now = time.monotonic()
         with self._lock:
             for connection, deadline in self._deadlines.items():
@@ -109,25 +115,25 @@ class Server(ThreadingHTTPServer):
                     _end(connection)
 
     def shutdown_request(self, request: Any) -> None:
-        """Closes a connection, which nobody else may touch any more: its number is used again."""
+        """Closes a connection; its number is used again, so nobody may touch it any more."""
         with self._lock:
             self._deadlines.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs what is our fault; connections break off all the time."""
+        """Logs our own faults; connections break off all the time."""
         ours = not isinstance(sys.exception(), OSError)
         level = logging.ERROR if ours else logging.DEBUG
         _log.log(level, "a request from %s failed", client_address[0], exc_info=True)
 
 
-class _Request(BaseHTTPRequestHandler):
-    """One connection."""
+class _RequestHandler(BaseHTTPRequestHandler):
+    """Answers the request of one connection."""
 
-    server: Server
+    server: DashboardServer
 
     def handle(self) -> None:
-        """Collects the whole request first: reading by lines, many short waits would add up."""
+        """Collects the whole request first: by lines, many short waits would add up."""
         head = b""
         while b"\r\n\r\n" not in head:
             more = self.connection.recv(REQUEST_BYTES - len(head))
@@ -139,12 +145,12 @@ class _Request(BaseHTTPRequestHandler):
         super().handle()
 
     def do_GET(self) -> None:
-        """Answers with a page, if it is another than the visitor has."""
-        visitors = self.server.visitors
+        """Answers with a page, unless the visitor has this version already."""
+        access = self.server.access
         try:
             address = urlsplit(self.path)
             query = parse_qs(address.query, max_num_fields=10)
-            refusal = visitors.refusal(self.headers, query)
+            refusal = access.refusal(self.headers, query)
         except ValueError:
             return self.send_error(HTTPStatus.BAD_REQUEST)
         if refusal:
@@ -152,7 +158,7 @@ class _Request(BaseHTTPRequestHandler):
         page = self._page(address.path)
         if page is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
-        cookie = {"Set-Cookie": visitors.cookie} if visitors.brings_token(query) else {}
+        cookie = {"Set-Cookie": access.cookie} if access.brings_token(query) else {}
         if self.headers.get("If-None-Match") == page.version:
             return self._answer(HTTPStatus.NOT_MODIFIED, b"", {"ETag": page.version})
         nonce = secrets.token_urlsafe(16)
@@ -164,11 +170,11 @@ class _Request(BaseHTTPRequestHandler):
 
     def _page(self, path: str) -> Page | None:
         if path == "/":
-            return self.server.live.report()
-        return self.server.live.tail() if path == "/journal" else None
+            return self.server.pages.report()
+        return self.server.pages.tail() if path == "/journal" else None
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """One sentence, in which nothing is repeated that the visitor sent."""
+        """Answers with one sentence, which repeats nothing that the visitor sent."""
         status = HTTPStatus(code)
         sentence = f": {message}" if status == HTTPStatus.FORBIDDEN else ""
         headers = {
@@ -186,26 +192,34 @@ class _Request(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Tells strangers nothing of versions."""
+        """Name of the server; strangers learn no versions."""
         return "bohb-seg"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: a link has the secret in it."""
+        """Logs nothing: a link has the secret in it."""
 
 
 def serve(run_dir: str, run_id: str, number: str, host: str, tls: str) -> None:
-    """Serves until the standard input ends, whose first line is the secret."""
+    """Serves until the standard input ends; its first line is the secret.
+
+    Args:
+        run_dir: The run directory.
+        run_id: Name of the run.
+        number: File descriptor of the listening socket.
+        host: Name by which this machine is called if there is no secret.
+        tls: Folder with the master's certificate; "" speaks plain HTTP.
+    """
     os.nice(NICENESS)
     token = sys.stdin.readline().strip()
     threading.Thread(target=_leave_with_master, name="master", daemon=True).start()
-    visitors = Visitors(token, host, run_id, secure=bool(tls))
+    access = AccessPolicy(token, host, run_id, secure=bool(tls))
     context = _context(Path(tls)) if tls else None
-    live = Live(Path(run_dir), run_id)
-    Server(socket.socket(fileno=int(number)), live, visitors, context).serve_forever()
+    listening, pages = socket.socket(fileno=int(number)), RunPages(Path(run_dir), run_id)
+    DashboardServer(listening, pages, access, context).serve_forever()
 
 
 def _leave_with_master() -> None:
-    """The pipe ends however the master does, also by ``kill -9``."""
+    """Ends the process with the master: its pipe closes even after ``kill -9``."""
     sys.stdin.read()
     os._exit(0)
 
@@ -218,7 +232,7 @@ def _context(folder: Path) -> ssl.SSLContext:
 
 
 def _end(connection: socket.socket) -> None:
-    """Wakes the connection's thread, which then closes it."""
+    """Wakes the thread of a connection, which then closes it."""
     with contextlib.suppress(OSError):
-        # Not its own shutdown: on a TLS socket that first makes further sending unencrypted.
+        # Not the shutdown of a TLS socket: it would first make further sending unencrypted.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, final
 
-from bohb_seg.dashboard import Dashboard
+from bohb_seg.dashboard.launcher import Dashboard
 from bohb_seg.master import run_setup
 from bohb_seg.master.conclusion import conclude
 from bohb_seg.master.console import Display

@@ -13,7 +13,8 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.settings import SearchSettings
 from bohb_seg.spaces.formats import configspace, loading
 

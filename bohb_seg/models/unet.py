@@ -22,7 +22,7 @@ HYPERPARAMETERS = {
     "dropout": {"default": 0.2, "range": (0.0, 0.6), "value": True},
     "scaling": {"default": "unit", "choices": ("unit", "patch")},
 }
-"""Each read without running this file (see ``bohb_seg/hyperparameters.py``):
+"""Each read without running this file (see ``bohb_seg/plugins/hyperparameters.py``):
 
 * ``base_filters``: filters of the first level; each level below has twice as many.
 * ``depth``: how often the image is halved.

@@ -19,8 +19,8 @@ from bohb_seg.report.analysis.verdict import verdict
 from bohb_seg.report.glossary import GLOSSARY
 from bohb_seg.report.sections import outline
 from bohb_seg.report.sections.section import Section
-from bohb_seg.report.tables.table import is_number, shown, to_csv
-from bohb_seg.report.wording import in_epochs
+from bohb_seg.report.tables.table import shown, to_csv
+from bohb_seg.report.wording import in_epochs, is_number
 
 
 @dataclass(frozen=True)

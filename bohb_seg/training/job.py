@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
 from bohb_seg.data.preparation import SegmentationData
-from bohb_seg.hyperparameters import ModelDeclaration
+from bohb_seg.plugins import hyperparameters
+from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
 from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder
@@ -87,6 +88,8 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     """
     shared = ("preset", "model", "objective", "precision", "seed", "max_budget")
     chosen = {name: getattr(settings, name) for name in shared}
+    # A model that was given by path is known by its content.
+    chosen["model"] = plugins.digest("models", settings.model) or settings.model
     decisive: dict[str, Any] = {
         "settings": {name: _FORMERLY.get(value, value) for name, value in chosen.items()},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],

@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bohb_seg import hyperparameters
-from bohb_seg.hyperparameters import TRAINING, GradientOptimizer, Loss, ModelDeclaration, Schedule
+from bohb_seg.plugins import hyperparameters
+from bohb_seg.plugins.hyperparameters import (
+    TRAINING,
+    GradientOptimizer,
+    Loss,
+    ModelDeclaration,
+    Schedule,
+)
 
 SGD_RATE = "sgd_learning_rate"
 """Spaces may give ``sgd`` a learning rate, with its own range, under this name."""

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from helpers.journals import news, order
 from helpers.recorded_run import Recorder, started
 
-from bohb_seg.dashboard import Dashboard
+from bohb_seg.dashboard.launcher import Dashboard
 from bohb_seg.search.events import WorkersChanged
 from bohb_seg.settings import SearchSettings
 
 WORKER = "hpbandster.run_demo.worker.alpha.101"
+SECRET = "correct-horse-battery"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg import hyperparameters, plugins
+from bohb_seg import plugins
 from bohb_seg.data.preparation import PatchSet
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds
 

@@ -4,7 +4,9 @@ from importlib.metadata import version
 
 import pytest
 
+from bohb_seg import plugins
 from bohb_seg.errors import BohbSegError
+from bohb_seg.master.plugin_check import check_new_run
 from bohb_seg.master.run_setup import assemble, new_start, new_transport, terms
 from bohb_seg.settings import SearchSettings
 from bohb_seg.storage.journal import RunStarted
@@ -30,7 +32,9 @@ def test_the_place_of_the_cache_is_no_part_of_a_run(tmp_path):
 
 def test_a_bad_space_is_told_before_the_data_are_looked_at(tmp_path):
     with pytest.raises(BohbSegError, match="no-such-space"):
-        new_start(settings(tmp_path, worker="segmentation", space="no-such-space", data="nowhere"))
+        check_new_run(
+            settings(tmp_path, worker="segmentation", space="no-such-space", data="nowhere")
+        )
 
 
 def test_workers_are_told_what_all_must_have_in_common(tmp_path):
@@ -42,6 +46,7 @@ def test_workers_are_told_what_all_must_have_in_common(tmp_path):
         "version": version("bohb-seg"),
         "fingerprint": "f" * 32,
         "split_hash": "s" * 32,
+        "model": plugins.digest("models", "unet"),
     }
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from bohb_seg import plugins
 from bohb_seg.errors import SettingsError
-from bohb_seg.hyperparameters import of_model
+from bohb_seg.plugins.hyperparameters import of_model
 
 pytestmark = pytest.mark.training
 

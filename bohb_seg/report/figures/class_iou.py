@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bohb_seg.report.analysis.comparison import Arm
-from bohb_seg.report.style import ARMS, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, new_figure, styled
 
 
 @styled
@@ -40,7 +40,7 @@ def _bars(
     height: float,
     scores: Sequence[Sequence[float]],
 ) -> None:
-    look = ARMS[arm]
+    look = ARM_LOOKS[arm]
     means = [fmean(own) if own else 0.0 for own in scores]
     ax.barh(places, means, height * 0.92, color=look.colour, hatch=look.hatch, edgecolor="white")
     for place, own, mean in zip(places, scores, means, strict=True):
@@ -52,4 +52,6 @@ def _bars(
 
 
 def _key(arm: str) -> Patch:
-    return Patch(facecolor=ARMS[arm].colour, hatch=ARMS[arm].hatch, edgecolor="white", label=arm)
+    return Patch(
+        facecolor=ARM_LOOKS[arm].colour, hatch=ARM_LOOKS[arm].hatch, edgecolor="white", label=arm
+    )

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.precision_recall import Curves, PrecisionRecall
-from bohb_seg.report.style import ARMS, FADED, grid_of_axes, key, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, FADED, grid_of_axes, key, new_figure, styled
 
 MOST_COLUMNS = 4
 
@@ -29,8 +29,8 @@ def precision_recall(curves: Mapping[str, Curves], part: str) -> Figure:
         ax.tick_params(labelbottom=True)
     figure.supxlabel("recall: share of the class's pixels that are found", fontsize=10)
     figure.supylabel("precision: share of the named pixels that are right", fontsize=10)
-    keys = [key(ARMS[arm], arm, marker="") for arm in curves]
-    keys.append(key(ARMS["default"], "guessing", color=FADED, linestyle=":", marker=""))
+    keys = [key(ARM_LOOKS[arm], arm, marker="") for arm in curves]
+    keys.append(key(ARM_LOOKS["default"], "guessing", color=FADED, linestyle=":", marker=""))
     figure.legend(handles=keys, loc="outside upper right", ncols=3)
     figure.suptitle(f"Precision and recall, {part} part", x=0.01, ha="left", weight="bold", size=11)
     return figure
@@ -45,6 +45,6 @@ def _panel(ax: Axes, name: str, curves: Mapping[str, PrecisionRecall | None]) ->
     if not known:
         ax.text(0.5, 0.5, "no pixel of this class\nin this part", ha="center", va="center")
     for arm, curve in known.items():
-        look = ARMS[arm]
+        look = ARM_LOOKS[arm]
         ax.plot(curve.recall, curve.precision, color=look.colour, linestyle=look.line)
         ax.axhline(curve.prevalence, color=FADED, linestyle=":", linewidth=1.2)

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from bohb_seg.hyperparameters import GradientOptimizer
+from bohb_seg.plugins.hyperparameters import GradientOptimizer
 from bohb_seg.training.graph.types import Tensor
 from bohb_seg.training.recipe import Recipe
 

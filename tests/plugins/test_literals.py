@@ -1,6 +1,6 @@
 import pytest
 
-from bohb_seg.literals import LiteralError, Literals
+from bohb_seg.plugins.literals import LiteralError, Literals
 
 
 @pytest.fixture

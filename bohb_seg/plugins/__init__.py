@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from bohb_seg.errors import BohbSegError, DataError, PluginError, UnknownPluginError
-from bohb_seg.literals import LiteralError, Literals
+from bohb_seg.plugins.literals import LiteralError, Literals
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
 FOLDER_DATASET = "folder"
 """The data set that reads the path of ``--data PATH``."""
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _PYTHON = ".py"
 
 

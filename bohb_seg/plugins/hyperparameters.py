@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.literals import LiteralError, Literals
+from bohb_seg.plugins.literals import LiteralError, Literals
 
 Value = bool | int | float | str | None
 """Value of a hyperparameter, plain Python."""
