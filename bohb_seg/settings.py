@@ -90,7 +90,7 @@ class TrainingSettings(DataSettings):
 
     model: str = Field("unet", description="architecture: NAME or FILE.py")
     objective: Literal["default", "milestone3"] = Field(
-        "default", description="the loss that is minimised (see README, Glossary)"
+        "default", description="the loss that is minimised (see docs/reference/glossary.md)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the device gains by it"
@@ -129,7 +129,8 @@ class SearchSettings(TrainingSettings):
         None, gt=0, description="disk space for checkpoints; those of the worst trials go first"
     )
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
-        "auto", description="workers started on this machine (auto: see README)"
+        "auto",
+        description="workers started on this machine (auto: one per GPU, or per two processors)",
     )
     worker: str = Field(
         "segmentation", description="program of the local workers: NAME or FILE.py[:Class]"

@@ -1,17 +1,17 @@
 """Training images per second: ours, a bare Keras ``fit``, and a PyTorch loop of the same network.
 
-All train the reports' U-Net with the reports' loss and Adam on the same random patches, 16 a step,
-each in a process of its own. They take turns, each round in another order, so that a change of load
-hits all alike; in the same turns large matrices are multiplied on Keras' backend, which is the rate
-that shares are of. Images per second are of the best round, as in timeit: what else ran on the
-machine can only have made a round slower. On a busy machine without GPU look at images per second
-of processor time instead, which hardly moves (PyTorch's does: its threads spin while they wait).
-Nothing is asserted.
+All train the U-Net of the Milestone 3 reports (docs/origin.md) with their loss and Adam on the same
+random patches, 16 a step, each in a process of its own. They take turns, each round in another
+order, so that a change of load hits all alike. In the same turns large matrices are multiplied on
+Keras' backend; shares ("of matrices") refer to that rate. Images per second are those of the best
+round, as in timeit, because other programs can only slow a round down. On a busy machine without
+GPU compare images per second of processor time instead. They hardly change, except for PyTorch,
+whose threads spin while they wait. Nothing is asserted.
 
 *first step*: seconds from the model's construction to the end of its first step, imports done;
 *again*: the same for a second evaluation of the same shape in that process (ours: another training
 with other weights; the others: a new model), less a warm step; *peak*: largest memory of the
-process at this size, on an accelerator the device's.
+process at this size, on an accelerator that of the device.
 
     python -m benchmarks.training setup [PIP OPTION ...]     PyTorch's environment, once (optional)
     python -m benchmarks.training [--quick] [--pixels 64 ...] [--ways ours ...]
@@ -43,7 +43,7 @@ WAYS = {
 BATCHES = {64: 8, 128: 4, 256: 2}
 """Steps of a round by patch size on a processor: one to four seconds."""
 ACCELERATED = 64
-"""So many times more on an accelerator."""
+"""Factor for the steps of a round on an accelerator."""
 ROUNDS, QUICK_ROUNDS = 4, 2
 HEAD = ["px", "precision", "way", "images/s", "median", "of fit", "of float32 fit", "of matrices"]
 HEAD += ["images/CPU-s", "of fit", "first step", "again", "peak MB"]
@@ -51,7 +51,7 @@ HEAD += ["images/CPU-s", "of fit", "first step", "again", "peak MB"]
 
 @dataclass
 class Runner:
-    """A way in one precision, and what it did at the present size."""
+    """A way in one precision, and its results at the present size."""
 
     way: str
     precision: str
@@ -60,7 +60,7 @@ class Runner:
     rounds: list[dict[str, float]] = field(default_factory=list)
 
     def prepare(self, edge: int, patches: int) -> None:
-        """Goes to a patch size; the first steps of its evaluations have traced all there is."""
+        """Goes to a patch size; the first steps of its evaluations trace all that there is."""
         self.facts = self.process.ask(edge=edge, patches=patches)
         self.rounds = []
 
@@ -70,7 +70,7 @@ class Runner:
 
 
 def main() -> None:
-    """Prints the table, a line as soon as it is known."""
+    """Prints the table, each line as soon as it is known."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training",
         description=__doc__,
@@ -141,7 +141,7 @@ def table(runners: list[Runner], edge: int, patches: int) -> None:
 
 
 def _runners(ways: list[str]) -> list[Runner]:
-    """Starts all processes; those that wait cost nothing."""
+    """Starts all processes; a process that waits costs nothing."""
     runners = []
     for way in [*ways, "matrices"]:
         for precision in WAYS.get(way, ("float32", "bfloat16")):
@@ -157,7 +157,7 @@ def _runners(ways: list[str]) -> list[Runner]:
 
 
 def _device() -> tuple[str, bool]:
-    """What Keras computes on, asked in a process that ends: it would hold the device's memory."""
+    """The device of Keras, asked in a process of its own, which would else hold its memory."""
     code = (
         "from bohb_seg.training import devices; devices.prepare('auto'); import keras;"
         " print(keras.backend.backend(), 'on', devices.describe())"

@@ -7,32 +7,37 @@ import itertools
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, ready, serve
+from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, Way, ready, serve
 from bohb_seg import plugins
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.training import devices
 from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds
 
+if TYPE_CHECKING:
+    from bohb_seg.training.trainer import Trainer, TrainingSpec
+
 UNET = hyperparameters.of_model(plugins.file_of("models", "unet"))
 RECIPE = parse({"batch_size": BATCH, "learning_rate": LEARNING_RATE}, UNET)
 """U-Net and loss of the Milestone 3 reports (docs/origin.md), un-tuned."""
+Precision = Literal["float32", "bfloat16"]
 MATRICES_ON_CPU, MATRICES = (2048, 10), (8192, 200)
 """Rows of the square matrices and products per round, on a processor and on an accelerator."""
 
 
-def patches_of(edge: int, patches: int) -> tuple[np.ndarray, np.ndarray]:
+def patches_of(edge: int, patches: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Random images and labels."""
     random = np.random.default_rng(0)
     images = random.integers(256, size=(patches, edge, edge, 3), dtype=np.uint8)
     return images, random.integers(CLASSES, size=(patches, edge, edge), dtype=np.uint8)
 
 
-def spec(patches: int, precision: str):
+def spec(patches: int, precision: Precision) -> "TrainingSpec":
     """The training that is timed."""
     from bohb_seg.training.trainer import TrainingSpec, architecture
 
@@ -43,7 +48,7 @@ def spec(patches: int, precision: str):
 class _KerasWay:
     """Data and look at memory that the ways with Keras share."""
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: Precision) -> None:
         self.precision = precision
 
     def take(self, edge: int, patches: int) -> None:
@@ -54,7 +59,7 @@ class _KerasWay:
         self.images, self.labels = patches_of(edge, patches)
 
     def peak_mb(self) -> float | None:
-        """The accelerator's; a processor has none."""
+        """Largest memory of the accelerator in MB; None on a processor."""
         return devices.peak_memory_mb() if accelerated() else None
 
 
@@ -65,7 +70,7 @@ class Ours(_KerasWay):
     def prepare(self, edge: int, patches: int) -> dict[str, Any]:
         """Two evaluations of one shape; also counts what a patch costs."""
         self.take(edge, patches)
-        self.trainer = None
+        self.trainer: Trainer | None = None
         self.seeds = (epoch_seeds(0, (0, 0, 0), epoch) for epoch in itertools.count())
         facts = ready(self._evaluate)
         return facts | {"flops": flops(spec(patches, self.precision).build(0), edge)}
@@ -82,17 +87,18 @@ class Ours(_KerasWay):
         self.trainer = Trainer(spec(len(self.images), self.precision), next(self.seeds))
         return lambda: self._train(self.images[:BATCH], self.labels[:BATCH])
 
-    def _train(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def _train(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
+        assert self.trainer is not None
         self.trainer.epoch(images, labels, next(self.seeds))
 
 
 @final
 class Bare(_KerasWay):
-    """Keras' ``fit``: on uint8 images and labels with our loss, or as the reports call it, on
-    float32 images and one-hot labels.
+    """Keras' ``fit`` on uint8 images and labels with our loss, or on float32 images and one-hot
+    labels, as in the Milestone 3 reports.
     """
 
-    def __init__(self, precision: str, one_hot: bool) -> None:
+    def __init__(self, precision: Precision, one_hot: bool) -> None:
         super().__init__(precision)
         self.one_hot = one_hot
 
@@ -123,9 +129,9 @@ class Bare(_KerasWay):
 
 @final
 class Matrices:
-    """What the machine can do: products of large square matrices."""
+    """Products of large square matrices: the machine's rate."""
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: Precision) -> None:
         self.precision = precision
 
     def prepare(self, edge: int, patches: int) -> dict[str, Any]:
@@ -172,11 +178,11 @@ def one_hot_loss(truth: Any, scores: Any) -> Any:
 
 
 def flops(model: Any, edge: int) -> float:
-    """Of a training step per patch: those of the convolutions, three times.
+    """Floating point operations of a training step per patch: three times those of convolutions.
 
-    A multiplication and an addition are two. The gradients with respect to a layer's weights and to
-    its input each cost as much as the layer itself; all else is small beside it and left out, so
-    that shares of the matrix rate are a little too low.
+    A multiplication and an addition are two operations. The gradients with respect to a layer's
+    weights and to its input each cost as much as the layer itself. All else is small beside it and
+    left out, so that shares of the matrix rate are a little too low.
     """
     import keras
 
@@ -196,7 +202,7 @@ def accelerated() -> bool:
     return not devices.describe().startswith("cpu")
 
 
-WAYS = {
+WAYS: dict[str, Callable[[Precision], Way]] = {
     "ours": Ours,
     "keras fit": lambda precision: Bare(precision, one_hot=False),
     "keras fit, one-hot": lambda precision: Bare(precision, one_hot=True),
@@ -208,7 +214,7 @@ def main() -> None:
     """Serves the way that the command line names."""
     name, precision = sys.argv[1:]
     devices.prepare("auto")
-    serve(WAYS[name](precision))
+    serve(WAYS[name]("bfloat16" if precision == "bfloat16" else "float32"))
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[2]
 BATCH, CLASSES = 16, 6
 LEARNING_RATE = 1e-3
 WARM_STEPS = 2
-"""Of them the fastest is what is taken off the second evaluation's first step."""
+"""Warm steps; the time of the fastest is subtracted from the second evaluation's first step."""
 
 
 class Way(Protocol):
     """One way of training, in one precision."""
 
     def prepare(self, edge: int, patches: int) -> dict[str, Any]:
-        """Forgets the size before, and says what is known of this one (see :class:`Ready`)."""
+        """Forgets the size before; returns facts about this one, see :func:`ready`."""
 
     def epoch(self) -> None:
         """Trains over all patches once; returns when the device is done."""
@@ -40,7 +40,7 @@ def ready(evaluate: Callable[[], Callable[[], object]]) -> dict[str, float]:
     """Times the first evaluation of a process and the next of the same shape.
 
     Args:
-        evaluate: Makes a model and gives what trains it for one batch.
+        evaluate: Makes a model and returns a function that trains it for one batch.
 
     Returns:
         Seconds: ``first``, until a first step is done; ``again``, the same for a second model, less

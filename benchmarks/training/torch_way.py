@@ -1,4 +1,4 @@
-"""The reports' U-Net in PyTorch, channels last: the loop one writes by hand.
+"""The Milestone 3 reports' U-Net in PyTorch, channels last: the loop one writes by hand.
 
 Runs in an environment of its own: ``python -m benchmarks.training.torch_way PRECISION``.
 """
@@ -54,7 +54,7 @@ def _convolutions(before: int, after: int, dropout: float = DROPOUT) -> nn.Modul
 
 
 def reports_loss(labels: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-    """Weighted Dice over the batch plus focal loss, as in the reports."""
+    """Weighted Dice over the batch plus focal loss, as in the Milestone 3 reports."""
     truth = nn.functional.one_hot(labels, CLASSES).permute(0, 3, 1, 2).float()
     pixels = (0, 2, 3)
     hits, total = (truth * scores).sum(pixels), truth.sum(pixels) + scores.sum(pixels)

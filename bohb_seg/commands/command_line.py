@@ -1,4 +1,4 @@
-"""What all commands share: flags made from settings, logging, one-sentence errors, exit status."""
+"""Shared by all commands: flags made from settings, logging, one-sentence errors, exit status."""
 
 import logging
 import sys
@@ -16,7 +16,10 @@ from bohb_seg.settings import DataSettings, flag_of
 
 
 def settings_flags(kind: type[DataSettings]) -> Callable[[Any], Any]:
-    """A decorator that gives a click command one flag per field of ``kind``, and ``--config``."""
+    """Decorates a click command with a flag per field of ``kind``, ``--config`` and ``--version``.
+
+    Flags that are not given are None.
+    """
 
     def decorate(function: Any) -> Any:
         for name, field in reversed(kind.model_fields.items()):
@@ -45,7 +48,11 @@ def run(command: click.Command) -> typing.NoReturn:
 
 
 def start_logging(level: str) -> None:
-    """Log lines with time and level on standard error."""
+    """Sends log lines with time and level to standard error.
+
+    Args:
+        level: The least important level that is logged, e.g. ``"info"``.
+    """
     logging.basicConfig(
         level=level.upper(),
         format="%(asctime)s %(levelname)-7s %(message)s",
@@ -76,7 +83,7 @@ def _flag(name: str, field: FieldInfo) -> Callable[[Any], Any]:
 def _none_if_empty(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    """A flag that may be given several times was not given at all: other sources may speak."""
+    """Makes a flag that may be repeated None if it was not given, so that other sources count."""
     return values or None
 
 

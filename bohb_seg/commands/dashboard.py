@@ -1,4 +1,4 @@
-"""The dashboard's process, which only ``bohb-master --dashboard`` starts: no command for people."""
+"""The process of the dashboard; only ``bohb-master --dashboard`` starts it, no user does."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``bohb-master``: settings checked, then one run searched, compared and reported."""
+"""``bohb-master``: checks its settings, then searches, compares and reports."""
 
 import logging
 from pathlib import Path

@@ -74,6 +74,8 @@ def main() -> NoReturn:
     except Interrupted as reason:
         _log.info("left: %s", reason)
         sys.exit(0)
+    finally:
+        _departure.ignore_signals()
 
 
 def _one_process_per_gpu() -> None:

@@ -1,30 +1,27 @@
-"""What is wrong or odd with a data set, in sentences and figures."""
+"""Audits of data sets: their faults and oddities, in sentences and figures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from bohb_seg.data.records import Record
 from bohb_seg.errors import DataError
 
-if TYPE_CHECKING:
-    from bohb_seg.data.records import Record
-
 MAX_UNKNOWN_SHARE = 0.05
-"""More pixels of no class than this mean that the class table is wrong, not the masks."""
+"""Share of pixels of no class above which the class table must be wrong, not the masks."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in a data set that can be used.
+    """Findings in a data set that can be used.
 
     Args:
-        images: How many pairs of image and mask.
-        groups: How many folders above ``images/``.
+        images: Number of pairs of image and mask.
+        groups: Number of folders above ``images/``.
         sizes: Number of images of each size, e.g. ``{"797x644": 9}``, before downscaling.
-        palette_masks: How many masks are palette PNGs.
+        palette_masks: Number of masks that are palette PNGs.
         unknown: Pixels of each colour or index that is in no class, before downscaling.
-        unknown_share: Their share of all pixels, 0..1.
+        unknown_share: Share of these pixels in all pixels, 0..1.
         ignored_share: Share of pixels that count in no loss and no metric, 0..1.
         frequencies: Each class's share of the pixels that count; adds up to 1.
         duplicates: Names of images whose files are equal.
@@ -44,15 +41,16 @@ class Audit:
 
 
 def examine(
-    records: Sequence["Record"], digests: Sequence[bytes], names: Sequence[str], preset: str
+    records: Sequence[Record], digests: Sequence[bytes], names: Sequence[str], preset: str
 ) -> Audit:
-    """Adds up what the decoded pairs tell.
+    """Adds up the facts about the decoded pairs.
 
     Args:
         records: One per pair; at least one.
         digests: Hash of each pair's image file.
-        names: The classes.
-        preset: ``milestone3`` takes unknown colours as the reports did, with a warning.
+        names: Names of the classes.
+        preset: ``milestone3`` takes unknown colours as the Milestone 3 reports did
+            (docs/origin.md), with a warning.
 
     Raises:
         DataError: too many unknown colours, or fewer than two classes occur.
@@ -63,12 +61,9 @@ def examine(
     total = sum(height * width for height, width in (record.original for record in records))
     share = unknown.total() / total
     duplicates = _duplicates(records, digests)
-    if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
-        raise DataError(
-            f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
-            " name these colours in classes.yaml"
-        )
     present = [name for name, count in zip(names, counts[:-1], strict=True) if count]
+    if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
+        raise DataError(_too_many_unknown(unknown, share))
     if len(present) < 2:
         raise DataError(_too_few(present, names))
     return Audit(
@@ -82,6 +77,13 @@ def examine(
         frequencies={name: count / counted for name, count in zip(names, counts[:-1], strict=True)},
         duplicates=duplicates,
         warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset)),
+    )
+
+
+def _too_many_unknown(unknown: Counter[str], share: float) -> str:
+    return (
+        f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
+        " name these colours in classes.yaml"
     )
 
 
@@ -99,7 +101,9 @@ def _warnings(
     preset: str,
 ) -> Iterable[str]:
     if unknown:
-        fate = f"become {names[0]}, as in the reports" if preset == "milestone3" else "are ignored"
+        fate = "are ignored"
+        if preset == "milestone3":
+            fate = f"become {names[0]}, as in the Milestone 3 reports"
         yield (
             f"{unknown.total():,} mask pixels ({share:.2%}) are of no class"
             f" (most of them {_most(unknown)}) and {fate}"
@@ -115,9 +119,7 @@ def _most(unknown: Counter[str]) -> str:
     return unknown.most_common(1)[0][0]
 
 
-def _duplicates(
-    records: Sequence["Record"], digests: Sequence[bytes]
-) -> tuple[tuple[str, ...], ...]:
+def _duplicates(records: Sequence[Record], digests: Sequence[bytes]) -> tuple[tuple[str, ...], ...]:
     alike: dict[bytes, list[str]] = defaultdict(list)
     for record, digest in zip(records, digests, strict=True):
         alike[digest].append(record.name)

@@ -2,8 +2,8 @@
 
 Below ``--cache-dir`` lies one folder per fingerprint, that is per content of the files and settings
 that change pixels. It holds ``index.json`` and one array (height, width, 4) uint8 per image: red,
-green, blue, label. The folder is built under another name and renamed when it is whole; processes
-that build the same one at once do the work twice, and the first to finish wins.
+green, blue, label. The folder is built under another name and renamed when it is whole. Processes
+that build the same folder at once do the work twice, and the first to finish wins.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from bohb_seg.machine import processors
 from bohb_seg.trials import IGNORE
 
 FORMAT = 1
-"""Raised whenever decoding changes, so that no older cache is read."""
+"""Version of decoding; raised with every change of it, so that no older cache is read."""
 
 _INDEX = "index.json"
 _SECONDS_BETWEEN_PROGRESS = 3.0
@@ -58,7 +58,7 @@ class Digests:
 
 
 def digests(collection: Collection) -> Digests:
-    """Hashes all files; fast (about 1 GB/s) beside decoding them."""
+    """Hashes all files, at about 1 GB/s; decoding them is much slower."""
     with _pool() as pool:
         return Digests(
             tuple(pool.map(_digest, (pair.image for pair in collection.pairs))),
@@ -67,7 +67,7 @@ def digests(collection: Collection) -> Digests:
 
 
 def fingerprint(collection: Collection, contents: Digests, downscale: int) -> str:
-    """Hex digest of everything that decides about the decoded pixels, wherever the files lie."""
+    """Hex digest of all that the decoded pixels follow from, wherever the files lie."""
     names = [pair.name for pair in collection.pairs]
     files = [content.hex() for content in contents.images + contents.masks]
     return hex_digest([FORMAT, downscale, asdict(collection.code), names, files])
@@ -127,7 +127,7 @@ def _record(entry: Mapping[str, object]) -> Record:
 
 
 def _build(folder: Path, collection: Collection, downscale: int) -> None:
-    # A colour table built by two threads at once would be built twice.
+    # Here, because several threads at once would each build the table.
     _ = collection.code.colour_table
     targets = [_array(folder, number) for number in range(len(collection.pairs))]
     with _pool() as pool:
@@ -144,7 +144,7 @@ def _build(folder: Path, collection: Collection, downscale: int) -> None:
 
 
 def _decode_into(target: Path, pair: Pair, code: MaskCode, downscale: int) -> Record | str:
-    """Decodes one pair; a problem with its files is returned as a sentence."""
+    """Decodes one pair; returns a sentence if its files cannot be used."""
     try:
         image = read_image(pair.image.read_bytes())
     except (ValueError, OSError) as error:

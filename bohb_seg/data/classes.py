@@ -1,4 +1,4 @@
-"""Class tables: which colour or index of a mask means which class.
+"""Class tables: the class that each colour or index of a mask stands for.
 
 A table is looked for in ``--classes FILE``, then in ``classes.yaml`` of the data folder; without
 either the colours of the Dubai data set are taken. A file is a list of entries::
@@ -27,9 +27,10 @@ from pydantic import (
 from bohb_seg.errors import DataError
 
 MAX_CLASSES = 254
-"""Labels are uint8; 255 is IGNORE and 254 marks unknown colours while masks are decoded."""
+"""Number of labels that a uint8 has left: 255 is IGNORE, 254 marks unknown colours in decoding."""
 
 FILE_NAME = "classes.yaml"
+"""Name of the class table in a data folder."""
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255."""
@@ -79,8 +80,8 @@ DUBAI = (
     ClassEntry(name="water", colour="#E2A929"),
     ClassEntry(name="unlabeled", colour="#9B9B9B", ignore=True),
 )
-"""Colours as they stand in the masks of "Semantic segmentation of aerial imagery" (Humans in the
-Loop); the data set's own ``classes.json`` names others, which its masks do not use."""
+"""Colours in the masks of "Semantic segmentation of aerial imagery" (Humans in the Loop). The data
+set's own ``classes.json`` names other colours, which its masks do not use."""
 
 
 def entries_for(root: Path, file: Path | None) -> tuple[ClassEntry, ...]:

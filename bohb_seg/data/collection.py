@@ -1,4 +1,4 @@
-"""Image and mask files of a data set, paired, and what the values of the masks mean."""
+"""Image and mask files of a data set in pairs, and the meaning of the masks' values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ class Pair:
     Args:
         name: Path of the image below the data folder, with forward slashes.
         group: Folder above ``images/``, e.g. ``"Tile 1"``: pieces of one mosaic.
+        image: The image file.
+        mask: The mask file.
     """
 
     name: str
@@ -23,13 +25,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Collection:
-    """What a data set's ``load`` returns: where its files lie and what their masks mean.
+    """The files of a data set and the meaning of its masks, as its ``load`` returns them.
 
     Args:
         root: The data folder.
-        pairs: Sorted by name; at least one.
+        pairs: Pairs sorted by name; at least one.
         problems: One sentence per file that has no partner.
-        code: What the values of masks mean.
+        code: Meaning of the masks' values.
     """
 
     root: Path

@@ -12,9 +12,11 @@ from bohb_seg.data.pixels import Pixels, read_image
 from bohb_seg.trials import IGNORE
 
 IGNORED_GREY = (128, 128, 128)
+"""Colour of ignored pixels."""
 COLUMNS = 2
+"""Pairs side by side."""
 INCHES = 2.6
-"""Edge of one picture on the sheet."""
+"""Edge of one picture on the sheet, in inches."""
 
 
 def draw(collection: Collection, pairs: int, target: Path) -> None:
@@ -22,7 +24,7 @@ def draw(collection: Collection, pairs: int, target: Path) -> None:
 
     Args:
         collection: The data set.
-        pairs: How many pairs to show at most, taken evenly over the whole data set.
+        pairs: Largest number of pairs to show, taken evenly over the whole data set.
         target: The file to write.
 
     Raises:

@@ -1,6 +1,6 @@
 """Masks to labels, by one look-up per pixel.
 
-What a mask's values mean is decided by the class table and the file together:
+The class table and the file together decide what a mask's values mean:
 
 * colour masks (RGB, RGBA without its alpha): the 24-bit colour is looked up;
 * single-channel masks: the value is the index if the table has indices, else the grey colour;
@@ -24,19 +24,20 @@ Labels = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
 
 _UNKNOWN = 254
+"""Label of colours and indices that are in no class, while a mask is decoded."""
 _COLOURS = 1 << 24
 _INDICES = 1 << 16
 
 
 @dataclass(frozen=True)
 class MaskCode:
-    """What the values of masks mean.
+    """Meaning of the masks' values.
 
     Args:
         classes: The classes that labels 0, 1, ... stand for.
         by_colour: Pairs of a colour 0xRRGGBB and its label.
         by_index: Pairs of a grey value or palette index and its label.
-        unknown_label: What pixels of no class become.
+        unknown_label: Label of pixels of no class.
     """
 
     classes: ClassTable
@@ -73,8 +74,9 @@ class DecodedMask:
 def mask_code(entries: tuple[ClassEntry, ...], preset: str) -> MaskCode:
     """Numbers the classes of a table.
 
-    Preset ``milestone3`` does as the reports did: ignored classes are ordinary ones, and a pixel of
-    unknown colour becomes class 0, because their decoder started from an array of zeros.
+    Preset ``milestone3`` does as the Milestone 3 reports did (docs/origin.md): ignored classes are
+    ordinary ones, and a pixel of unknown colour becomes class 0, because their decoder started from
+    an array of zeros.
     """
     as_reports = preset == "milestone3"
     kept = [entry for entry in entries if as_reports or not entry.ignore]
@@ -99,7 +101,7 @@ def decode(content: bytes, code: MaskCode) -> DecodedMask:
     """Decodes a mask file.
 
     Raises:
-        ValueError: it is no image that can be a mask; the message says why.
+        ValueError: it is no image that can be a mask; the message gives the reason.
     """
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
@@ -150,8 +152,8 @@ def _packed(values: Values) -> Values:
 
 
 def _palette_table(palette: tuple[int, ...], code: MaskCode) -> Labels:
-    """Looks colours up by their palette index, for OpenCV hands out palettes only as colours."""
-    # From the last to the first: unused entries at a palette's end repeat its first colours.
+    """The label of every colour by its palette index; OpenCV has replaced indices by colours."""
+    # From the last to the first, because unused entries at the end repeat the first colours.
     pairs = [(colour, int(code.index_table[i])) for i, colour in enumerate(palette)]
     return _table(reversed(pairs), _COLOURS)
 

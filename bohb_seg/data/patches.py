@@ -1,12 +1,12 @@
-"""Where patches lie in an image, and how they are cut out.
+"""Places of patches in an image, and how patches are cut out.
 
 An image whose edge is no multiple of the patch gets a last row and column of patches that overlap
 the ones before, so that no pixel is lost. Preset ``milestone3`` crops the rest away instead, as the
-reports did, which loses 14 % of their data.
+Milestone 3 reports did (docs/origin.md); they lost 14 % of their data by it.
 
 Overlap must not weigh in a score: in the validation and test parts every pixel counts once. There a
 pixel that an earlier patch of the same image shows already is IGNORE in the later patch's labels.
-In the training part it keeps its label: seen at another place of another patch it is one more
+In the training part the pixel keeps its label: at another place of another patch it is one more
 example, and a patch of nothing but IGNORE would be a wasted step.
 """
 
@@ -50,7 +50,7 @@ class Grid:
         return picked.reshape(len(self), *window)
 
     def shown_before(self) -> npt.NDArray[np.bool_]:
-        """Which pixels an earlier patch shows already, (patches, size, size)."""
+        """Whether an earlier patch shows each pixel already, (patches, size, size)."""
         across = _overlaps(self.columns, self.size)[None, :, None, :]
         down = _overlaps(self.rows, self.size)[:, None, :, None]
         return np.logical_or(down, across).reshape(len(self), self.size, self.size)
@@ -64,10 +64,10 @@ def grid(height: int, width: int, size: int, crop: bool) -> Grid:
     """Lays patches over an image that is at least as large as one.
 
     Args:
-        height: Of the image, pixels.
-        width: Of the image, pixels.
-        size: Edge of a patch, pixels.
-        crop: Leave out what does not fill a patch instead of overlapping.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        size: Edge of a patch in pixels.
+        crop: Whether a rest that does not fill a patch is left out, instead of overlapping.
     """
     return Grid(size, _starts(height, size, crop), _starts(width, size, crop))
 
@@ -79,7 +79,7 @@ def _starts(length: int, size: int, crop: bool) -> tuple[int, ...]:
 
 
 def _overlaps(starts: tuple[int, ...], size: int) -> npt.NDArray[np.bool_]:
-    """Which positions along one axis the patch before covers, (patches, size)."""
+    """Whether the patch before covers each position along one axis, (patches, size)."""
     ends = np.array([0, *(start + size for start in starts[:-1])])
     covered: npt.NDArray[np.bool_] = np.array(starts)[:, None] + np.arange(size) < ends[:, None]
     return covered

@@ -7,20 +7,20 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 
 _END_MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
-"""How JPEG and PNG files begin and end."""
+"""Beginnings of JPEG and PNG files with their end marks."""
 
 _TAIL_BYTES = 4096
-"""Where the end mark is looked for: some cameras write a few bytes behind it."""
+"""Bytes at the end in which the end mark is looked for: some cameras write a few behind it."""
 
 
 def read_image(content: bytes) -> Pixels:
     """Decodes an image file to RGB, uint8, (height, width, 3).
 
-    One rule for all: grey is repeated, alpha dropped, of 16 bits the upper 8 are kept. A rotation
-    that the file's metadata asks for is not carried out, for masks know nothing of it.
+    Grey is repeated, alpha is dropped, and of 16 bits the upper 8 are kept. A rotation that the
+    file's metadata asks for is not carried out, because masks have no such metadata.
 
     Raises:
-        ValueError: it is no image, or only the beginning of one; the message says which.
+        ValueError: it is no image, or only the beginning of one; the message gives the reason.
     """
     refuse_torn(content)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -31,7 +31,7 @@ def read_image(content: bytes) -> Pixels:
 
 
 def refuse_torn(content: bytes) -> None:
-    """OpenCV fills what is missing of a torn file with grey and says nothing.
+    """Refuses files that end too early; OpenCV would silently fill what is missing with grey.
 
     Raises:
         ValueError: the file is empty or has a beginning but no end.
@@ -49,7 +49,7 @@ def shrink(image: Pixels, labels: Pixels, factor: int) -> tuple[Pixels, Pixels]:
     Args:
         image: (height, width, 3).
         labels: (height, width).
-        factor: How many pixels become one along each axis, at least 1.
+        factor: Number of pixels that become one along each axis, at least 1.
 
     Returns:
         Both at (height // factor, width // factor), at least 1 pixel.

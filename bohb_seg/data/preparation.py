@@ -1,6 +1,6 @@
 """From files on disk to patches in memory.
 
-load (a plug-in of this folder) -> hash and decode once (cache) -> audit -> lay patches -> split
+Load (a plug-in of ``datasets/``) -> hash and decode once (cache) -> audit -> lay patches -> split
 -> cut. The split is decided from counts alone, so that every patch is copied exactly once: memory
 stays at four bytes a pixel.
 """
@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PatchSet:
-    """The patches that train, validate or test.
+    """The patches of one part of the data: train, validation or test.
 
     Args:
         images: RGB, uint8, (patches, size, size, 3).
         labels: Classes or IGNORE, uint8, (patches, size, size).
-        sources: Where each patch comes from, "Tile 1/images/part_001.jpg@row,column", with the
-            patch's upper left pixel after downscaling.
+        sources: Origin of each patch, "Tile 1/images/part_001.jpg@row,column", with the patch's
+            upper left pixel after downscaling.
     """
 
     images: Pixels
@@ -50,13 +50,18 @@ class PatchSet:
 
 @dataclass(frozen=True)
 class SegmentationData:
-    """Everything that is trained and scored on.
+    """A data set, prepared for training and scoring.
 
     Args:
-        test: Without patches for the reports' split.
-        fingerprint: Hex digest of what decides about the pixels: file contents, class table,
+        classes: The classes that a model predicts.
+        train: The patches that are trained on.
+        validation: The patches that the search compares by.
+        test: The patches that only the report looks at; none in the split of the Milestone 3
+            reports (docs/origin.md).
+        fingerprint: Hex digest of all that the pixels follow from: file contents, class table,
             preset and downscaling.
-        split_hash: Hex digest of which patch lies in which part.
+        split_hash: Hex digest of the part that each patch lies in.
+        audit: Findings in the data set.
     """
 
     classes: ClassTable
@@ -73,7 +78,7 @@ class SegmentationData:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def summary(self) -> dict[str, Any]:
-        """What ``bohb-data check --json`` prints, plain Python."""
+        """The facts that ``bohb-data check --json`` prints, plain Python."""
         pairs = zip(self.classes.names, self.classes.colours, strict=True)
         return {
             "fingerprint": self.fingerprint,
@@ -190,7 +195,7 @@ def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[Pa
             mine = place[start:stop] >= 0
             target = place[start:stop][mine]
             images[part][target] = patches[mine, ..., :3]
-            # Only what is scored counts each pixel once; see patches.py.
+            # Only parts that are scored count each pixel once; see patches.py.
             labels[part][target] = patches[mine, ..., 3] if part == 0 else counted[mine]
     names = _sources(decoded.records, grids)
     return [

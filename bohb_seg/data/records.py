@@ -8,15 +8,15 @@ from bohb_seg.errors import DataError
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a decoded pair.
+    """Facts about a decoded pair.
 
     Args:
         name: Path of the image below the data folder.
         group: Folder above ``images/``.
         size: Height and width of the array in the cache.
         original: Height and width of the file.
-        pixels: Pixels of each class in the cached labels, then of those ignored.
-        unknown: Pixels of the file per colour or index of no class.
+        pixels: Number of pixels of each class in the cached labels, then of ignored pixels.
+        unknown: Number of pixels in the file for each colour or index of no class.
         palette: Whether the mask is a palette PNG.
     """
 

@@ -1,8 +1,9 @@
-"""Which patches train, validate and test.
+"""The split: which patches train, validate and test.
 
 ``group`` and ``image`` never tear a group or an image apart: neighbouring pieces of one mosaic on
 both sides would flatter the score (measured on the Dubai tiles: mean IoU .63 with random patches,
-.49 with whole tiles held out). ``patch`` is the reports' random split, kept for comparison.
+.49 with whole tiles held out). ``patch`` is the random split of the Milestone 3 reports
+(docs/origin.md), kept for comparison.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,12 @@ SHARES = (0.70, 0.15, 0.15)
 PART_NAMES = ("train", "validation", "test")
 
 REPORTS_SEED = 42
+"""Seed of the split in the Milestone 3 reports."""
 REPORTS_HELD_OUT = 0.2
+"""Share of the patches that the Milestone 3 reports held out for validation."""
 
 CANDIDATES = 4000
-"""Random arrangements tried; among eight groups that finds the best of all in practice."""
+"""Number of random arrangements that are tried; of eight groups they hold the best in practice."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -38,12 +41,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Unit:
-    """What is not torn apart.
+    """A group or an image, which is not torn apart.
 
     Args:
-        name: A group or an image.
+        name: Its name.
         patches: Numbers of its patches.
-        pixels: Its pixels of each class.
+        pixels: Number of its pixels of each class.
     """
 
     name: str
@@ -54,8 +57,12 @@ class Unit:
 def by_unit(units: Sequence[Unit], kind: str) -> Split:
     """Deals whole units out; the same units always give the same split.
 
-    Of many random arrangements the best is taken: first the one whose parts miss the fewest
-    classes, then the one nearest to ``SHARES`` and to equal class frequencies in all parts.
+    The best of many random arrangements is taken: the one whose parts miss the fewest classes; of
+    several, the one nearest to ``SHARES`` and to equal class frequencies in all parts.
+
+    Args:
+        units: The groups or images.
+        kind: ``"group"`` or ``"image"``, for the message.
 
     Raises:
         DataError: there are fewer units than parts.
@@ -86,7 +93,7 @@ def by_patch(patches: int) -> Split:
 
 
 def as_reports(patches: int) -> Split:
-    """The reports' 80/20 split without a test part.
+    """The 80/20 split of the Milestone 3 reports, without a test part.
 
     Equal to scikit-learn's ``train_test_split(range(n), test_size=0.2, random_state=42)``, order
     included.

@@ -1,4 +1,4 @@
-"""Which workers are there, each with a link of its own, and which are expected back."""
+"""The workers of a run: those that are there, each with a link, and those expected back."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import final
 
 from bohb_seg.master.worker_events import MasterCloses, OrderGiven, Parted, ResultCame
-from bohb_seg.master.worker_life import LEASE, WorkerLife
+from bohb_seg.master.worker_life import LEASE, Past, WorkerLife
 from bohb_seg.master.worker_link import Surroundings, WorkerLink
 from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.trials import Attempt
@@ -21,8 +21,8 @@ class _Expected:
     """A worker of the previous master.
 
     Args:
-        order: What it was doing; None if it was idle, or if the result has come since.
-        until: Monotonic seconds; it is taken to have left if it is not found by then.
+        order: Its order; None if it was idle, or if the result has come since.
+        until: Monotonic seconds; a worker that is not found by then is taken to have left.
     """
 
     order: Evaluate | None
@@ -31,10 +31,10 @@ class _Expected:
 
 @final
 class Attendance:
-    """The workers of a run by name.
+    """Starts, finds and ends the links of a run's workers.
 
     Args:
-        surroundings: What their links have in common.
+        surroundings: Shared by all links.
     """
 
     def __init__(self, surroundings: Surroundings) -> None:
@@ -44,12 +44,20 @@ class Attendance:
         self._lock = threading.Lock()  # for moving from the expected ones to those with a link
 
     def expect(self, past: Mapping[str, Evaluate | None]) -> None:
-        """Workers of the previous master have a lease to make themselves known."""
+        """Gives the workers of the previous master a lease to make themselves known.
+
+        Args:
+            past: Their names, and the order that each had.
+        """
         until = time.monotonic() + LEASE * self._surroundings.heartbeat
         self._expected = {name: _Expected(order, until) for name, order in past.items()}
 
     def find(self, workers: Mapping[str, str]) -> None:
-        """Starts a link to each worker that has none; by name, with addresses."""
+        """Starts a link to each worker that has none.
+
+        Args:
+            workers: The names in the nameserver, with addresses.
+        """
         for name, uri in workers.items():
             link = self._links.get(name)
             if link is not None and link.is_alive():
@@ -58,7 +66,7 @@ class Attendance:
                 self._start_link(name, uri)
 
     def report_missing(self) -> None:
-        """Reports the expected workers whose lease is over without their being found."""
+        """Reports expected workers that have not been found within their lease."""
         now = time.monotonic()
         with self._lock:
             missing = [name for name, past in self._expected.items() if past.until < now]
@@ -71,7 +79,7 @@ class Attendance:
     def give(self, order: Evaluate) -> None:
         """Hands an order to its worker.
 
-        If the worker is gone, the news that say so are under way already: its link posted them.
+        If the worker is gone, nothing is done: its link has posted the news already.
         """
         with self._lock:
             if expected := self._expected.get(order.worker):
@@ -80,7 +88,7 @@ class Attendance:
                 link.tell(OrderGiven(order))
 
     def take_result(self, news: Evaluated) -> None:
-        """The result of a worker has come."""
+        """Tells the link of a worker that its result has come."""
         with self._lock:
             if expected := self._expected.get(news.worker):
                 expected.order = None
@@ -88,7 +96,7 @@ class Attendance:
                 link.tell(ResultCame(Attempt(news.evaluation, news.attempt)))
 
     def renew(self, name: str, busy: bool, connection: object) -> bool:
-        """A worker renewed its lease over this connection; whether it is known."""
+        """Takes a renewal that came over this connection; returns whether the worker is known."""
         link = self._links.get(name)
         if link is None or not link.is_alive():
             return False
@@ -96,22 +104,27 @@ class Attendance:
         return True
 
     def part(self, name: str) -> None:
-        """A worker said goodbye."""
+        """Takes the goodbye of a worker."""
         if link := self._links.get(name):
             link.tell(Parted())
 
     def lose(self, connection: object) -> None:
-        """A connection has ended, whoever's it was."""
+        """Tells all links that a connection has ended; one of them may have used it."""
         for link in list(self._links.values()):
             link.lose(connection)
 
     def is_looked_after(self, name: str) -> bool:
-        """Whether a worker has a link."""
+        """Whether a worker has a link that is alive."""
         link = self._links.get(name)
         return link is not None and link.is_alive()
 
     def close(self, dismiss: bool, seconds: float) -> None:
-        """Ends all links; not waiting longer than so many seconds for their calls."""
+        """Ends all links.
+
+        Args:
+            dismiss: Whether the workers are told to end.
+            seconds: Longest time to wait for calls in progress.
+        """
         links = list(self._links.values())
         for link in links:
             link.tell(MasterCloses(dismiss))
@@ -123,7 +136,7 @@ class Attendance:
         heartbeat = self._surroundings.heartbeat
         with self._lock:
             expected = self._expected.pop(name, None)
-            order = expected.order if expected else None
-            life = WorkerLife(time.monotonic(), heartbeat, expected is not None, order)
+            past = Past(expected.order) if expected else None
+            life = WorkerLife(time.monotonic(), heartbeat, past)
             link = self._links[name] = WorkerLink(name, uri, life, self._surroundings)
         link.start()

@@ -1,9 +1,10 @@
-"""What a person sees while a search runs: a live panel in a terminal, plain lines elsewhere."""
+"""The display of a running search: a live panel in a terminal, plain lines elsewhere."""
 
 import logging
 import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import final
 
 from rich.console import Console
 from rich.live import Live
@@ -21,17 +22,24 @@ from bohb_seg.trials import Info, evaluation_name
 PLAIN_EVERY = 30.0
 """Seconds between two summary lines where there is no terminal."""
 NO_WORKER_EVERY = 30.0
-"""Seconds between two lines that tell that there is no worker."""
+"""Seconds between two warnings that there is no worker."""
 
 _log = logging.getLogger(__name__)
 
 
+@final
 class Display:
-    """Shows progress until it is closed; to be used as a context manager."""
+    """Shows progress as long as it is entered, as a context manager.
+
+    Args:
+        settings: All settings of the run.
+        console: Where to; standard error if there is none.
+    """
 
     def __init__(self, settings: SearchSettings, console: Console | None = None) -> None:
         self._settings = settings
         self.join_command = "bohb-worker"
+        """Command that starts another worker."""
         self._console = console or Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)
         self._started = self._said = self._had_worker = time.monotonic()
@@ -42,11 +50,8 @@ class Display:
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
             root = logging.getLogger()
-            self._handlers, handler = (
-                tuple(root.handlers),
-                RichHandler(console=self._console, show_path=False),
-            )
-            root.handlers = [handler]
+            self._handlers = tuple(root.handlers)
+            root.handlers = [RichHandler(console=self._console, show_path=False)]
             self._live.start()
         return self
 
@@ -61,23 +66,15 @@ class Display:
             logging.getLogger().handlers = list(self._handlers)
 
     def tell(self, news: News, counts: bool = True) -> None:
-        """One log line per piece of news.
+        """Logs a line for each piece of news.
 
         Args:
             news: What happened.
             counts: Whether it settled an evaluation.
         """
         match news:
-            case Evaluated() if not counts and news.outcome != "crashed":
-                _log.info(
-                    "%s: dropped, another attempt was first", evaluation_name(news.evaluation)
-                )
             case Evaluated():
-                self._epochs += Info.read(news.info).epochs_trained or 0.0
-                outcome = f"loss {news.loss:.4f}" if news.loss is not None else news.outcome
-                _log.info("%s: %s", evaluation_name(news.evaluation), outcome)
-                if news.outcome == "crashed":
-                    _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
+                self._tell_end(news, counts)
             case WorkersChanged():
                 for name in news.joined:
                     _log.info("worker %s joined", worker_name(name))
@@ -85,6 +82,16 @@ class Display:
                     _log.warning("worker %s left", worker_name(name))
             case StopRequested():
                 _log.info("no new configurations: %s", news.reason)
+
+    def _tell_end(self, news: Evaluated, counts: bool) -> None:
+        name = evaluation_name(news.evaluation)
+        if not counts and news.outcome != "crashed":
+            _log.info("%s: dropped, another attempt was first", name)
+            return
+        self._epochs += Info.read(news.info).epochs_trained or 0.0
+        _log.info("%s: %s", name, news.outcome if news.loss is None else f"loss {news.loss:.4f}")
+        if news.outcome == "crashed":
+            _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
 
     def show(self, progress: Progress) -> None:
         """Updates the panel, or logs a summary now and then."""
@@ -137,7 +144,7 @@ class Display:
         return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
 
     def _left(self, progress: Progress) -> str:
-        """Time left if the epochs still expected go as fast as those done."""
+        """Time left in this phase if the epochs to come are as fast as those that are done."""
         if not progress.epochs_done:
             return "unknown"
         seconds = time.monotonic() - self._phase_began

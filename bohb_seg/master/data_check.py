@@ -13,10 +13,13 @@ _log = logging.getLogger(__name__)
 
 
 def check_data(settings: SearchSettings) -> dict[str, Any]:
-    """Audits the data set in a process of its own, for the master imports nothing of training.
+    """Audits the data set in a process of its own, because the master imports nothing of training.
+
+    Returns:
+        What ``bohb-data check --json`` prints.
 
     Raises:
-        BohbSegError: what the audit found, in its own words.
+        BohbSegError: the data cannot be used; says why in the words of the audit.
     """
     given = settings.model_dump(mode="json", include=set(DataSettings.model_fields))
     flags = [

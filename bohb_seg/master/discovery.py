@@ -17,9 +17,9 @@ class Discovery(threading.Thread):
     """Looks for workers in every heartbeat, and at once when it is told to.
 
     Args:
-        registry: Where it looks.
-        dispatcher: Address of the master's dispatcher, which it keeps registered there.
-        attendance: Hears who was found.
+        registry: Holds the names of the workers.
+        dispatcher: Address of the master's dispatcher, which is kept registered there.
+        attendance: Is told which workers were found.
         heartbeat: Seconds between two looks.
     """
 

@@ -16,13 +16,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Terms:
-    """What workers are told and what is wanted of them.
+    """Terms on which workers take part.
 
     Args:
-        settings: What all evaluations of the run have in common.
+        settings: Settings that all evaluations of the run have in common.
         heartbeat: Seconds between two renewals.
-        token: Lies in the run directory; who can read it there shares our storage.
-        facts: What a worker must agree in, as far as both tell it: version, fingerprint, split.
+        token: Lies in the run directory; a worker that can read it there shares our storage.
+        facts: Facts in which a worker must agree, as far as both sides tell them: version,
+            fingerprint and split of the data.
     """
 
     settings: Mapping[str, Any]
@@ -36,10 +37,10 @@ class Dispatcher:
     """Answers workers at once; whatever takes time is done by others.
 
     Args:
-        terms: What workers are told.
+        terms: Terms on which workers take part.
         attendance: Hears of renewals and goodbyes.
         replies: Tells which results are wanted.
-        look: Looks for new workers.
+        look: Makes the master look for new workers.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Dispatcher:
 
     @Pyro4.expose
     def terms(self) -> dict[str, Any]:
-        """What all evaluations have in common, seconds between renewals, the storage's token."""
+        """The run's ``settings``, the ``heartbeat`` in seconds and the ``token`` of the storage."""
         return {
             "settings": dict(self._terms.settings),
             "heartbeat": self._terms.heartbeat,
@@ -78,7 +79,7 @@ class Dispatcher:
 
     @Pyro4.expose
     def hello(self, name: object, facts: object) -> str:
-        """Why this worker cannot take part, in one sentence; "" if it can."""
+        """Reason why this worker cannot take part, in one sentence; "" if it can."""
         refusal = worker_messages.disagreement(self._terms.facts, facts)
         if refusal:
             _log.warning("refused worker %.300s: %s", name, refusal)

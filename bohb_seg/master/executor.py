@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @final
 class Executor:
-    """Does what was ordered; the orders must be in the journal already.
+    """Carries out orders, which must be in the journal already.
 
     Args:
         transport: Leads to the workers.

@@ -14,8 +14,8 @@ class Gathering:
     """Holds news back until enough workers have joined; from then on it lets all news through.
 
     Args:
-        wanted: How many are enough.
-        is_complete: Whether they have been there already, as when a run is resumed.
+        wanted: Number of workers that are enough.
+        is_complete: Whether enough have been there already, as when a run is resumed.
     """
 
     def __init__(self, wanted: int, is_complete: bool = False) -> None:
@@ -24,7 +24,7 @@ class Gathering:
         self._here = 0
 
     def admit(self, news: Sequence[News]) -> Sequence[News]:
-        """The news that may be handled now; those that were held back come first."""
+        """Returns the news that may be handled now; those that were held back come first."""
         self._held += news
         changes = [each for each in self._held if isinstance(each, WorkersChanged)]
         here = len({name for change in changes for name in change.joined})

@@ -7,16 +7,17 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import Final, final
 
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError
 from bohb_seg.settings import SearchSettings
 
-RESTARTS = 10
-"""Local workers that die are started again, but not more often than this in ten minutes."""
-RESTARTS_WITHIN = 600.0
+RESTARTS: Final = 10
+"""Restarts of local workers that died, in any ten minutes; one more would be no accident."""
+RESTARTS_WITHIN: Final = 600.0
 """Seconds for which a restart is remembered."""
-FAREWELL = 20.0
+FAREWELL: Final = 20.0
 """Seconds that a worker gets to leave before it is killed."""
 
 _Child = subprocess.Popen[bytes]
@@ -24,8 +25,14 @@ _Child = subprocess.Popen[bytes]
 _log = logging.getLogger(__name__)
 
 
+@final
 class LocalWorkers:
-    """The child processes; each writes to ``logs/worker-<n>.log`` of the run directory."""
+    """The child processes; each writes to ``logs/worker-<n>.log`` of the run directory.
+
+    Args:
+        settings: All settings of the run.
+        nameserver: Host and port where the workers find it.
+    """
 
     def __init__(self, settings: SearchSettings, nameserver: tuple[str, int]) -> None:
         auto = settings.local_workers == "auto"
@@ -35,15 +42,16 @@ class LocalWorkers:
         self._restarts: deque[float] = deque(maxlen=RESTARTS)
 
     def start(self) -> None:
-        """Starts them all; does not wait for them to be ready."""
+        """Starts all workers; does not wait until they are ready."""
         for number in range(self._count):
             self._start(number)
 
     def look_after(self) -> None:
-        """Starts those again that died.
+        """Starts workers again that died.
 
         Raises:
-            ServiceError: one found its settings or data at fault; says what it said.
+            ServiceError: a worker cannot use its settings or data, or workers die too often; with
+                the last line of its log.
         """
         for number, child in list(self._children.items()):
             status = child.poll()
@@ -60,7 +68,7 @@ class LocalWorkers:
         return time.monotonic() - oldest < RESTARTS_WITHIN
 
     def stop(self) -> None:
-        """Asks those to leave that have not yet, and ends those that do not."""
+        """Asks the workers that are left to leave, and kills those that do not."""
         for child in self._children.values():
             child.terminate()
         deadline = time.monotonic() + FAREWELL
@@ -75,7 +83,7 @@ class LocalWorkers:
         log = self._log_file(number)
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as stream:
-            # In a session of its own, so that Ctrl-C reaches the master alone, which tells them.
+            # In a session of its own: Ctrl-C reaches only the master, which tells its workers.
             self._children[number] = subprocess.Popen(
                 self._command(number), stdout=stream, stderr=stream, start_new_session=True
             )

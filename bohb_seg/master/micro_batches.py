@@ -1,4 +1,4 @@
-"""What workers learnt about memory, for all others."""
+"""Lessons about memory that one worker has learnt and all others are told."""
 
 from typing import final
 
@@ -18,10 +18,10 @@ class MicroBatches:
 
     @property
     def known(self) -> dict[str, int]:
-        """What is known so far."""
+        """All that workers have learnt so far."""
         return dict(self._fit)
 
     def learn(self, news: Evaluated) -> None:
-        """Keeps what the worker of an evaluation found out."""
+        """Keeps the lessons of the worker that did this evaluation."""
         for key, fits in worker_messages.micro_batches(news.info).items():
             self._fit[key] = min(fits, self._fit.get(key, fits))

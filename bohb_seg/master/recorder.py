@@ -19,8 +19,8 @@ class Recorder:
     """Writes events to the run directory; waits while the disk is full, for nothing may be lost.
 
     Args:
-        directory: Where to.
-        is_stopped: Whether the master was told to leave.
+        directory: The run directory.
+        is_stopped: Tells whether the master was told to leave.
     """
 
     def __init__(self, directory: RunDirectory, is_stopped: Callable[[], bool]) -> None:

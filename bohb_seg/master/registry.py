@@ -31,7 +31,8 @@ class Registry:
         """Makes sure that no other master serves the run.
 
         Args:
-            resuming: A nameserver that does not answer was there before and will be back.
+            resuming: Whether a nameserver that does not answer is borne: it was there before, and
+                will be back.
 
         Raises:
             ServiceError: another master does, or the nameserver does not answer.
@@ -57,8 +58,8 @@ class Registry:
         """Names and addresses of the run's workers.
 
         Args:
-            dispatcher: Address of the master's dispatcher, which is registered if it is not there:
-                the nameserver may have been restarted.
+            dispatcher: Address of the master's dispatcher. It is registered if it is missing,
+                because the nameserver may have been restarted.
 
         Raises:
             pyro.TRANSIENT: the nameserver does not answer.
@@ -72,7 +73,7 @@ class Registry:
         return {name: uri for name, uri in found.items() if name.startswith(workers)}
 
     def forget(self, name: str, uri: str) -> None:
-        """Removes a dead name, unless it is somebody else's by now or nobody answers."""
+        """Removes a name, unless it has another address by now or the nameserver is silent."""
         try:
             with pyro.nameserver(*self.address) as nameserver:
                 if nameserver.list(prefix=name).get(name) == uri:
@@ -81,7 +82,7 @@ class Registry:
             _log.debug("could not remove %s: %s", name, error)
 
     def wait_for_sign_off(self, seconds: float) -> None:
-        """Waits until all workers have removed their names; not longer than so many seconds."""
+        """Waits until all workers have removed their names, at most so many seconds."""
         workers, until = names.workers_prefix(self._run_id), time.monotonic() + seconds
         with contextlib.suppress(*pyro.TRANSIENT), pyro.nameserver(*self.address) as nameserver:
             while nameserver.list(prefix=workers) and time.monotonic() < until:

@@ -40,7 +40,7 @@ class ReplyBook:
         self._attempts.setdefault(order.evaluation, []).append(reply)
 
     def address(self, order: Evaluate) -> str:
-        """Where the result of an order is to be sent."""
+        """Address to which the result of an order is to be sent."""
         name = self._name(Attempt(order.evaluation, order.attempt))
         return f"PYRO:{name}@{self._daemon.locationStr}"
 
@@ -55,18 +55,19 @@ class ReplyBook:
         return reply is not None and reply.wanted
 
     def recorded(self, news: Evaluated) -> None:
-        """The result is on disk: its worker may forget it."""
+        """Tells the worker that its result is on disk, so that it may forget the result."""
         name = self._name(Attempt(news.evaluation, news.attempt))
         if reply := self._open.get(name):
             self._close(reply)
             reply.recorded.set()
 
     def settled(self, evaluation: EvaluationId, may_come: Callable[[str], bool]) -> None:
-        """Nobody waits for further attempts at an evaluation.
+        """Notes that nobody waits for further attempts at an evaluation.
 
         Args:
-            evaluation: What is settled.
-            may_come: Whether a result of this worker may still come; if not, its reply is closed.
+            evaluation: The evaluation that is settled.
+            may_come: Tells whether a result of this worker may still come; if not, its reply is
+                closed.
         """
         for reply in self._attempts.pop(evaluation, []):
             reply.wanted = False

@@ -42,7 +42,7 @@ class Run:
 
     @property
     def workers(self) -> Mapping[str, Evaluate | None]:
-        """The workers that the scheduler knows, and what each was doing."""
+        """Names of the workers that the scheduler knows, with the order that each has."""
         running = {Attempt(order.evaluation, order.attempt): order for order in self._evaluates}
         return {
             name: running[attempt] if attempt else None
@@ -118,7 +118,7 @@ def new_transport(settings: SearchSettings) -> Transport:
 
 
 def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
-    """What workers are told and must agree in.
+    """Terms on which workers take part in a run.
 
     Args:
         settings: All settings of the run.

@@ -50,7 +50,7 @@ class Transport:
         host: Address to serve on.
         port: Port to serve on; 0 takes any free one.
         external: ``(host, port)`` of a nameserver that already runs, instead of an own one.
-        working_directory: What every evaluation gets as its ``working_directory``.
+        working_directory: ``working_directory`` of every evaluation.
         heartbeat: Seconds between two signs of life of a worker.
     """
 
@@ -76,7 +76,8 @@ class Transport:
         """Takes the port; nobody is served yet.
 
         Args:
-            resuming: A nameserver that does not answer was right before and will be back.
+            resuming: Whether a nameserver that does not answer is borne: it was right before, and
+                will be back.
 
         Raises:
             ServiceError: the port is in use, the nameserver does not answer, or another master
@@ -102,10 +103,10 @@ class Transport:
         """Begins to serve.
 
         Args:
-            terms: What workers are told.
+            terms: Terms on which workers take part.
             storage: The remote object for workers that do not share our storage.
-            past: On resuming, the workers that the run had and what they were doing; each has a
-                lease to make itself known, else it is reported as having left.
+            past: On resuming, the workers that the run had, with the order of each. A worker that
+                does not make itself known within a lease is reported as having left.
         """
         past = past or {}
         self._attendance.expect(past)
@@ -119,7 +120,7 @@ class Transport:
         self._discovery.start()
 
     def receive(self, timeout: float) -> list[News]:
-        """All news there are; waits up to ``timeout`` seconds for the first."""
+        """Returns all news there are; waits up to ``timeout`` seconds for the first."""
         news: list[News] = []
         with contextlib.suppress(queue.Empty):
             news.append(self._news.get(timeout=timeout))
@@ -137,15 +138,15 @@ class Transport:
         self._attendance.give(order)
 
     def learn(self, news: Evaluated) -> None:
-        """Keeps what a worker found out about memory, for all others."""
+        """Keeps what a worker learnt about memory, for all others."""
         self._micro_batches.learn(news)
 
     def recorded(self, news: Evaluated) -> None:
-        """The result is on disk: its worker may forget it."""
+        """Tells the worker that its result is on disk, so that it may forget the result."""
         self._replies.recorded(news)
 
     def settled(self, evaluation: EvaluationId) -> None:
-        """Nobody waits for further attempts: those who still try are told when they renew."""
+        """Lets workers that still try this evaluation hear that nobody waits for them."""
         self._replies.settled(evaluation, self._attendance.is_looked_after)
 
     def close(self, dismiss: bool) -> None:

@@ -1,6 +1,6 @@
-"""What can happen to a worker, and what can follow from it: all that crosses a life's border.
+"""Events and instructions: the border of :class:`bohb_seg.master.worker_life.WorkerLife`.
 
-Events go into :meth:`bohb_seg.master.worker_life.WorkerLife.handle`, instructions come out.
+An event tells what happened to a worker; the instructions that come back tell what is to be done.
 """
 
 from dataclasses import dataclass

@@ -12,8 +12,8 @@ Rules:
   neither: it is asked in every heartbeat, and if it is busy when it is met nobody can tell with
   what, so it is announced only when it is idle.
 * An order is brought again and again until the worker has taken it, its result has come, or the
-  worker is gone. What this master ordered itself was never brought before; what the previous master
-  ordered is brought only if the worker is idle and the result has not come.
+  worker is gone. An order of this master is brought at once. An order of the previous master may
+  have been brought already, so it is brought only if the worker is idle without a result.
 * A worker that is idle again and again while its result is awaited has lost it.
 
 :mod:`bohb_seg.master.worker_states` holds the states, :mod:`bohb_seg.master.worker_events` the
@@ -22,6 +22,7 @@ events and instructions; :mod:`bohb_seg.master.worker_link` carries the instruct
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Literal, assert_never, final
 
 from bohb_seg.master.worker_events import (
@@ -58,6 +59,17 @@ IDLE_LOOKS_UNTIL_LOST: Final = 3
 the result may be on its way."""
 
 
+@dataclass(frozen=True)
+class Past:
+    """A worker that the previous master had, as the scheduler remembers it.
+
+    Args:
+        order: The order whose result has not come; None if the worker was idle.
+    """
+
+    order: Evaluate | None
+
+
 @final
 class WorkerLife:
     """The state of one worker, and what follows from each event.
@@ -65,17 +77,15 @@ class WorkerLife:
     Args:
         now: Seconds on a clock that never goes back; the same clock as for :meth:`handle`.
         heartbeat: Seconds between two signs of life.
-        assumed: Whether the scheduler knows the worker, from the time of the previous master.
-        order: What the previous master ordered it to do, if the result has not come.
+        past: The worker's past under the previous master; None if it is new to the scheduler.
     """
 
-    def __init__(
-        self, now: float, heartbeat: float, assumed: bool = False, order: Evaluate | None = None
-    ) -> None:
-        self._record = StateRecord("assumed" if assumed else "unmet")
+    def __init__(self, now: float, heartbeat: float, past: Past | None = None) -> None:
+        self._record = StateRecord("assumed" if past else "unmet")
         self._lease_seconds = LEASE * heartbeat
         self._lease_ends = now + self._lease_seconds
-        self._order, self._attempt = order, _attempt_of(order) if order else None
+        self._order = order = past.order if past else None
+        self._attempt = _attempt_of(order) if order else None
         self._later: deque[Evaluate] = deque()
         self._asked = self._renews = False
         self._idle_looks = 0

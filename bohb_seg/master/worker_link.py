@@ -1,4 +1,4 @@
-"""The thread that looks after one worker: makes the calls that its life asks for, decides nothing.
+"""The thread that looks after one worker: it makes the calls that are needed and decides nothing.
 
 :class:`bohb_seg.master.worker_life.WorkerLife` decides. Events come from this thread, from the
 threads of the daemon (renewals, goodbyes, results) and from the master's loop (orders). They are
@@ -53,16 +53,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all links of a run have in common.
+    """Everything that the links of a run share.
 
     Args:
         heartbeat: Seconds between two signs of life.
-        working_directory: What every evaluation gets as its ``working_directory``.
+        working_directory: ``working_directory`` of every evaluation.
         post: Takes news for the scheduler.
-        replies: Where results go to.
+        replies: Take the results.
         registry: Holds the workers' names.
-        micro_batches: What workers have learnt about memory.
-        complaints: Tells the user which workers cannot be reached.
+        micro_batches: Micro-batches that fit into memory, as workers have learnt.
+        complaints: Tell the user which workers cannot be reached.
     """
 
     heartbeat: float
@@ -81,8 +81,8 @@ class WorkerLink(threading.Thread):
     Args:
         name: The worker's name in the nameserver.
         uri: Its address there.
-        life: What is known of it.
-        surroundings: What all links have in common.
+        life: Decides; nobody else may hold it.
+        surroundings: Shared by all links.
     """
 
     def __init__(self, name: str, uri: str, life: WorkerLife, surroundings: Surroundings) -> None:

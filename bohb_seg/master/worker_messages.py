@@ -1,4 +1,4 @@
-"""What workers tell, checked: whatever comes, it becomes news of exactly one attempt."""
+"""Checks what workers tell: whatever comes, it becomes news of exactly one attempt."""
 
 import logging
 import math
@@ -10,15 +10,20 @@ from bohb_seg.search.events import Evaluate, Evaluated
 from bohb_seg.trials import Info, misfits
 
 LONGEST_ERROR = 100_000
-"""Characters of a traceback that are kept: its end says what went wrong."""
+"""Characters of a traceback that are kept, from its end, which says what went wrong."""
 MOST_LIMITS = 1000
-"""Shapes whose micro-batch is believed of one result: more is garbage."""
+"""Shapes whose micro-batch a single result may tell; more is garbage."""
 
 _log = logging.getLogger(__name__)
 
 
 def as_news(order: Evaluate, message: object) -> Evaluated:
-    """The end of an attempt, out of HpBandSter's ``{"result": ..., "exception": ...}``."""
+    """Makes news of HpBandSter's ``{"result": ..., "exception": ...}``.
+
+    Args:
+        order: The attempt that has ended.
+        message: What came; anything.
+    """
     if not isinstance(message, Mapping):
         return crashed(order, f"the worker sent no result but {type(message).__name__}")
     result = message.get("result")
@@ -44,7 +49,7 @@ def _usable(order: Evaluate, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def crashed(order: Evaluate, error: str) -> Evaluated:
-    """An attempt that raised, or whose worker told nothing usable."""
+    """News of an attempt that raised, or whose worker told nothing usable."""
     error = error[-LONGEST_ERROR:]
     return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
 
@@ -56,9 +61,12 @@ def micro_batches(info: Mapping[str, Any]) -> dict[str, int]:
 
 
 def disagreement(ours: Mapping[str, str], theirs: object) -> str:
-    """Why a worker that tells these facts cannot take part, in one sentence; "" if it can.
+    """Reason why a worker cannot take part, in one sentence; "" if it can.
 
-    Only what both tell is compared: a worker without data has no fingerprint.
+    Args:
+        ours: Facts of the run: version, fingerprint and split of the data.
+        theirs: What the worker tells; only facts that both tell are compared, because a worker
+            without data has no fingerprint.
     """
     if not isinstance(theirs, Mapping):
         return f"it told {type(theirs).__name__} instead of its facts"

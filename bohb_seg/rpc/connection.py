@@ -54,9 +54,9 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
         self.role: Role | None = None
         self.introduced = False
         self.deadline = time.monotonic() + INTRODUCTION
-        """Monotonic seconds until which the peer must have done what it has begun."""
+        """Monotonic seconds until which the peer must have finished what it has begun."""
         self.reason = ""
-        """Why the connection is ended from here."""
+        """Reason why we end the connection; "" as long as we do not."""
         self._ahead = self._message = b""
         self._at = 0
         self._readable = select.poll()

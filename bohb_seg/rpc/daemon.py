@@ -50,7 +50,7 @@ class Daemon(Pyro4.Daemon):  # type: ignore[misc]
 
     @property
     def transportServer(self) -> Server:  # noqa: N802 - Pyro4's name
-        """What carries the messages. Pyro4 assigns one of its own, which is not used."""
+        """The server that carries the messages. Pyro4 assigns one of its own, which is not used."""
         return self._server
 
     @transportServer.setter

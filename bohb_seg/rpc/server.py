@@ -1,4 +1,4 @@
-"""What Pyro4 calls a transport server: accepts connections and looks after them.
+"""A transport server in Pyro4's sense: it accepts connections and looks after them.
 
 * The accepting loop waits for nobody. Every connection has a thread of its own, in which also the
   handshakes of TLS and Pyro4 happen.

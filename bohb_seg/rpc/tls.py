@@ -26,7 +26,7 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 AUTHORITY: Final = "ca.pem"
 """Name of the authority's certificate in every folder with certificates."""
 _COPY = "copy all files again from the folder that bohb-certs made"
-"""What to do about files that do not belong together."""
+"""The remedy if files do not belong together."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Which backend and device train, and how.
+"""Backend and device of training: their choice, and facts about them.
 
-Two steps. :func:`prepare` runs before Keras is imported and only sets environment variables,
-which the backends read when they start. The other functions run after it; they import Keras and
-ask whichever backend it chose. :func:`distribute` must come before the first model is built.
+There are two steps. :func:`prepare` runs before Keras is imported and only sets environment
+variables, which the backends read when they start. The other functions run after it; they import
+Keras and ask whichever backend it chose. :func:`distribute` must come before the first model.
 
 One process trains on one GPU, however many the machine has, because several evaluations gain more
 from them than one. TPU chips are different: one process owns all of a host, so batches are dealt
@@ -28,13 +28,13 @@ _PACKAGES = {
     ("jax", "GPU"): "jax[cuda12]",
     ("jax", "TPU"): "jax[tpu]",
 }
-"""What brings along the libraries with which a backend sees a device."""
+"""The package that brings the libraries with which a backend sees a device."""
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
-"""Processor flags with which oneDNN multiplies bfloat16 in hardware; without, it is slower."""
+"""Flags of processors that multiply bfloat16 in hardware; on others oneDNN is slower with it."""
 _FIRST_BFLOAT16_CAPABILITY = 8.0
-"""NVIDIA Ampere; older GPUs emulate bfloat16."""
+"""Compute capability of NVIDIA Ampere; older GPUs emulate bfloat16."""
 _BACKEND_ERRORS = frozenset({"RuntimeError", "OpError"})
-"""Base classes of what JAX (XlaRuntimeError) and TensorFlow raise; neither must be imported."""
+"""Base classes of errors of JAX (XlaRuntimeError) and TensorFlow, by name; neither is imported."""
 _OUT_OF_MEMORY = (
     "resource_exhausted",
     "out of memory",  # XLA on processors says so under the status INTERNAL
@@ -43,7 +43,7 @@ _OUT_OF_MEMORY = (
     "status: 1, message",  # oneDNN's dnnl_out_of_memory, as TensorFlow's kernels report it
     "status_alloc_failed",  # cuDNN and cuBLAS
 )
-"""What their messages hold, in small letters, if memory was short."""
+"""Texts in the messages of errors that say that memory was short, in small letters."""
 
 
 def prepare(device: str = "auto", threads: int | None = None) -> None:
@@ -78,14 +78,14 @@ def prepare(device: str = "auto", threads: int | None = None) -> None:
 def confirm(device: str) -> None:
     """Makes sure that the backend sees the GPU or TPU that was asked for; imports Keras.
 
-    Without their libraries for CUDA, TensorFlow and mostly JAX would train on the processor and
-    say nothing.
+    Without their libraries for CUDA, TensorFlow and mostly JAX would silently train on the
+    processor.
 
     Args:
-        device: What was given to :func:`prepare`.
+        device: The device that was given to :func:`prepare`.
 
     Raises:
-        SettingsError: it does not.
+        SettingsError: the backend does not see it.
     """
     if device in ("auto", "cpu"):
         return
@@ -124,7 +124,7 @@ def distribute() -> None:
 
 
 def parallel() -> int:
-    """Devices that a batch is dealt out to; its size must be a multiple of it."""
+    """Number of devices that a batch is dealt out to; its size must be a multiple of this."""
     import keras
 
     distribution = keras.distribution.distribution()
@@ -140,7 +140,7 @@ def describe() -> str:
 
 
 def kind() -> str:
-    """A stable name of what decides how much fits: model and number, or processor and memory."""
+    """A stable name of the kind of device: its model and number, or processor and memory."""
     found = _accelerator()
     return (found.name if found else f"{machine.processor()}, {machine.memory_gb()} GB") + _times()
 
@@ -152,14 +152,14 @@ def policy(precision: Precision) -> str:
 
 
 def compiles() -> Literal["auto", False]:
-    """Keras' ``jit_compile``: on a CPU, XLA is half as fast as oneDNN."""
+    """Value of Keras' ``jit_compile``; on a CPU, XLA is half as fast as oneDNN."""
     import keras
 
     return "auto" if _accelerator() or keras.backend.backend() == "jax" else False
 
 
 def peak_memory_mb() -> float:
-    """Most memory taken so far, in MB: the device's where it tells, else that of this process."""
+    """Largest memory so far in MB: the device's if it is known, else this process'."""
     taken = _peak_of_device()
     if taken is not None:
         return taken / 2**20
@@ -167,10 +167,10 @@ def peak_memory_mb() -> float:
 
 
 def forget_traces() -> None:
-    """Lets go of what TensorFlow would keep for ever of steps that were traced.
+    """Frees memory that TensorFlow would keep for ever of each step that it has traced.
 
-    It registers every custom gradient under a new name, together with the whole graph that it is
-    in; looked up are they only while that step is traced. There is no public way to remove them.
+    TensorFlow registers every custom gradient under a new name, together with the whole graph that
+    it is in. They are needed only during tracing, but there is no public way to remove them.
     """
     import keras
 
@@ -192,7 +192,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class _Accelerator(NamedTuple):
-    """What is not the processor; TPUs count as newer than any GPU."""
+    """A GPU or TPU; TPUs count as newer than any GPU."""
 
     platform: str
     name: str
@@ -214,7 +214,7 @@ def _backend(device: str) -> str:
 
 
 def _choose_gpu(device: str) -> None:
-    """One GPU and no more, which for JAX is all it sees."""
+    """Makes one GPU visible, and no other."""
     there = machine.gpus()
     name, _, index = device.partition(":")
     number = int(index or 0)
@@ -270,7 +270,7 @@ def _accelerator() -> _Accelerator | None:
 
 
 def _peak_of_device() -> int | None:
-    """Bytes; JAX tells of GPUs and TPUs, TensorFlow of GPUs."""
+    """Largest memory of the device in bytes; TensorFlow does not know it for TPUs."""
     import keras
 
     if not _accelerator():

@@ -88,6 +88,8 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     """
     shared = ("preset", "model", "objective", "precision", "seed", "max_budget")
     chosen = {name: getattr(settings, name) for name in shared}
+    # A model that was given by path is known by its content.
+    chosen["model"] = plugins.digest("models", settings.model) or settings.model
     decisive: dict[str, Any] = {
         "settings": {name: _FORMERLY.get(value, value) for name, value in chosen.items()},
         "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],

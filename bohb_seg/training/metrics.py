@@ -19,7 +19,7 @@ FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
 """Factor and exponent of the focal loss, in the Milestone 3 reports (docs/origin.md) as in Lin et
 al. 2017."""
 EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1, as in the reports (Keras' own epsilon)."""
+"""Probabilities are kept this far from 0 and 1, as in the Milestone 3 reports; Keras' epsilon."""
 
 SCORE_BINS = 1024
 """Bins of score histograms; an even number, so that 0.5 is an edge between two. Average precision
@@ -185,10 +185,10 @@ def score_histograms(
 
 
 def micro_at_half(positive: Counts, negative: Counts) -> dict[str, float | None]:
-    """Precision and recall of "score of at least 0.5" over all classes, as in the reports.
+    """Precision and recall of "score of at least 0.5" over all classes.
 
-    Keras' ``Precision`` and ``Recall`` count so on one-hot labels; a pixel without any score of
-    0.5 lowers recall but not precision.
+    Keras' ``Precision`` and ``Recall`` count so on one-hot labels, and so did the Milestone 3
+    reports (docs/origin.md). A pixel without any score of 0.5 lowers recall but not precision.
     """
     half = SCORE_BINS // 2
     hits, misses = int(positive[:, half:].sum()), int(positive[:, :half].sum())

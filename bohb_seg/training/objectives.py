@@ -9,8 +9,8 @@ from bohb_seg.training.metrics import PixelSums
 SMOOTH = 1e-5
 """Added to numerator and denominator of Dice in the Milestone 3 reports (docs/origin.md)."""
 CLASS_WEIGHT = 0.1666
-"""Weight of each class's Dice in the reports, which average as well, so that their loss never falls
-below 1 - 0.1666 = 0.8334. Kept for comparison with them, also where there are not six classes."""
+"""Weight of each class's Dice in the Milestone 3 reports, which average as well, so that their loss
+never falls below 1 - 0.1666 = 0.8334. Kept for comparison with them, for any number of classes."""
 
 
 def of(name: Literal["default", "milestone3"], sums: PixelSums) -> float:

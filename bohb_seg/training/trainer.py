@@ -10,7 +10,9 @@ up with patches whose labels are ignored, so that it is a batch like the others.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import keras
@@ -23,7 +25,7 @@ from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.training import devices, metrics
 from bohb_seg.training.checkpoints import Checkpoint, EpochRecord
 from bohb_seg.training.graph import augmentation, compile_cache
-from bohb_seg.training.graph.architecture import Architecture
+from bohb_seg.training.graph.architecture import Architecture, Build
 from bohb_seg.training.graph.compile_cache import release
 from bohb_seg.training.graph.compiled_model import FILLER, Shape
 from bohb_seg.training.graph.dropout import PlainDropout
@@ -48,8 +50,19 @@ def architecture(model: str, declaration: ModelDeclaration) -> Architecture:
 
     Raises:
         UnknownPluginError: there is no such model.
+        PluginError: its file is missing, is none, or fails.
     """
-    return Architecture(model, plugins.find("models", model).build, declaration.rates)
+    # Another content of the same file is another architecture.
+    name = " ".join(filter(None, [model, plugins.digest("models", model)[:8]]))
+    build = partial(_built, model, plugins.find("models", model).build)
+    return Architecture(name, build, declaration.rates)
+
+
+def _built(
+    model: str, build: Build, hyperparameters: Mapping[str, Any], **options: Any
+) -> keras.Model:
+    with plugins.blaming("models", model):
+        return build(hyperparameters, **options)
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ class TrainingSpec:
 
     @property
     def shape(self) -> Shape:
-        """What a model is compiled for."""
+        """The shape that its model is compiled for."""
         return Shape.of(self.architecture, self.classes, self.policy, self.recipe)
 
     def memory_key(self, patch_size: int) -> str:

@@ -4,6 +4,9 @@ A master of ours is told every heartbeat, from a thread of its own and so also w
 long step, that the worker is there and what it does. When that is not heard, or not understood, the
 worker looks the master up again and *joins* it anew. A stock HpBandSter master hears nothing; there
 the worker only sees to it that its name stays in the nameserver.
+
+Joining belongs to that thread alone, because the main thread's signals raise in the midst of calls:
+a call that was cut short might still give the worker a name, and nobody would take it away.
 """
 
 import logging
@@ -64,28 +67,25 @@ class Membership:
         self.post = post
         self._name, self._uri, self._settings = name, uri, settings
         self._facts, self._work = dict(facts), work
-        self._first, self._joined = post, False
+        self._first = post
         self._remote: Any = None
         self._ended = threading.Event()
+        self._registering = threading.Lock()
+        self._named = False
 
     def begin(self) -> None:
-        """Joins, however long that takes, and from then on stays known.
+        """Joins in a thread of its own, however long that takes, and from then on stays known.
 
-        Raises:
-            ServiceError: the master refuses this worker.
+        If the master refuses this worker, or its run is over, the worker's service is told.
         """
-        retry = Retry(f"the master of run {self.post.run_id} does not answer")
-        while not self._joined:
-            try:
-                self._join()
-            except pyro.TRANSIENT as error:
-                retry.pause(error)
         threading.Thread(target=self._stay, name="membership", daemon=True).start()
 
     def leave(self) -> None:
-        """Takes the name away and says goodbye, if anybody listens."""
+        """Takes the name away and says goodbye, if anybody listens; the name does not come back."""
         self._ended.set()
-        if not self._joined:
+        if self._registering.acquire(timeout=GOODBYE):  # else the nameserver does not answer
+            self._registering.release()
+        if not self._named:
             return
         for farewell in (self._take_name_away, self._say_goodbye):
             try:
@@ -95,8 +95,9 @@ class Membership:
 
     def _stay(self) -> None:
         try:
-            while not self._ended.wait(self.post.heartbeat):
+            while not self._ended.is_set():
                 self._insist_on_being_known()
+                self._ended.wait(self.post.heartbeat)
         except RunOverError as over:
             self._work.end(str(over))
         except ServiceError as refusal:
@@ -149,14 +150,22 @@ class Membership:
             try:
                 post = ask(run_id, remote)
                 self._agree(post, remote)
-                names.register(self._name, self._uri)
+                self._register(names, post)
                 remote.trigger_discover_worker()
             except BaseException:
                 remote._pyroRelease()
                 raise
         remote._pyroTimeout = max(post.heartbeat, SHORTEST_CALL)
-        self._remote, self.post, self._joined = remote, post, True
+        self._remote = remote
         _log.info("serving run %s as %s", run_id, self._name)
+
+    def _register(self, names: Any, post: Post) -> None:
+        with self._registering:
+            if self._ended.is_set():
+                return
+            # Before the call: if its answer is lost, the name may be there all the same.
+            self.post, self._named = post, True
+            names.register(self._name, self._uri)
 
     def _agree(self, post: Post, remote: Any) -> None:
         if not post.is_ours:

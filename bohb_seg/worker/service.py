@@ -131,6 +131,7 @@ def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Depar
             departure.at_work = None
             if departure.reason:
                 break
+        departure.say_goodbye()
     except Interrupted:  # it was idle, or its notice is over
         pass
     finally:

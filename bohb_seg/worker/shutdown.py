@@ -31,7 +31,7 @@ class Departure:
         self.notice = 0.0
         self.reason = ""
         self.at_work: Interruption | None = None
-        self._told_directly = self._time_was_up = False
+        self._told_directly = self._time_was_up = self._leaving = False
 
     def listen(self) -> None:
         """Begins to obey signals; to be called in the main thread."""
@@ -40,8 +40,14 @@ class Departure:
 
     def say_goodbye(self) -> None:
         """From now on a signal does not disturb, unless it is the second."""
+        self._leaving = True
         signal.setitimer(signal.ITIMER_REAL, 0)
-        self.at_work = Interruption()
+
+    @staticmethod
+    def ignore_signals() -> None:
+        """Lets no signal spoil the exit status while Python ends, which removes the handlers."""
+        for number in (*SIGNALS, FORWARDED):
+            signal.signal(number, signal.SIG_IGN)
 
     def _told(self, number: int, frame: FrameType | None) -> None:
         if number != FORWARDED:
@@ -51,6 +57,8 @@ class Departure:
         if self.reason:
             return
         self.reason = f"told to by {signal.Signals(number).name}"
+        if self._leaving:
+            return
         if self.at_work is None:
             raise Interrupted(self.reason)
         self.at_work.request(self.reason)
@@ -64,7 +72,7 @@ class Departure:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _time_is_up(self, number: int, frame: FrameType | None) -> None:
-        if self.at_work is None:
+        if self.at_work is None or self._leaving:
             return
         if self._time_was_up:
             os._exit(128 + signal.SIGTERM)

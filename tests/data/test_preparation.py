@@ -54,7 +54,7 @@ def test_preset_seed_cuts_and_splits_as_the_reports(folder):
     assert set(np.unique(data.train.labels)) == {0, 5}
     assert data.audit.warnings[0] == (
         "1,024 mask pixels (40.89%) are of no class (most of them #000000)"
-        " and become building, as in the reports"
+        " and become building, as in the Milestone 3 reports"
     )
     assert "--split patch leaks" in " ".join(data.audit.warnings)
 

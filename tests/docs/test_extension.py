@@ -63,6 +63,16 @@ class TestStates:
         assert drawn.count("box last") == 1
         assert 'aria-label="a &lt;label&gt;"' in drawn
 
+    def test_ends_of_many_states_stand_apart(self):
+        many = {name: ["next", "gone", "closed"] for name in ("a", "b", "c")}
+        moves = {**many, "next": ["gone", "closed"], "gone": [], "closed": []}
+        assert states.ends_of_all(moves) == ["gone", "closed"]
+        assert states.ends_of_all(MOVES) == []
+        drawn = states.diagram(moves, "life")
+        assert drawn.count("marker-end") == 3
+        assert drawn.count("<rect") == 6
+        assert ">from each:</text>" in drawn
+
     def test_the_evaluations_have_a_table(self):
         moves = states.table("bohb_seg.search.evaluations")
         assert moves["running"] == ["waiting", "finished", "diverged", "failed"]
@@ -110,12 +120,12 @@ class TestConversation:
 
 
 class TestPluginFiles:
-    @pytest.mark.parametrize("kind", sorted(plugins.ENTRY_FUNCTIONS))
+    @pytest.mark.parametrize("kind", sorted(plugins.KINDS))
     def test_every_plug_in_is_told_with_its_function(self, kind):
         found = list(plugin_files.plugin_files(kind))
         assert tuple(each.name for each in found) == plugins.names(kind)
         for each in found:
-            assert each.signature.startswith(f"{plugins.ENTRY_FUNCTIONS[kind]}(")
+            assert each.signature.startswith(plugins.KINDS[kind].entry or "class ")
             assert each.summary.endswith(".")
 
     def test_the_first_sentence_survives_authors(self, tmp_path):

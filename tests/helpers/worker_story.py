@@ -29,7 +29,7 @@ from bohb_seg.master.worker_events import (
     ResultCame,
     Took,
 )
-from bohb_seg.master.worker_life import WorkerLife
+from bohb_seg.master.worker_life import Past, WorkerLife
 from bohb_seg.master.worker_states import UNKNOWN_TO_SCHEDULER
 from bohb_seg.search.events import Evaluate
 from bohb_seg.trials import Attempt, EvaluationId, TrialId
@@ -49,26 +49,20 @@ PREVIOUS, FOREIGN = order(1000), order(2000)
 
 
 @dataclass(frozen=True)
-class Assumption:
+class Beginning:
     """How a life begins.
 
     Args:
         is_ours: Whether the worker can name its attempt.
-        assumed: Whether the previous master knew it.
-        order: What that master ordered.
+        past: What the previous master knew of it.
     """
 
     is_ours: bool
-    assumed: bool = False
-    order: Evaluate | None = None
+    past: Past | None
 
 
-assumptions = st.sampled_from(
-    [
-        Assumption(is_ours, *past)
-        for is_ours in (True, False)
-        for past in ((), (True, None), (True, PREVIOUS))
-    ]
+beginnings = st.builds(
+    Beginning, st.booleans(), st.sampled_from([None, Past(None), Past(PREVIOUS)])
 )
 
 _often = (
@@ -86,18 +80,22 @@ _seldom = (
     st.tuples(st.just("part"), st.none()),
     st.tuples(st.just("close"), st.booleans()),
 )
-stories = st.lists(st.one_of(*_often, *_often, *_often, *_often, *_seldom), max_size=40)
+_happenings = st.sampled_from([0, 0, 0, 0, 1]).flatmap(
+    lambda rare: st.one_of(*(_seldom if rare else _often))
+)
+stories = st.lists(_happenings, min_size=5, max_size=50)
 
 
 class World:
     """The life under test, and an account of what it led to."""
 
-    def __init__(self, assumption):
-        self.assumption, self.now = assumption, 0.0
-        self.life = WorkerLife(0.0, HEARTBEAT, assumption.assumed, assumption.order)
+    def __init__(self, beginning):
+        self.is_ours, past, self.now = beginning.is_ours, beginning.past, 0.0
+        self.life = WorkerLife(0.0, HEARTBEAT, past)
         self.calls, self.in_progress = deque(), None
-        self.is_known = assumption.assumed
-        self.owed = [assumption.order] if assumption.order else []
+        self.is_known = past is not None
+        self.inherited = (past.order,) if past and past.order else ()
+        self.owed = list(self.inherited)
         self.given, self.finished, self.taken, self.lost = list(self.owed), set(), [], set()
         self.numbers = iter(range(1000))
 
@@ -129,7 +127,7 @@ class World:
         self._fail(self._end_call(), refused=True)
 
     def renew(self, busy):
-        if self.assumption.is_ours:
+        if self.is_ours:
             self._tell(Renewed(busy))
 
     def give(self, _):
@@ -144,8 +142,7 @@ class World:
         got = list(self.taken)
         if isinstance(self.in_progress, Bring):
             got.insert(0, self.in_progress.order)
-        if self.assumption.order:
-            got.append(self.assumption.order)
+        got += self.inherited
         if index < len(got):
             self.finished.add(attempt_of(got[index]))
             self._done(got[index])
@@ -233,7 +230,7 @@ class World:
             self._tell(CallFailed(call, refused))
 
     def _answered(self, doing):
-        if not self.assumption.is_ours:
+        if not self.is_ours:
             return Answered(busy=doing != "idle", names_attempt=False)
         attempts = {"foreign": [attempt_of(FOREIGN)], "own": map(attempt_of, self.given)}
         awaited = [each for each in attempts.get(doing, ()) if each not in self.finished]
@@ -251,6 +248,6 @@ class World:
         self.owed = [each for each in self.owed if each != given]
 
 
-def tell(assumption, story):
+def tell(beginning, story):
     """Plays a story from its beginning."""
-    return World(assumption).play(story)
+    return World(beginning).play(story)

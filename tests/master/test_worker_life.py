@@ -1,7 +1,7 @@
 """A worker's life without threads and wires: events in, instructions out."""
 
 import pytest
-from helpers.worker_story import HEARTBEAT, Assumption, assumptions, order, stories, tell
+from helpers.worker_story import HEARTBEAT, Beginning, beginnings, order, stories, tell
 from hypothesis import given, settings
 
 from bohb_seg.master.worker_events import (
@@ -24,7 +24,7 @@ from bohb_seg.master.worker_events import (
     ResultCame,
     Took,
 )
-from bohb_seg.master.worker_life import IDLE_LOOKS_UNTIL_LOST, LEASE, WorkerLife
+from bohb_seg.master.worker_life import IDLE_LOOKS_UNTIL_LOST, LEASE, Past, WorkerLife
 from bohb_seg.trials import Attempt
 
 ORDER, OTHER = order(0), order(1)
@@ -38,16 +38,12 @@ def at(attempt):
     return Answered(busy=True, attempt=attempt)
 
 
-def lived(*events, **past):
+def lived(*events, past=None):
     """A life after these events, all at time 0."""
-    life = WorkerLife(0.0, HEARTBEAT, **past)
+    life = WorkerLife(0.0, HEARTBEAT, past)
     for event in events:
         life.handle(event, 0.0)
     return life
-
-
-def assumed(known_order=None):
-    return {"assumed": True, "order": known_order}
 
 
 MET = HeartbeatPassed(), IDLE
@@ -117,35 +113,35 @@ def test_an_answer_that_contradicts_itself_cannot_be_made():
     ],
 )
 def test_the_scheduler_hears_only_what_it_does_not_know(known_order, answer, follows, state):
-    life = lived(HeartbeatPassed(), **assumed(known_order))
+    life = lived(HeartbeatPassed(), past=Past(known_order))
     assert life.handle(answer, 0.0) == follows
     assert life.state == state
 
 
 def test_what_was_never_brought_is_brought_when_an_old_result_is_delivered():
-    life = lived(HeartbeatPassed(), UNWANTED, HeartbeatPassed(), **assumed(ORDER))
+    life = lived(HeartbeatPassed(), UNWANTED, HeartbeatPassed(), past=Past(ORDER))
     assert life.handle(IDLE, 0.0) == [Bring(ORDER)]
 
 
 def test_an_order_whose_result_came_is_not_brought():
-    life = lived(HeartbeatPassed(), ResultCame(ATTEMPT), **assumed(ORDER))
+    life = lived(HeartbeatPassed(), ResultCame(ATTEMPT), past=Past(ORDER))
     assert life.handle(IDLE, 0.0) == []
     assert life.state == "idle"
 
 
 def test_an_order_of_this_master_is_brought_before_the_worker_is_met():
-    life = lived(HeartbeatPassed(), ResultCame(ATTEMPT), **assumed(ORDER))
+    life = lived(HeartbeatPassed(), ResultCame(ATTEMPT), past=Past(ORDER))
     assert life.handle(OrderGiven(OTHER), 0.0) == [Bring(OTHER)]
 
 
 def test_an_order_waits_until_it_is_known_whether_the_one_before_was_brought():
-    life = lived(HeartbeatPassed(), **assumed(ORDER))
+    life = lived(HeartbeatPassed(), past=Past(ORDER))
     assert life.handle(OrderGiven(OTHER), 0.0) == []
     assert life.handle(at(ATTEMPT), 0.0) == [Bring(OTHER)]
 
 
 def test_a_result_makes_way_for_the_order_that_waits():
-    life = lived(OrderGiven(OTHER), **assumed(ORDER))
+    life = lived(OrderGiven(OTHER), past=Past(ORDER))
     assert life.handle(ResultCame(ATTEMPT), 0.0) == [Bring(OTHER)]
 
 
@@ -188,10 +184,16 @@ def test_orders_are_brought_one_after_the_other():
 
 
 def test_an_order_for_a_worker_that_was_renounced_is_not_brought():
-    life = lived(HeartbeatPassed(), STOCK_BUSY, **assumed(ORDER))
+    life = lived(HeartbeatPassed(), STOCK_BUSY, past=Past(ORDER))
     assert life.handle(OrderGiven(OTHER), 0.0) == []
     assert life.handle(HeartbeatPassed(), 0.0) == [Ask()]
     assert life.handle(STOCK_IDLE, 0.0) == [Announce(None)]
+
+
+def test_orders_from_before_a_renouncement_are_not_brought_after_it():
+    life = lived(HeartbeatPassed(), OrderGiven(OTHER), past=Past(ORDER))
+    assert life.handle(STOCK_IDLE, 0.0) == [Renounce(), Announce(None)]
+    assert life.state == "idle"
 
 
 def test_the_result_of_another_attempt_changes_nothing():
@@ -255,15 +257,15 @@ LATE = LEASE_SECONDS + 0.1
 @pytest.mark.parametrize(
     ("events", "past", "follows"),
     [
-        ((HeartbeatPassed(),), {}, [Complain()]),
-        ((HeartbeatPassed(),), assumed(ORDER), [Renounce(), Complain()]),
-        (MET, {}, [Renounce()]),
-        (AT_WORK, {}, [Renounce()]),
+        ((HeartbeatPassed(),), None, [Complain()]),
+        ((HeartbeatPassed(),), Past(ORDER), [Renounce(), Complain()]),
+        (MET, None, [Renounce()]),
+        (AT_WORK, None, [Renounce()]),
     ],
 )
 @pytest.mark.parametrize("last", [HeartbeatPassed(), CallFailed(Ask(), refused=False)])
 def test_silence_for_a_lease_is_the_end(events, past, follows, last):
-    life = lived(*events, **past)
+    life = lived(*events, past=past)
     assert life.handle(last, LATE) == follows
     assert life.state == "gone"
 
@@ -279,14 +281,14 @@ def test_silence_within_the_lease_is_borne():
 @pytest.mark.parametrize(
     ("events", "past", "follows"),
     [
-        ((HeartbeatPassed(),), {}, [Complain(), Forget()]),
-        ((HeartbeatPassed(),), assumed(), [Renounce(), Forget()]),
-        (MET, {}, [Renounce(), Forget()]),
-        (AT_WORK, {}, [Renounce(), Forget()]),
+        ((HeartbeatPassed(),), None, [Complain(), Forget()]),
+        ((HeartbeatPassed(),), Past(None), [Renounce(), Forget()]),
+        (MET, None, [Renounce(), Forget()]),
+        (AT_WORK, None, [Renounce(), Forget()]),
     ],
 )
 def test_a_refused_connection_is_the_end_at_once(events, past, follows):
-    life = lived(*events, **past)
+    life = lived(*events, past=past)
     assert life.handle(CallFailed(Ask(), refused=True), 0.0) == follows
     assert life.over
 
@@ -328,21 +330,21 @@ def test_after_the_end_nothing_follows():
 
 
 @settings(max_examples=1000, deadline=None)
-@given(assumptions, stories)
-def test_whatever_happens_the_rules_hold(assumption, story):
-    tell(assumption, story)
+@given(beginnings, stories)
+def test_whatever_happens_the_rules_hold(beginning, story):
+    tell(beginning, story)
 
 
 @settings(max_examples=300, deadline=None)
-@given(assumptions, stories)
-def test_a_worker_that_answers_from_now_on_gets_every_order(assumption, story):
-    told = tell(assumption, story)
+@given(beginnings, stories)
+def test_a_worker_that_answers_from_now_on_gets_every_order(beginning, story):
+    told = tell(beginning, story)
     told.answer_everything()
     assert told.life.over or told.owed == []
 
 
 def test_the_rules_would_notice_a_doubled_order():
-    world = tell(Assumption(is_ours=True, assumed=True), [("give", None)])
+    world = tell(Beginning(True, Past(None)), [("give", None)])
     (given,) = world.owed
     world.answer("idle")
     with pytest.raises(AssertionError, match="brought twice"):

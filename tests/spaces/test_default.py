@@ -96,6 +96,18 @@ def test_only_depths_that_the_patch_size_allows(patch_size, depths):
     assert {point["depth"] for point in space.sample_configuration(200)} == depths
 
 
+def test_inactive_hyperparameters_are_left_out():
+    space = loading.load("default")
+    space.seed(0)
+    for configuration in map(configspace.plain, space.sample_configuration(300)):
+        sgd, loss = configuration["optimizer"] == "sgd", configuration["loss"]
+        assert ("sgd_learning_rate" in configuration) == sgd
+        assert ("learning_rate" in configuration) == (not sgd)
+        assert ("weight_decay" in configuration) == (configuration["optimizer"] != "adam")
+        assert ("region_weight" in configuration) == loss.startswith("dice+")
+        assert ("focal_gamma" in configuration) == (loss == "dice+focal")
+
+
 def test_no_network_is_wider_than_the_original():
     space = loading.load("default")
     space.seed(0)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.commands import ROOT
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.training import trainer
@@ -90,6 +91,18 @@ def test_bfloat16_trains(settings, data, tmp_path):
     result = train(settings(precision="bfloat16"), data, tmp_path, {**TINY, "norm": "group"})
     assert np.isfinite(result["loss"])
     assert result["info"]["precision_policy"] == "mixed_bfloat16"
+
+
+def test_a_model_of_ones_own_is_searched_by_its_own_hyperparameters(settings, data, tmp_path):
+    mine = settings(model=str(ROOT / "tests/helpers/models/two_rates.py"), patch_size=32)
+    step = {"batch_size": 4, "learning_rate": 3e-3, "widths": "rising", "late": 0.2}
+    first = train(mine, data, tmp_path, step, 1)
+    second = train(mine, data, tmp_path, step, 2)
+    assert second["info"]["continued_from"] == 1
+    assert np.isfinite(second["loss"])
+    assert first["info"]["parameters"] == 224 + 1168 + 435
+    with pytest.raises(SettingsError, match=r"'activation'.*the model two-rates.*early"):
+        train(mine, data, tmp_path, TINY)
 
 
 LOAD_IN_PLAIN_KERAS = """

@@ -1,6 +1,7 @@
 """Which checkpoint fits which evaluation."""
 
 import pytest
+from helpers.commands import ROOT
 
 from bohb_seg.training.job import Job, checkpoint_key
 
@@ -93,3 +94,13 @@ def test_another_scaling_than_that_of_the_preset_is_another_training(key):
     of_reports = {"preset": "milestone3"}
     assert key(recipe={"scaling": "patch"}, **of_reports) == key(recipe={}, **of_reports)
     assert key(recipe={"scaling": "unit"}, **of_reports) != key(recipe={}, **of_reports)
+
+
+def test_a_model_that_was_given_by_path_is_known_by_its_content(key, tmp_path):
+    files = [tmp_path / name for name in ("one.py", "other.py", "changed.py")]
+    text = (ROOT / "tests/helpers/models/two_rates.py").read_text()
+    for file, content in zip(files, (text, text, text.replace("16", "24")), strict=True):
+        file.write_text(content)
+    one, other, changed = (key(recipe={"early": 0.2}, model=str(file)) for file in files)
+    assert one == other
+    assert len({one, changed, key()}) == 3

@@ -12,19 +12,14 @@ from pathlib import Path
 import Pyro4
 import pytest
 from helpers.commands import free_port, only_sentence, processes
+from helpers.fake_master import LONG, PREFIX, Dispatcher, Master, Ours, TellsToLeave, until
 
 from bohb_seg.rpc import pyro
-from bohb_seg.rpc.daemon import Daemon, serve_in_background
-from bohb_seg.rpc.nameserver import NameServer
 from bohb_seg.storage.checkpoint_store import Storage
 from bohb_seg.worker.shutdown import FORWARDED
 
 pytestmark = pytest.mark.loopback
 
-PREFIX = "hpbandster.run_try."
-HEARTBEAT = 0.2
-LONG = 60.0
-"""Seconds after which a test on a busy machine gives up; none ever waits so long."""
 PROGRAM = """
     import sys, time
     import numpy as np
@@ -48,152 +43,6 @@ PROGRAM = """
             info = {"trial": config_id, "array": np.array([1.0, np.nan])}
             return {"loss": np.float32(0.5), "info": info}
 """
-
-
-class Dispatcher:
-    """The master's dispatcher as the protocol has it, and its memory."""
-
-    def __init__(self, master):
-        self._master = master
-
-    @Pyro4.expose
-    @Pyro4.oneway
-    def trigger_discover_worker(self):
-        self._master.told.append(("look",))
-
-    @Pyro4.expose
-    def register_result(self, id=None, result=None):
-        self._master.told.append(("result for the dispatcher", result))
-
-
-class Ours(Dispatcher):
-    @Pyro4.expose
-    def terms(self):
-        return {
-            "settings": self._master.settings,
-            "heartbeat": HEARTBEAT,
-            "token": self._master.token,
-        }
-
-    @Pyro4.expose
-    def hello(self, name, facts):
-        self._master.told.append(("hello", name, dict(facts)))
-        return self._master.refusal
-
-    @Pyro4.expose
-    def renew(self, name, doing):
-        self._master.told.append(("renew", name, doing))
-        if name not in self._master.known():
-            return "unknown"
-        return "unwanted" if doing and doing in self._master.unwanted else ""
-
-    @Pyro4.expose
-    def goodbye(self, name):
-        self._master.told.append(("goodbye", name))
-
-
-class Reply:
-    """One attempt's; refuses the first ``refusals`` offers like a master whose disk is full."""
-
-    def __init__(self, refusals=0):
-        self.offers, self._refusals = [], refusals
-
-    @Pyro4.expose
-    def register_result(self, id=None, result=None):
-        self.offers.append((tuple(id), result))
-        if len(self.offers) <= self._refusals:
-            raise TimeoutError("not on disk yet")
-
-    @property
-    def taken(self):
-        return self.offers[self._refusals :]
-
-    def result(self):
-        until(lambda: self.taken)
-        ((_, result),) = self.taken
-        return result
-
-
-class Master:
-    """Nameserver and dispatcher on loopback; may be stopped and started again."""
-
-    def __init__(self, dispatcher=Ours):
-        self.port, self.told, self.settings = free_port(), [], {}
-        self.refusal, self.token, self.unwanted, self.replies = "", "", set(), {}
-        self._dispatcher, self._daemons = dispatcher, []
-        self.names = None
-
-    def start(self, apart=False):
-        """``apart``: the dispatcher is not where the nameserver is, and never where it was."""
-        daemon = Daemon("127.0.0.1", self.port, admits={"worker"})
-        self.names = NameServer()
-        daemon.register(self.names, "Pyro.NameServer")
-        self._daemons = [daemon]
-        if apart:
-            self._daemons.append(Daemon("127.0.0.1", 0, admits={"worker"}))
-        for name, reply in self.replies.items():
-            self._daemons[-1].register(reply, name, force=True)
-        uri = self._daemons[-1].register(self._dispatcher(self), f"{PREFIX}dispatcher")
-        self.names.register(f"{PREFIX}dispatcher", uri)
-        for daemon in self._daemons:
-            serve_in_background(daemon, "master")
-        return self
-
-    def stop(self):
-        for daemon in self._daemons:
-            daemon.shutdown()
-        self._daemons = []
-
-    def known(self):
-        return {n: str(u) for n, u in self.names.list(prefix=f"{PREFIX}worker.").items()}
-
-    def worker(self, pid=None):
-        """A proxy of the only worker (or that of this process), waiting for it."""
-        until(lambda: self._uris(pid))
-        ((name, uri),) = self._uris(pid)
-        remote = pyro.proxy(uri, of="worker")
-        remote.__dict__["name"] = name
-        return remote
-
-    def _uris(self, pid):
-        return [(n, u) for n, u in self.known().items() if pid is None or f".{pid}." in n]
-
-    def order(
-        self,
-        worker,
-        number=0,
-        attempt=1,
-        budget=1.0,
-        where="/nowhere",
-        refusals=0,
-        micro_batches=None,
-        **config,
-    ):
-        """Brings an order; returns its reply."""
-        name = f"{PREFIX}reply.0-0-{number}.{budget:g}.{attempt}"
-        if name not in self.replies:
-            self.replies[name] = Reply(refusals)
-            self._daemons[-1].register(self.replies[name], name)
-        callback = Pyro4.Proxy(self._daemons[-1].uriFor(name))
-        job = {"config": {"x": 1.0, **config}, "budget": budget, "working_directory": str(where)}
-        job |= {"micro_batches": micro_batches} if micro_batches else {}
-        assert worker.start_computation(callback, (0, 0, number), **job) is True
-        return self.replies[name]
-
-    def forget(self, reply):
-        """Nobody wants the result any more."""
-        name = next(name for name, known in self.replies.items() if known is reply)
-        self._daemons[-1].unregister(name)
-
-    def heard(self, kind):
-        return [tuple(rest) for what, *rest in list(self.told) if what == kind]
-
-
-def until(condition):
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -471,6 +320,16 @@ def test_an_idle_worker_leaves_at_once(start, master, number):
     assert said_goodbye(master)
 
 
+@pytest.mark.parametrize("dispatcher", [Ours, Dispatcher])
+def test_a_worker_that_is_told_to_leave_while_it_joins_leaves_no_name(start, dispatcher):
+    master = Master(dispatcher, TellsToLeave).start()
+    process = start("--run-id", "try", port=master.port)
+    assert "left: told to by SIGTERM" in left(process)
+    assert master.known() == {}
+    assert len(master.heard("goodbye")) == (dispatcher is Ours)
+    master.stop()
+
+
 def test_a_worker_that_waits_for_a_master_leaves_at_once(start):
     process = start(port=free_port())
     until(lambda: "does not know a run to serve yet" in process.log())
@@ -542,6 +401,31 @@ def test_a_notice_that_is_also_handed_on_is_one(start, master, tmp_path, order):
         time.sleep(0.05)
     left(process)
     assert said_goodbye(master)
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_notice_that_is_handed_on_late_does_not_spoil_the_end(start, master, joined):
+    """It may reach a process that has left already, but not ended yet."""
+    process = start(port=master.port if joined else free_port())
+    if joined:
+        master.worker()
+    else:
+        until(lambda: "does not know a run to serve yet" in process.log())
+    process.terminate()
+    while process.poll() is None:
+        process.send_signal(FORWARDED)
+        time.sleep(0.001)
+    left(process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_a_process_that_has_left_does_not_spoil_the_end(start, master, number):
+    process = start()
+    master.worker()
+    process.send_signal(FORWARDED)
+    until(lambda: "left:" in process.log())
+    process.send_signal(number)
+    left(process)
 
 
 @pytest.mark.parametrize("notice", [0, 0.5])

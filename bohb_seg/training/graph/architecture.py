@@ -1,5 +1,6 @@
 """A model plug-in, as training uses it: its name, its function ``build`` and its dropout rates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ class Build(Protocol):
 
     def __call__(
         self,
-        hyperparameters: Any,
+        hyperparameters: Mapping[str, Any],
         *,
         classes: int,
         precision: str,
@@ -23,7 +24,7 @@ class Build(Protocol):
         """Builds a model.
 
         Args:
-            hyperparameters: Value by name, of all that the file declares; a mapping.
+            hyperparameters: Value by name, of all that the file declares.
             classes: Number of classes C.
             precision: Keras' dtype policy, ``float32`` or ``mixed_bfloat16``.
             seed: Seed of the initial weights, which depend on nothing else that is random.

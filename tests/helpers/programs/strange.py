@@ -4,6 +4,8 @@ import os
 
 from hpbandster.core.worker import Worker
 
+NEEDS_DATA = True
+
 
 class Strange(Worker):
     def compute(self, config_id, config, budget, working_directory):

@@ -1,63 +1,13 @@
+"""Spaces by name and from files of every format, and one sentence for broken ones."""
+
 import json
 
 import ConfigSpace as CS  # noqa: N817
 import pytest
 
-from bohb_seg import plugins
 from bohb_seg.errors import PluginError, SpaceError, UnknownPluginError
 from bohb_seg.search.data_facts import Facts
-from bohb_seg.spaces.formats import configspace, loading
-
-NAMES = plugins.names("spaces")
-PLAIN = (bool, int, float, str, type(None))
-
-
-def test_all_are_there():
-    assert NAMES == ("counting", "default", "milestone3-bohb", "milestone3-hyperband", "quick")
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", NAMES)
-def test_contract(name):
-    space = loading.load(name)
-    default = configspace.plain(space.get_default_configuration())
-    space.seed(0)
-    for configuration in [default, *map(configspace.plain, space.sample_configuration(200))]:
-        assert all(type(value) in PLAIN for value in configuration.values())
-        back = json.loads(json.dumps(configuration))
-        assert configspace.plain(CS.Configuration(space, values=back)) == configuration
-    assert configspace.from_json(json.loads(json.dumps(configspace.to_json(space)))) == space
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("milestone3-hyperband", {"batch_size": 16, "learning_rate": 0.007, "activation": "relu"}),
-        (
-            "milestone3-bohb",
-            {
-                "batch_size": 16,
-                "val_batch_size": 16,
-                "learning_rate": 0.007,
-                "activation": "relu",
-            },
-        ),
-    ],
-)
-def test_reports_defaults(name, expected):
-    assert configspace.plain(loading.load(name).get_default_configuration()) == expected
-
-
-def test_default_space_leaves_inactive_out():
-    space = loading.load("default")
-    space.seed(0)
-    for configuration in map(configspace.plain, space.sample_configuration(300)):
-        sgd, loss = configuration["optimizer"] == "sgd", configuration["loss"]
-        assert ("sgd_learning_rate" in configuration) == sgd
-        assert ("learning_rate" in configuration) == (not sgd)
-        assert ("weight_decay" in configuration) == (configuration["optimizer"] != "adam")
-        assert ("region_weight" in configuration) == loss.startswith("dice+")
-        assert ("focal_gamma" in configuration) == (loss == "dice+focal")
+from bohb_seg.spaces.formats import loading
 
 
 def test_unknown_name_lists_those_that_exist():

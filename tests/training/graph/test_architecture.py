@@ -3,77 +3,26 @@
 import numpy as np
 import pytest
 from helpers import small_network as small
+from helpers.commands import ROOT
 
+from bohb_seg.errors import PluginError
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.training.recipe import as_json, parse
 
 pytestmark = pytest.mark.training
 
-TWO_RATES = """
-HYPERPARAMETERS = {
-    "widths": {"default": "even", "choices": ("even", "rising")},
-    "early": {"default": 0.1, "range": (0.0, 0.9), "value": True},
-    "late": {"default": 0.0, "range": (0.0, 0.9), "value": True},
-}
-HALVINGS = 0
-"""
-NO_HYPERPARAMETERS = "HYPERPARAMETERS = {}\nHALVINGS = 0"
+MODELS = ROOT / "tests/helpers/models"
+STEP = {"batch_size": 4, "optimizer": "sgd", "learning_rate": 0.5, "loss": "ce"}
 
 
-def build_with_two_rates(hyperparameters, *, classes, precision, seed, dropout):
-    from keras import Input, Model, layers
+def trainer(model, micro=None, **configuration):
+    from bohb_seg.training.trainer import Trainer, TrainingSpec, architecture
 
-    images = Input((None, None, 3))
-    x = images
-    widths = {"even": (8, 8), "rising": (8, 16)}[hyperparameters["widths"]]
-    for width, rate in zip(widths, ("early", "late"), strict=True):
-        x = convolution(x, width, seed, precision, "relu")
-        if hyperparameters[rate]:
-            x = dropout(rate, 1.0, precision)(x)
-    x = convolution(x, classes, seed, precision)
-    return Model(images, layers.Softmax(dtype="float32")(x))
-
-
-def build_without_hyperparameters(hyperparameters, *, classes, precision, seed, dropout):
-    from keras import Input, Model, layers
-
-    assert hyperparameters == {}
-    images = Input((None, None, 3))
-    x = convolution(images, classes, seed, precision)
-    return Model(images, layers.Softmax(dtype="float32")(x))
-
-
-def convolution(x, width, seed, precision, activation=None):
-    from keras import initializers, layers
-
-    initializer = initializers.GlorotUniform(seed)
-    return layers.Conv2D(
-        width,
-        3,
-        padding="same",
-        activation=activation,
-        kernel_initializer=initializer,
-        dtype=precision,
-    )(x)
-
-
-@pytest.fixture
-def trainer(tmp_path):
-    """Makes a trainer of a model that states and builds what it is given."""
-
-    def trainer(text, build, micro=None, **configuration):
-        from bohb_seg.training.graph.architecture import Architecture
-        from bohb_seg.training.trainer import Trainer, TrainingSpec
-
-        file = tmp_path / f"{build.__name__}.py"
-        file.write_text(text)
-        model = hyperparameters.of_model(file)
-        recipe = parse({"batch_size": 4, "optimizer": "sgd", **configuration}, model)
-        architecture = Architecture(str(file), build, model.rates)
-        spec = TrainingSpec(recipe, architecture, small.CLASSES, "float32", small.PATCHES, 9)
-        return Trainer(spec, small.seeds(0), micro)
-
-    return trainer
+    declaration = hyperparameters.of_model(MODELS / model)
+    recipe = parse({**STEP, **configuration}, declaration)
+    found = architecture(str(MODELS / model), declaration)
+    spec = TrainingSpec(recipe, found, small.CLASSES, "float32", small.PATCHES, small.HORIZON)
+    return Trainer(spec, small.seeds(0), micro)
 
 
 def trained(here):
@@ -85,45 +34,53 @@ def trained(here):
 
 
 @pytest.mark.parametrize(
-    ("text", "build"),
-    [(TWO_RATES, build_with_two_rates), (NO_HYPERPARAMETERS, build_without_hyperparameters)],
+    ("model", "configuration"), [("two_rates.py", {"early": 0.0}), ("bare.py", {})]
 )
-def test_a_model_trains_by_its_own_hyperparameters_in_parts_and_whole(trainer, text, build):
-    configuration = {"learning_rate": 0.5, "loss": "ce"}
-    if build is build_with_two_rates:
-        configuration |= {"early": 0.0}
-    before = small.weights(trainer(text, build, **configuration))
-    whole = trained(trainer(text, build, **configuration))
-    parts = trained(trainer(text, build, 2, **configuration))
+def test_a_model_trains_by_its_own_hyperparameters_in_parts_and_whole(model, configuration):
+    before = small.weights(trainer(model, **configuration))
+    whole = trained(trainer(model, **configuration))
+    parts = trained(trainer(model, 2, **configuration))
     assert np.abs(whole - before).max() > 1e-3
     np.testing.assert_allclose(parts, whole, atol=5e-5)
 
 
-def test_each_rate_is_a_value_of_its_own(trainer):
-    """Configurations share a compiled model unless a rate is zero in one of them."""
-
-    def make(**rates):
-        return trainer(TWO_RATES, build_with_two_rates, learning_rate=0.5, loss="ce", **rates)
-
-    def shape(**rates):
-        here = make(**rates)
+def test_configurations_share_a_compiled_model_unless_a_rate_is_zero_in_one_of_them():
+    def compiled(early, late):
+        here = trainer("two_rates.py", early=early, late=late)
         found = here._compiled
         here.close()
         return found
 
-    assert shape(early=0.1, late=0.2) is shape(early=0.5, late=0.9)
-    assert shape(early=0.1, late=0.0) is not shape(early=0.1, late=0.2)
-    low, high, other = (
-        trained(make(early=early, late=late))
-        for early, late in ((0.1, 0.2), (0.1, 0.8), (0.8, 0.2))
+    assert compiled(0.1, 0.2) is compiled(0.5, 0.9)
+    assert compiled(0.1, 0.0) is not compiled(0.1, 0.2)
+
+
+def test_each_rate_is_a_value_of_its_own():
+    rates = ((0.1, 0.2), (0.1, 0.8), (0.8, 0.2))
+    low, late, early = (
+        trained(trainer("two_rates.py", early=first, late=second)) for first, second in rates
     )
-    assert np.abs(low - high).max() > 1e-3
-    assert np.abs(low - other).max() > 1e-3
-    assert np.abs(high - other).max() > 1e-3
+    for one, other in ((low, late), (low, early), (late, early)):
+        assert np.abs(one - other).max() > 1e-3
 
 
-def test_a_recipe_names_both_halves_of_its_hyperparameters(trainer):
-    here = trainer(TWO_RATES, build_with_two_rates, widths="rising", batch_size=3)
-    facts = as_json(here._recipe)
+def test_a_recipe_names_both_halves_of_its_hyperparameters():
+    facts = as_json(trainer("two_rates.py", widths="rising", batch_size=3)._recipe)
     assert (facts["widths"], facts["early"], facts["batch_size"]) == ("rising", 0.1, 3)
     assert "depth" not in facts
+
+
+def test_a_changed_file_is_another_architecture_and_its_mistake_one_sentence(tmp_path):
+    from bohb_seg.training.trainer import TrainingSpec, architecture
+
+    file = tmp_path / "mine.py"
+    found = []
+    for mistake in ("", "    classes = classes / 0\n"):
+        head, _, body = (MODELS / "bare.py").read_text().partition("    assert")
+        file.write_text(f"{head}{mistake}    assert{body}")
+        declaration = hyperparameters.of_model(file)
+        found.append(architecture(str(file), declaration))
+    assert found[0] != found[1]
+    spec = TrainingSpec(parse({}, declaration), found[1], 3, "float32", 10, 9)
+    with pytest.raises(PluginError, match=r"--model .*mine.py fails in line 10: ZeroDivision"):
+        spec.build(0)

@@ -235,7 +235,7 @@ def test_a_model_that_always_halves_alike_needs_no_hyperparameter_for_it(read):
 WITHOUT_KERAS = """
 import sys
 from pathlib import Path
-from bohb_seg import hyperparameters
+from bohb_seg.plugins import hyperparameters
 for file in sys.argv[1:]:
     hyperparameters.of_model(Path(file))
 assert not {"keras", "tensorflow", "jax", "numpy", "bohb_seg.training"} & sys.modules.keys()
