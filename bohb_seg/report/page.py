@@ -85,7 +85,7 @@ def render(run: RunRecord, sections: Sequence[Section]) -> str:
 
 
 def status(run: RunRecord) -> str:
-    """Whether the run has ended, was stopped early, or goes on."""
+    """State of the run in a sentence or two: ended, stopped early or going on."""
     last = f"{datetime.fromtimestamp(run.end, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if run.finish is None:
         stopping = f" It was asked to stop ({run.stop})." if run.stop else ""
