@@ -10,7 +10,8 @@ from docutils.parsers.rst import Directive
 from sphinx.util.docutils import SphinxDirective
 
 import bohb_seg
-from bohb_seg import hyperparameters, plugins, settings
+from bohb_seg import plugins, settings
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.report.glossary import GLOSSARY
 from extension import conversation, floors, plugin_files, states
 from extension.commands import Flag, arguments, commands, flags
