@@ -85,7 +85,7 @@ class TestStates:
 class TestFloors:
     def test_they_are_those_of_the_contract(self):
         found = floors.floors()
-        assert found[0] == ["commands"]
+        assert "commands" in found[0]
         assert {"master", "worker"} in map(set, found)
 
     def test_they_hold_every_package_and_module_once(self):
