@@ -30,6 +30,10 @@ check: .venv/installed
 docs: .venv/installed
 	$(BIN)/sphinx-build --builder html --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 
+# Executes the example anew and keeps its outputs.
+notebook: .venv/installed
+	$(BIN)/python tests/helpers/notebook.py examples/synthetic_scenes.ipynb
+
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.suggestion
@@ -62,4 +66,4 @@ lock: .venv/installed
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: run test test-deploy test-jax check docs benchmarks lock
+.PHONY: run test test-deploy test-jax check docs notebook benchmarks lock

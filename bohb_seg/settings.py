@@ -7,7 +7,6 @@ over the defaults below. If the name of a setting is a keyword of Python it ends
 only here: ``continue_``.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bohb_seg.errors import RunOverError, SettingsError
+from bohb_seg.errors import SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -47,9 +46,6 @@ SYNTHETIC: Mapping[str, Any] = {
     "final_epochs": 30,
 }
 """Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
-
-NAMESERVER_FILE = "nameserver.json"
-"""In a run directory: host and port of its nameserver by now; null when the run is over."""
 
 
 class DataSettings(BaseModel):
@@ -91,7 +87,7 @@ class TrainingSettings(DataSettings):
 
     model: str = Field("unet", description="architecture: NAME or FILE.py")
     objective: Literal["default", "milestone3"] = Field(
-        "default", description="the loss that is minimised (see README, Glossary)"
+        "default", description="the loss that is minimised (see docs/reference/glossary.md)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the device gains by it"
@@ -130,7 +126,8 @@ class SearchSettings(TrainingSettings):
         None, gt=0, description="disk space for checkpoints; those of the worst trials go first"
     )
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
-        "auto", description="workers started on this machine (auto: see README)"
+        "auto",
+        description="workers started on this machine (auto: one per GPU, or per two processors)",
     )
     worker: str = Field(
         "segmentation", description="program of the local workers: NAME or FILE.py[:Class]"
@@ -247,20 +244,6 @@ class WorkerSettings(TrainingSettings):
     only: Literal["nameserver"] | None = Field(
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
-
-    @property
-    def nameserver(self) -> tuple[str, int]:
-        """Host and port of the nameserver; ``--run-dir`` may tell others at every look.
-
-        Raises:
-            OSError: ``--run-dir`` does not tell yet; a RunOverError: the run is finished.
-        """
-        if self.run_dir is None or "host" in self.model_fields_set:
-            return self.host, self.port
-        told = json.loads((self.run_dir / NAMESERVER_FILE).read_bytes())
-        if told is None:
-            raise RunOverError(f"the run in {self.run_dir} is finished")
-        return told[0], told[1]
 
 
 def public(field: str) -> str:

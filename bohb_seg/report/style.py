@@ -56,7 +56,7 @@ class Look:
     hatch: str = ""
 
 
-ARMS = {
+ARM_LOOKS = {
     "default": Look("#E69F00", (0, (5, 2)), "s", "///"),
     "incumbent": Look("#00568C", "-", "o", ""),
 }

@@ -11,6 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import bohb_seg
 from bohb_seg import plugins, settings
+from bohb_seg.plugins import hyperparameters
 from bohb_seg.report.glossary import GLOSSARY
 from extension import conversation, floors, plugin_files, states
 from extension.commands import Flag, arguments, commands, flags
@@ -81,27 +82,52 @@ class Presets(Directive):
 
 
 class Plugins(Directive):
-    """``{plugins} models``: the entry function and the files of one kind."""
+    """``{plugins} models``: how files of one kind are found, and which there are."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """A sentence, then one row for each file."""
-        kind = self.arguments[0]
-        function = f"{plugins.ENTRY_FUNCTIONS[kind]}()"
-        sentence = nodes.paragraph(
-            "",
-            "A file of ",
-            code(f"bohb_seg/{kind}/")[0],
-            nodes.Text(" is found if it defines "),
-            code(function)[0],
-            nodes.Text(". There are:"),
-        )
+        its = plugins.KINDS[self.arguments[0]]
+        rest = f"[:{its.rest}]" if its.rest else ""
+        files = " | ".join(f"FILE{suffix}" for suffix in (".py", *its.formats))
+        must = f"`{its.entry}()`" if its.entry else "one subclass of HpBandSter's `Worker`"
         rows = [
             (code(each.name), [prose(each.summary), *code_block(each.signature)])
-            for each in plugin_files.plugin_files(kind)
+            for each in plugin_files.plugin_files(self.arguments[0])
         ]
-        return [sentence, table(("name", "file"), rows, (22, 78))]
+        return [
+            nodes.literal_block(text=f"{its.flag} NAME | {files}{rest}"),
+            prose(f"A file in Python must define {must}. These come with the package:"),
+            table(("name", "file"), rows, (22, 78)),
+        ]
+
+
+class Hyperparameters(Directive):
+    """``{hyperparameters}``: those of every training; ``{hyperparameters} unet``: a model's."""
+
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each."""
+        found = hyperparameters.TRAINING
+        if self.arguments:
+            file = plugins.file_of("models", self.arguments[0])
+            found = hyperparameters.of_model(file).hyperparameters
+        rows = [
+            (
+                code(each.name),
+                _allowed(each),
+                [] if each.default is None else code(str(each.default)),
+            )
+            for each in found.values()
+        ]
+        return [table(("name", "values", "default"), rows, (28, 54, 18))]
+
+
+def _allowed(its: hyperparameters.Hyperparameter) -> str:
+    """Its values in words, with a word for infinity."""
+    return its.allowed.replace(" to inf", " upwards")
 
 
 class Packages(Directive):
@@ -133,14 +159,18 @@ class ReportWords(Directive):
 
 
 class States(Directive):
-    """``{states} MODULE``: the module's ``LEGAL_MOVES`` as a diagram."""
+    """``{states} MODULE``: the module's ``LEGAL_MOVES`` as a diagram, and what its states mean."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The diagram."""
-        moves = states.table(self.arguments[0])
-        return [picture(states.diagram(moves, f"States and legal moves: {', '.join(moves)}"))]
+        """The diagram, and a table if the module explains its states."""
+        module = self.arguments[0]
+        moves, meanings = states.table(module), states.meanings(module)
+        shown = [picture(states.diagram(moves, f"States and legal moves: {', '.join(moves)}"))]
+        if meanings:
+            shown.append(table(("state", "meaning"), list(meanings.items()), (18, 82)))
+        return shown
 
 
 class Floors(Directive):
@@ -168,6 +198,7 @@ ALL: dict[str, type[Directive]] = {
     "flags": Flags,
     "presets": Presets,
     "plugins": Plugins,
+    "hyperparameters": Hyperparameters,
     "packages": Packages,
     "public-names": PublicNames,
     "report-words": ReportWords,

@@ -21,7 +21,8 @@ class Plugin:
 
     Args:
         name: As on the command line.
-        signature: The entry function as its file has it, ``build(recipe, *, classes)``.
+        signature: Its entry function as its file has it, ``build(space, ladder, seed)``; for a
+            worker, its class.
         summary: First sentence of the file's docstring.
     """
 
@@ -33,8 +34,8 @@ class Plugin:
 def plugin_files(kind: str) -> Iterator[Plugin]:
     """The plug-ins of one kind, sorted by name."""
     for name in plugins.names(kind):
-        file = PACKAGE / kind / f"{name.replace('-', '_')}.py"
-        yield Plugin(name, _signature(file, plugins.ENTRY_FUNCTIONS[kind]), first_sentence(file))
+        file = plugins.file_of(kind, name)
+        yield Plugin(name, _signature(file, plugins.KINDS[kind].entry), first_sentence(file))
 
 
 def modules(folder: Path = PACKAGE) -> dict[str, str]:
@@ -52,6 +53,11 @@ def first_sentence(file: Path) -> str:
 
 
 def _signature(file: Path, function: str) -> str:
-    body = ast.parse(file.read_text(encoding="utf-8")).body
-    entry = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == function)
-    return f"{function}({ast.unparse(entry.args)})"
+    """The first line of the function; without a name, that of the file's public class."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.FunctionDef(name=name) if name == function:
+                return f"{name}({ast.unparse(node.args)})"
+            case ast.ClassDef(name=name) if not function and not name.startswith("_"):
+                return f"class {name}({', '.join(map(ast.unparse, node.bases))})"
+    raise ValueError(f"{file} has no {function or 'class'}")

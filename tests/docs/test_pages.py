@@ -20,7 +20,7 @@ from bohb_seg import plugins
 ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
 MANUAL = sorted((ROOT / "docs").rglob("*.md"))
 MEASURED = [*sorted(ROOT.glob("benchmarks/**/README.md")), ROOT / "results/README.md"]
-PAGES = [*ROOT_PAGES, *MANUAL, *MEASURED]
+PAGES = [*ROOT_PAGES, *MANUAL, *MEASURED, ROOT / "examples/README.md"]
 REFERENCE = ROOT / "docs/reference"
 OTHERS_FLAGS = {"--no-deps", "--help", "--version"}
 """Flags of pip, and those that every command has, told in sentences."""
@@ -66,7 +66,7 @@ def test_the_reference_has_every_command():
 
 def test_the_reference_has_every_kind_of_plug_in():
     told = re.findall(r"^```\{plugins\} (\S+)", (REFERENCE / "plugins.md").read_text(), re.M)
-    assert sorted(told) == sorted(plugins.ENTRY_FUNCTIONS)
+    assert sorted(told) == sorted(plugins.KINDS)
 
 
 def test_the_reference_has_every_public_name():

@@ -31,7 +31,7 @@ SERVICES = {
     f"{part}{kind}": f"bohb-{part}" for part in ("master", "worker") for kind in ("", "-gpu")
 }
 """Services of compose that do, after `docker compose run`."""
-ENDS = {"|", "||", "&&", "&", ";", ">", ">>", "<", ")"}
+ENDS = {"|", "||", "&&", "&", ";", ">", ">>", "&>", "<", ")"}
 """Words that end a command."""
 NAMING = {"kubectl", "systemctl", "journalctl"}
 """Commands whose own words may be names of ours that start nothing."""

@@ -214,5 +214,7 @@ def test_what_a_strange_worker_tells_does_not_break_the_page(tmp_path):
     strange = {"curves": ["x"], "epochs_trained": "many", "miou": "good", "parts": {}}
     strange |= {"stopped": ["x"], "best_epoch": "last", "micro_batch": "few", "micro_batches": 3}
     one = order((0, 0, 0), 1), news((0, 0, 0), 1, 0.5, **strange)
-    two = order((-1, 0, 0), 9), news((-1, 0, 0), 9, 0.5, **strange, artefacts="../../etc")
+    odd = {"miou": "good", "iou": ["x"], "recall": {"road": "y"}, "confusion": [[1, 2], [3]]}
+    strange |= {"parts": {"test": odd, "train": {"loss": True}}, "artefacts": "../../etc"}
+    two = order((-1, 0, 0), 9), news((-1, 0, 0), 9, 0.5, **strange)
     assert anchors(write_report(live(tmp_path, *one, *two)).read_text()) == ANCHORS

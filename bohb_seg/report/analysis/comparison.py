@@ -1,16 +1,32 @@
 """The final comparison: default and incumbent retrained with the same seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from bohb_seg.report.analysis.records import AttemptRecord, EvaluationRecord, RunRecord
-from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM, Configuration
+from bohb_seg.report.wording import is_number
+from bohb_seg.trials import ARMS, Configuration
 
+Matrix = Sequence[Sequence[int]]
 PARTS = ("train", "validation", "test")
 """Parts of the data; a later one says more about new images."""
-ARM_NAMES = {DEFAULT_ARM: "default", INCUMBENT_ARM: "incumbent"}
+
+
+@dataclass(frozen=True)
+class PartScores:
+    """Scores of a network on one part of the data.
+
+    Args:
+        numbers: Single numbers by name, such as ``miou``.
+        by_class: Numbers by class, such as ``iou``; None for a class that does not occur.
+        confusion: Confusion matrix in pixels, rows = truth; None if the worker reported none.
+    """
+
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    by_class: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    confusion: Matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -26,13 +42,12 @@ class Retraining:
 
     seed: int
     attempt: AttemptRecord
-    parts: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, PartScores]
     artefacts: Path | None
 
-    def score(self, part: str, name: str) -> float | None:
-        """A number such as ``("test", "miou")``; None if there is none."""
-        value = self.parts.get(part, {}).get(name)
-        return float(value) if value is not None else None
+    def on(self, part: str) -> PartScores:
+        """Scores on a part of the data; empty ones if there are none."""
+        return self.parts.get(part, PartScores())
 
 
 @dataclass(frozen=True)
@@ -54,23 +69,23 @@ class Arm:
         return min(self.finished, key=lambda each: each.attempt.loss or 0.0, default=None)
 
     def scores(self, part: str, name: str) -> tuple[float, ...]:
-        """A number over the seeds that have it."""
-        found = [each.score(part, name) for each in self.finished]
-        return tuple(score for score in found if score is not None)
+        """A number such as ``("test", "miou")`` over the seeds that have it."""
+        found = [each.on(part).numbers for each in self.finished]
+        return tuple(numbers[name] for numbers in found if name in numbers)
 
     def class_scores(self, part: str, name: str) -> dict[str, list[float]]:
-        """Scores such as ``iou`` by class, over the seeds; no score leaves a class empty."""
+        """Scores such as ``iou`` over the seeds, by class; the list of a class may be empty."""
         found: dict[str, list[float]] = {}
         for each in self.finished:
-            for label, score in each.parts.get(part, {}).get(name, {}).items():
-                found.setdefault(label, []).extend([] if score is None else [float(score)])
+            for label, score in each.on(part).by_class.get(name, {}).items():
+                found.setdefault(label, []).extend([] if score is None else [score])
         return found
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
     """The arms whose retraining was ordered, default first."""
     found = []
-    for rung, name in ARM_NAMES.items():
+    for rung, name in enumerate(ARMS):
         own = [each for each in run.comparison if each.id.trial.rung == rung]
         if own:
             own.sort(key=lambda each: each.id.trial.number)
@@ -93,13 +108,35 @@ def class_names(run: RunRecord) -> list[str]:
 
 
 def _retraining(run: RunRecord, evaluation: EvaluationRecord) -> Retraining:
-    info = evaluation.info
-    artefacts = info.get("artefacts")
-    folder = run.directory / artefacts if _lies_within(artefacts) else None
-    parts = {"validation": {"loss": evaluation.loss}, **(info.get("parts") or {})}
+    artefacts = evaluation.info.artefacts
+    folder = run.directory / artefacts if artefacts and _lies_within(artefacts) else None
+    told = {"validation": {"loss": evaluation.loss}, **evaluation.info.parts}
+    parts = {part: _part_scores(scores) for part, scores in told.items()}
     return Retraining(evaluation.id.trial.number, evaluation.attempt, parts, folder)
 
 
-def _lies_within(path: Any) -> TypeGuard[str]:
+def _part_scores(told: Mapping[str, Any]) -> PartScores:
+    """Reads the scores that a worker reported; values of another form are left out."""
+    numbers = {name: value for name, value in told.items() if is_number(value)}
+    by_class = {name: value for name, value in told.items() if _is_by_class(value)}
+    matrix = told.get("confusion")
+    return PartScores(numbers, by_class, matrix if _is_square(matrix) else None)
+
+
+def _is_by_class(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        each is None or is_number(each) for each in value.values()
+    )
+
+
+def _is_square(value: Any) -> bool:
+    """Whether a value is a square matrix of whole numbers, with at least one row."""
+    return isinstance(value, list) and all(
+        isinstance(row, list) and len(row) == len(value) and all(type(n) is int for n in row)
+        for row in value
+    )
+
+
+def _lies_within(path: str) -> bool:
     """Whether a path that a worker reported stays below the run directory."""
-    return isinstance(path, str) and not Path(path).is_absolute() and ".." not in Path(path).parts
+    return not Path(path).is_absolute() and ".." not in Path(path).parts

@@ -1,17 +1,26 @@
 """Confusion matrices, summed over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+
+from bohb_seg.report.analysis.comparison import Matrix
 
 Counts = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 
-def pooled_confusion(matrices: Sequence[Sequence[Sequence[int]]]) -> Counts | None:
-    """Sum of confusion matrices in pixels, int (classes, classes), rows = truth; None without."""
-    return np.sum(np.array(matrices, dtype=np.int64), axis=0) if matrices else None
+def pooled_confusion(matrices: Iterable[Matrix | None]) -> Counts | None:
+    """Sum of confusion matrices in pixels; None among them is left out.
+
+    Returns:
+        int (classes, classes), rows = truth; None if there are none, or of different sizes.
+    """
+    known = [matrix for matrix in matrices if matrix]
+    if len({len(matrix) for matrix in known}) != 1:
+        return None
+    return np.asarray(np.sum(known, axis=0), dtype=np.int64)
 
 
 def row_shares(confusion: Counts) -> Reals:

@@ -25,7 +25,14 @@ from bohb_seg.search.events import (
 )
 from bohb_seg.storage import journal
 from bohb_seg.storage.journal import Entry, RunResumed, RunStarted
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, Attempt, EvaluationId, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    RUNOFF_BRACKET,
+    Attempt,
+    EvaluationId,
+    Info,
+    TrialId,
+)
 
 
 def read(run_dir: Path) -> RunRecord:
@@ -141,7 +148,7 @@ class _Replay:
             self._book(identity, *self._counted[identity])
 
     def _book(self, identity: Attempt, news: Evaluated, time: float) -> None:
-        told = {"loss": news.loss, "info": news.info, "error": news.error}
+        told = {"loss": news.loss, "info": Info.read(news.info), "error": news.error}
         self._change(identity, end=time, fate=news.outcome, **told)
 
     def _lose(self, identities: set[Attempt], entry: Entry) -> None:

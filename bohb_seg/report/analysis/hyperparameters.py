@@ -9,6 +9,7 @@ from scipy.stats import chi2, kruskal
 
 from bohb_seg.report.analysis.budgets import evaluations_by_budget, losses_of
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
+from bohb_seg.report.wording import is_number
 
 CHANCE = 0.05
 """Above this probability a dependence is called possible chance."""
@@ -40,7 +41,7 @@ class Influence:
     @property
     def numeric(self) -> bool:
         """Whether the values are numbers."""
-        return all(_is_number(value) for value in self.values)
+        return all(is_number(value) for value in self.values)
 
 
 def influences(run: RunRecord) -> tuple[Influence, ...]:
@@ -75,7 +76,7 @@ def _grouped(values: Sequence[Any], losses: Sequence[float]) -> list[list[float]
 
 def _keys(values: Sequence[Any]) -> Sequence[Any]:
     """Group of each value: a choice itself, or the third of all values that a number lies in."""
-    if len(set(values)) <= GROUPS or not all(_is_number(value) for value in values):
+    if len(set(values)) <= GROUPS or not all(is_number(value) for value in values):
         return [str(value) for value in values]
     edges = np.quantile(values, np.arange(1, GROUPS) / GROUPS)
     return [int(key) for key in np.searchsorted(edges, values, side="left")]
@@ -93,7 +94,3 @@ def _kruskal(groups: Sequence[Sequence[float]]) -> tuple[float | None, float | N
         return None, None
     h = float(kruskal(*groups).statistic)
     return max(0.0, (h - k + 1) / (n - k)), float(chi2.sf(h, k - 1))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

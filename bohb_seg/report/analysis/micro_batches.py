@@ -30,10 +30,9 @@ def memory_shortages(run: RunRecord) -> tuple[MemoryShortage, ...]:
 
 
 def _shortage(attempt: AttemptRecord) -> MemoryShortage | None:
-    micro_batch, batch = attempt.info.get("micro_batch"), attempt.configuration.get("batch_size")
-    here = bool(attempt.info.get("micro_batches"))
-    batch = batch if isinstance(batch, int) else None
-    if not isinstance(micro_batch, int) or not (here or (batch and micro_batch < batch)):
+    info, size = attempt.info, attempt.configuration.get("batch_size")
+    batch, here = size if isinstance(size, int) else None, bool(info.micro_batches)
+    if info.micro_batch is None or not (here or (batch and info.micro_batch < batch)):
         return None
-    device = str(attempt.info.get("device") or "an unnamed device")
-    return MemoryShortage(attempt, batch, micro_batch, device, here)
+    device = info.device or "an unnamed device"
+    return MemoryShortage(attempt, batch, info.micro_batch, device, here)

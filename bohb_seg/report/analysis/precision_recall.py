@@ -84,7 +84,7 @@ def arm_curves(run: RunRecord, arms: Sequence[Arm], part: str) -> dict[str, Curv
         best = arm.representative
         counts = load_histograms(best.artefacts, part) if best and best.artefacts else None
         if best and counts:
-            names = list(best.parts.get(part, {}).get("iou", {})) or class_names(run)
+            names = list(best.on(part).by_class.get("iou", {})) or class_names(run)
             if len(names) == len(counts[0]):
                 found[arm.name] = class_curves(names, *counts)
     return found

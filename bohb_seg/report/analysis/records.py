@@ -1,12 +1,12 @@
 """Records of a run: its attempts, its evaluations and the times that its workers were present."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bohb_seg.storage.journal import RunStarted
-from bohb_seg.trials import Configuration, EvaluationId, TrialId
+from bohb_seg.trials import Configuration, EvaluationId, Info, Numbers, TrialId
 
 EARLY_ENDS = ("collapsed", "patience", "diverged")
 """Reasons, in a worker's words, for which a training ends before its budget."""
@@ -35,38 +35,26 @@ class AttemptRecord:
     end: float | None = None
     fate: Fate = "running"
     loss: float | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: Info = field(default_factory=Info)
     error: str | None = None
 
     @property
     def epochs_trained(self) -> float:
-        """Epochs of this attempt; without a word of the worker, its whole budget if finished."""
-        told = self.info.get("epochs_trained")
-        if isinstance(told, int | float):
-            return float(told)
+        """Epochs of this attempt; if not reported, the whole budget once it has finished."""
+        if self.info.epochs_trained is not None:
+            return float(self.info.epochs_trained)
         return self.evaluation.budget if self.fate == "finished" else 0.0
 
     @property
     def stopped(self) -> str | None:
         """Reason of an end before the budget, one of ``EARLY_ENDS``; None if there is none."""
-        told = self.info.get("stopped")
-        return told if told in EARLY_ENDS else None
+        return self.info.stopped if self.info.stopped in EARLY_ENDS else None
 
     @property
-    def best_epoch(self) -> int | None:
-        """Epoch, from 1, whose weights were kept instead of the last ones; None if the last."""
-        told = self.info.get("best_epoch")
-        return told if isinstance(told, int) else None
-
-    @property
-    def curves(self) -> Mapping[str, Sequence[float | None]]:
+    def curves(self) -> Mapping[str, Numbers]:
         """Curves of the training by name, each as long as ``epoch``; empty without epochs."""
-        told = self.info.get("curves")
-        if not isinstance(told, Mapping) or not isinstance(told.get("epoch"), Sequence):
-            return {}
-        length = len(told["epoch"])
-        lists = {name: its for name, its in told.items() if isinstance(its, list | tuple)}
-        return {name: its for name, its in lists.items() if len(its) == length}
+        epochs = len(self.info.curves.get("epoch", ()))
+        return {name: its for name, its in self.info.curves.items() if len(its) == epochs}
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,7 @@ class EvaluationRecord:
         return self.attempt.loss
 
     @property
-    def info(self) -> Mapping[str, Any]:
+    def info(self) -> Info:
         """Facts that the worker reported beside the loss."""
         return self.attempt.info
 

@@ -6,7 +6,7 @@ seed; the paired 95 % t-interval of their mean must exclude 0.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
@@ -121,20 +121,20 @@ def verdict(run: RunRecord, arms: Sequence[Arm]) -> Verdict:
 
 
 def _paired(quantity: Quantity, default: Arm, incumbent: Arm) -> PairedDifference | None:
-    after = {each.seed: each.score(quantity.part, quantity.name) for each in incumbent.finished}
-    pairs = [
-        (each.seed, old, new)
-        for each in default.finished
-        if (old := each.score(quantity.part, quantity.name)) is not None
-        and (new := after.get(each.seed)) is not None
-    ]
-    if not pairs:
+    before, after = _by_seed(default, quantity), _by_seed(incumbent, quantity)
+    seeds = tuple(seed for seed in before if seed in after)
+    if not seeds:
         return None
-    seeds, olds, news = zip(*pairs, strict=True)
+    olds, news = tuple(before[seed] for seed in seeds), tuple(after[seed] for seed in seeds)
     differences = [new - old for old, new in zip(olds, news, strict=True)]
     mean, spread, half = fmean(differences), *_spread(differences)
     low, high = (None, None) if half is None else (mean - half, mean + half)
     return PairedDifference(quantity, seeds, olds, news, mean, spread, low, high)
+
+
+def _by_seed(arm: Arm, quantity: Quantity) -> Mapping[int, float]:
+    numbers = {each.seed: each.on(quantity.part).numbers for each in arm.finished}
+    return {seed: own[quantity.name] for seed, own in numbers.items() if quantity.name in own}
 
 
 def _spread(differences: Sequence[float]) -> tuple[float | None, float | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bohb_seg.report.analysis.comparison import Arm
-from bohb_seg.report.style import ARMS, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, new_figure, styled
 
 
 @styled
@@ -40,16 +41,17 @@ def _bars(
     height: float,
     scores: Sequence[Sequence[float]],
 ) -> None:
-    look = ARMS[arm]
+    look = ARM_LOOKS[arm]
     means = [fmean(own) if own else 0.0 for own in scores]
     ax.barh(places, means, height * 0.92, color=look.colour, hatch=look.hatch, edgecolor="white")
     for place, own, mean in zip(places, scores, means, strict=True):
-        ax.plot(
-            own, [place] * len(own), "o", color="black", markersize=3.5, markerfacecolor="white"
-        )
+        circles: Any = {"color": "black", "markersize": 3.5, "markerfacecolor": "white"}
+        ax.plot(own, [place] * len(own), "o", clip_on=False, **circles)
         label = f"{mean:.2f}" if own else "not in this part"
         ax.text(max([mean, *own]) + 0.012, place, label, va="center", fontsize=8.5)
 
 
 def _key(arm: str) -> Patch:
-    return Patch(facecolor=ARMS[arm].colour, hatch=ARMS[arm].hatch, edgecolor="white", label=arm)
+    return Patch(
+        facecolor=ARM_LOOKS[arm].colour, hatch=ARM_LOOKS[arm].hatch, edgecolor="white", label=arm
+    )

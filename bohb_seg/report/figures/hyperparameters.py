@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.hyperparameters import CHANCE, Influence
-from bohb_seg.report.style import ARMS, ceiling, grid_of_axes, loss_axis, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, ceiling, grid_of_axes, loss_axis, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 
-COLOUR = ARMS["incumbent"].colour
+COLOUR = ARM_LOOKS["incumbent"].colour
 POSSIBLE_CHANCE: Any = {"facecolor": "white", "hatch": "///"}
 
 

@@ -11,7 +11,7 @@ from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord, by_trial
 from bohb_seg.report.figures.marks import COLLAPSED, collapsed_key, has_collapsed
 from bohb_seg.report.style import (
-    ARMS,
+    ARM_LOOKS,
     PALE,
     Look,
     epoch_axis,
@@ -43,8 +43,8 @@ def learning_curves(run: RunRecord) -> Figure:
     epoch_axis(ax, ticks, "epoch (logarithmic; ticks are the budgets)")
     ax.set_title("Learning curves of all trials")
     keys = [
-        key(ARMS["incumbent"], "incumbent", linewidth=3, marker=""),
-        key(ARMS["default"], "default", linewidth=3, marker=""),
+        key(ARM_LOOKS["incumbent"], "incumbent", linewidth=3, marker=""),
+        key(ARM_LOOKS["default"], "default", linewidth=3, marker=""),
         key(Look(PALE), "other trials, dot: training stopped", linewidth=1, markersize=4),
     ]
     ax.legend(handles=keys + collapsed_key(run.evaluations), loc="upper right")
@@ -73,7 +73,7 @@ def _arm(first: EvaluationRecord, run: RunRecord, best: EvaluationRecord | None)
 
 
 def _curve(ax: Axes, epochs: list[float], losses: list[float], arm: str) -> None:
-    look, front = ARMS.get(arm, Look(PALE)), bool(arm)
+    look, front = ARM_LOOKS.get(arm, Look(PALE)), bool(arm)
     ax.plot(
         epochs,
         losses,

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bohb_seg.report.analysis.comparison import Arm
-from bohb_seg.report.style import ARMS, ceiling, key, new_figure, numbers, styled
+from bohb_seg.report.style import ARM_LOOKS, ceiling, key, new_figure, numbers, styled
 
 TRAINING_LINE: Any = (0, (1.5, 1.5))
 """Training is dotted with hollow markers, validation solid with filled ones."""
@@ -52,7 +52,7 @@ def _training(ax: Axes, arm: Arm) -> list[float]:
 
 def _validation(ax: Axes, arm: Arm) -> list[float]:
     """Draws the validation losses of the seeds and their mean; returns the losses."""
-    series, colour = _series(arm, "validation_loss"), ARMS[arm.name].colour
+    series, colour = _series(arm, "validation_loss"), ARM_LOOKS[arm.name].colour
     for epochs, values in series:
         ax.plot(epochs, values, color=colour, linewidth=0.7, alpha=0.55)
     if series:
@@ -75,8 +75,8 @@ def _mean(ax: Axes, arm: Arm, series: Sequence[Series], **options: Any) -> None:
     length = min(len(values) for _, values in series)
     mean = np.mean([values[:length] for _, values in series], axis=0)
     every = max(1, length // 8)
-    marks: Any = {"marker": ARMS[arm.name].marker, "markevery": (every // 2, every)}
-    ax.plot(epochs, mean, color=ARMS[arm.name].colour, markersize=5, **marks, **options)
+    marks: Any = {"marker": ARM_LOOKS[arm.name].marker, "markevery": (every // 2, every)}
+    ax.plot(epochs, mean, color=ARM_LOOKS[arm.name].colour, markersize=5, **marks, **options)
 
 
 def _finite(series: Sequence[Series]) -> list[float]:
@@ -87,7 +87,7 @@ def _best_epochs(arm: Arm) -> list[tuple[int, float]]:
     """Epoch and validation loss of the weights that were kept, of all seeds that report it."""
     found = []
     for each in arm.finished:
-        epoch, losses = each.attempt.best_epoch, each.attempt.curves.get("validation_loss", ())
+        epoch, losses = each.attempt.info.best_epoch, each.attempt.curves.get("validation_loss", ())
         if epoch and 1 <= epoch <= len(losses):
             found.append((epoch, numbers(losses)[epoch - 1]))
     return found
@@ -95,7 +95,7 @@ def _best_epochs(arm: Arm) -> list[tuple[int, float]]:
 
 def _keys(arms: Sequence[Arm]) -> list[Line2D]:
     keys = []
-    for look, name in ((ARMS[arm.name], arm.name) for arm in arms):
+    for look, name in ((ARM_LOOKS[arm.name], arm.name) for arm in arms):
         dotted = {"linestyle": TRAINING_LINE, "markerfacecolor": "white"}
         keys += [key(look, f"{name}, training", **dotted)]
         keys += [key(look, f"{name}, validation", linestyle="-", linewidth=2.6)]

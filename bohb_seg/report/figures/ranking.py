@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.ranking import RankCorrelation
-from bohb_seg.report.style import ARMS, ceiling, grid_of_axes, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, ceiling, grid_of_axes, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 
 
@@ -28,7 +28,7 @@ def _panel(ax: Axes, each: RankCorrelation) -> None:
         np.minimum(xs, ceiling(xs)),
         np.minimum(ys, ceiling(ys)),
         "o",
-        color=ARMS["incumbent"].colour,
+        color=ARM_LOOKS["incumbent"].colour,
         markersize=5,
         alpha=0.8,
     )

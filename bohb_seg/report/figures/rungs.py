@@ -17,7 +17,7 @@ from bohb_seg.report.figures.marks import (
     has_collapsed,
 )
 from bohb_seg.report.style import (
-    ARMS,
+    ARM_LOOKS,
     ceiling,
     epoch_axis,
     grid_of_axes,
@@ -62,8 +62,8 @@ def _trial(ax: Axes, evaluations: Sequence[EvaluationRecord], top: float) -> Non
     """Draws a trial's way through its rungs: filled where promoted, hollow where it stopped."""
     points = [(each.budget, min(each.loss, top)) for each in evaluations if each.loss is not None]
     for (x, y), (next_x, next_y) in pairwise(points):
-        ax.plot((x, next_x), (y, next_y), color=ARMS["incumbent"].colour, linewidth=1.1)
-        ax.plot(x, y, "o", color=ARMS["incumbent"].colour, markersize=5)
+        ax.plot((x, next_x), (y, next_y), color=ARM_LOOKS["incumbent"].colour, linewidth=1.1)
+        ax.plot(x, y, "o", color=ARM_LOOKS["incumbent"].colour, markersize=5)
     if points and has_collapsed(evaluations):
         ax.plot(*points[-1], **COLLAPSED)
     elif points:
@@ -75,7 +75,7 @@ def _trial(ax: Axes, evaluations: Sequence[EvaluationRecord], top: float) -> Non
 
 def _keys() -> list[Line2D]:
     dot: Any = {"linestyle": "", "marker": "o"}
-    colour = ARMS["incumbent"].colour
+    colour = ARM_LOOKS["incumbent"].colour
     return [
         Line2D([], [], color=colour, **dot, label="went on to the next budget"),
         Line2D([], [], color="#555555", markerfacecolor="white", **dot, label="stopped here"),

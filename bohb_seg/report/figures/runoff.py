@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from bohb_seg.report.analysis.runoff import Candidate
 from bohb_seg.report.figures.marks import cross, cross_key
-from bohb_seg.report.style import ARMS, FADED, loss_axis, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, FADED, loss_axis, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 from bohb_seg.trials import trial_name
 
@@ -43,7 +43,7 @@ def runoff(found: Sequence[Candidate]) -> Figure:
 
 
 def _candidate(ax: Axes, place: int, each: Candidate, top: float) -> None:
-    colour = ARMS["incumbent"].colour if each.won else FADED
+    colour = ARM_LOOKS["incumbent"].colour if each.won else FADED
     left, right = place - BESIDE, place + BESIDE
     if each.mean is not None:
         low, high = min(each.search_loss, top), min(each.mean, top)

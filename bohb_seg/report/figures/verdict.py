@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.verdict import PairedDifference
-from bohb_seg.report.style import ARMS, FADED, grid_of_axes, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, FADED, grid_of_axes, new_figure, styled
 
 
 @styled
@@ -26,7 +26,7 @@ def _panel(ax: Axes, each: PairedDifference) -> None:
         ax.text(1.26, height, f"seed {seed}", va="center", fontsize=8.5, color="#555555")
     arms = {"default": each.default, "incumbent": each.incumbent}
     for place, (name, values) in enumerate(arms.items()):
-        look = ARMS[name]
+        look = ARM_LOOKS[name]
         ax.plot([place] * len(values), values, look.marker, color=look.colour, markersize=7)
         ax.plot((place - 0.16, place + 0.16), [fmean(values)] * 2, color="black", linewidth=2)
     better = "lower" if each.quantity.lower_is_better else "higher"

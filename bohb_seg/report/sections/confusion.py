@@ -34,8 +34,7 @@ def section(run: RunRecord) -> Section:
 def _matrices(found: Sequence[Arm], part: str) -> Mapping[str, Counts]:
     matrices = {}
     for arm in found:
-        own = [each.parts.get(part, {}).get("confusion") for each in arm.finished]
-        pooled = pooled_confusion([matrix for matrix in own if matrix])
+        pooled = pooled_confusion([each.on(part).confusion for each in arm.finished])
         if pooled is not None:
             matrices[arm.name] = pooled
     return matrices

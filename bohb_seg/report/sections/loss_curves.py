@@ -29,7 +29,7 @@ def section(run: RunRecord) -> Section:
 
 def _kept_weights(found: Sequence[Arm]) -> tuple[str, ...]:
     attempts = [each.attempt for arm in found for each in arm.finished]
-    if not any(each.best_epoch for each in attempts):
+    if not any(each.info.best_epoch for each in attempts):
         return ()
     ended = sum(each.stopped == "patience" for each in attempts)
     return (

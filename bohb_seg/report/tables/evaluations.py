@@ -27,7 +27,7 @@ def _row(run: RunRecord, each: EvaluationRecord, names: Sequence[str]) -> Row:
         each.id.trial.bracket,
         each.budget,
         each.loss,
-        each.info.get("miou"),
+        each.info.miou,
         attempt.fate,
         attempt.stopped,
         picked_by(run, each),

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bohb_seg.report.wording import is_number
+
 Cell = str | float | int | bool | None
 Row = tuple[Cell, ...]
 
@@ -77,8 +79,3 @@ def shown(cell: Cell) -> str:
             return f"{cell:.4g}"
         case _:
             return str(cell)
-
-
-def is_number(cell: Cell) -> bool:
-    """Whether a cell is a number; the page aligns it to the right."""
-    return isinstance(cell, int | float) and not isinstance(cell, bool)

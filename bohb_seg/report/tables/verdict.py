@@ -1,10 +1,9 @@
 """Tables of the verdict: paired differences and every retraining."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
-from bohb_seg.report.analysis.comparison import PARTS, Arm
+from bohb_seg.report.analysis.comparison import PARTS, Arm, PartScores
 from bohb_seg.report.analysis.records import AttemptRecord
 from bohb_seg.report.analysis.verdict import PairedDifference
 from bohb_seg.report.tables.table import Row, Table, table
@@ -40,7 +39,7 @@ def retrainings(arms: Sequence[Arm]) -> Table:
         *("outcome", "ended early", "best epoch"),
     )
     rows = [
-        (arm.name, each.seed, part, *_scores(each.parts.get(part, {})), *_end(each.attempt))
+        (arm.name, each.seed, part, *_scores(each.on(part)), *_end(each.attempt))
         for arm in arms
         for each in arm.retrainings
         for part in PARTS
@@ -49,9 +48,9 @@ def retrainings(arms: Sequence[Arm]) -> Table:
     return table("comparison_seeds", "Every retraining", columns, rows, folded=True)
 
 
-def _scores(part: Mapping[str, Any]) -> Row:
-    return tuple(part.get(name) for name in ("loss", "miou", "accuracy", "dice"))
+def _scores(scores: PartScores) -> Row:
+    return tuple(scores.numbers.get(name) for name in ("loss", "miou", "accuracy", "dice"))
 
 
 def _end(attempt: AttemptRecord) -> Row:
-    return attempt.fate, attempt.stopped, attempt.best_epoch
+    return attempt.fate, attempt.stopped, attempt.info.best_epoch

@@ -1,5 +1,10 @@
 import pytest
-from helpers.journals import news, order, run
+from helpers.journals import CURVES, news, order, run
+
+
+def attempt(**told):
+    (found,) = run((1, order((0, 0, 0), 9)), (2, news((0, 0, 0), 9, 0.5, **told))).attempts
+    return found
 
 
 @pytest.mark.parametrize(
@@ -12,5 +17,19 @@ from helpers.journals import news, order, run
     ],
 )
 def test_how_an_attempt_ended(told, stopped, best):
-    (attempt,) = run((1, order((0, 0, 0), 9)), (2, news((0, 0, 0), 9, 0.5, **told))).attempts
-    assert (attempt.stopped, attempt.best_epoch) == (stopped, best)
+    ended = attempt(**told)
+    assert (ended.stopped, ended.info.best_epoch) == (stopped, best)
+
+
+@pytest.mark.parametrize(
+    ("curves", "names"),
+    [
+        (CURVES, ["epoch", "train_loss", "validation_loss"]),
+        ({**CURVES, "train_loss": [0.9]}, ["epoch", "validation_loss"]),
+        ({"train_loss": [0.9]}, []),
+        ({**CURVES, "train_loss": "falling"}, []),
+        (["x"], []),
+    ],
+)
+def test_curves_are_as_long_as_their_epochs(curves, names):
+    assert list(attempt(curves=curves).curves) == names
