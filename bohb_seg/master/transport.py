@@ -129,7 +129,7 @@ class Transport:
         return news
 
     def post(self, news: News) -> None:
-        """Adds news."""
+        """Adds news; for any thread."""
         self._news.put(news)
 
     def send(self, order: Evaluate) -> None:
@@ -173,7 +173,7 @@ class Transport:
         return Surroundings(
             heartbeat=self._heartbeat,
             working_directory=self._working_directory,
-            post=self._news.put,
+            post=self.post,
             replies=self._replies,
             registry=self._registry,
             micro_batches=self._micro_batches,
@@ -189,4 +189,4 @@ class Transport:
 
     def _take_result(self, news: Evaluated) -> None:
         self._attendance.take_result(news)
-        self._news.put(news)
+        self.post(news)

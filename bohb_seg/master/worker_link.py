@@ -90,7 +90,7 @@ class WorkerLink(threading.Thread):
         self.worker, self.uri = name, uri
         self._life, self._around = life, surroundings
         self._lock = threading.RLock()
-        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._connection: object = None
         self._namesake = uri
 
@@ -103,6 +103,8 @@ class WorkerLink(threading.Thread):
                         self._report(instruction)
                     case call:
                         self._calls.put(call)
+            if self._life.over:
+                self._calls.put(None)  # nothing to do, but the thread wakes
 
     def renew(self, busy: bool, connection: object) -> None:
         """The worker renewed its lease over this connection."""
@@ -110,7 +112,7 @@ class WorkerLink(threading.Thread):
         self.tell(Renewed(busy))
 
     def lose(self, connection: object) -> None:
-        """A connection has ended, whoever's it was."""
+        """A connection has ended; perhaps the one that the worker used."""
         if self._connection is connection:
             self.tell(ConnectionLost())
 
@@ -131,7 +133,8 @@ class WorkerLink(threading.Thread):
                 except queue.Empty:
                     self.tell(HeartbeatPassed())
                 else:
-                    self._make(call, worker)
+                    if call is not None and self._wants(call):
+                        self._make(call, worker)
 
     def _report(self, report: Report) -> None:
         around, worker = self._around, self.worker
@@ -148,9 +151,11 @@ class WorkerLink(threading.Thread):
             case Complain():
                 around.complaints.complain(worker, _unreachable(worker, self.uri))
 
+    def _wants(self, call: Call) -> bool:
+        with self._lock:
+            return self._life.wants(call)
+
     def _make(self, call: Call, worker: Any) -> None:
-        if not self._life.wants(call):
-            return
         try:
             answer = self._invoke(call, worker)
         except Exception as error:  # the wire's, or whatever a worker's method raised

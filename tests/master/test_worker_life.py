@@ -1,8 +1,7 @@
 """A worker's life without threads and wires: events in, instructions out."""
 
 import pytest
-from helpers.worker_story import HEARTBEAT, Beginning, beginnings, order, stories, tell
-from hypothesis import given, settings
+from helpers.worker_story import HEARTBEAT, order
 
 from bohb_seg.master.worker_events import (
     Announce,
@@ -324,28 +323,3 @@ def test_after_the_end_nothing_follows():
     for event in (HeartbeatPassed(), IDLE, OrderGiven(ORDER), Parted(), MasterCloses(True)):
         assert life.handle(event, 0.0) == []
     assert life.state == "gone"
-
-
-# --- whatever the order of events --------------------------------------------------------------
-
-
-@settings(max_examples=1000, deadline=None)
-@given(beginnings, stories)
-def test_whatever_happens_the_rules_hold(beginning, story):
-    tell(beginning, story)
-
-
-@settings(max_examples=300, deadline=None)
-@given(beginnings, stories)
-def test_a_worker_that_answers_from_now_on_gets_every_order(beginning, story):
-    told = tell(beginning, story)
-    told.answer_everything()
-    assert told.life.over or told.owed == []
-
-
-def test_the_rules_would_notice_a_doubled_order():
-    world = tell(Beginning(True, Past(None)), [("give", None)])
-    (given,) = world.owed
-    world.answer("idle")
-    with pytest.raises(AssertionError, match="brought twice"):
-        world.carry_out([Bring(given)])

@@ -20,7 +20,7 @@ from helpers.mailbox import (
 )
 
 from bohb_seg.master.micro_batches import MicroBatches
-from bohb_seg.master.worker_events import Ask, Bring, HeartbeatPassed, ResultCame
+from bohb_seg.master.worker_events import Ask, HeartbeatPassed, MasterCloses, OrderGiven, ResultCame
 from bohb_seg.master.worker_life import WorkerLife
 from bohb_seg.master.worker_link import Surroundings, WorkerLink
 from bohb_seg.search.events import WorkersChanged
@@ -88,10 +88,6 @@ def test_a_worker_is_announced_before_its_result_can_come(link):
     link._make(Ask(), Doing())
     link.tell(ResultCame(ATTEMPT))
     assert link.posted == [WorkersChanged(("w",), (), {"w": ATTEMPT})]
-
-
-def test_a_call_that_is_not_wanted_any_more_is_not_made(link):
-    link._make(Bring(order()), None)  # would fail on None, and be followed by another
 
 
 def test_a_fault_of_our_own_is_no_fault_of_the_worker(link, monkeypatch):
@@ -187,6 +183,25 @@ def test_a_broken_connection_alone_is_no_reason_to_give_up(patient, hire):
     worker._kept._pyroRelease()
     nothing_more(patient, 1.0)
     assert worker.renew() == ""
+
+
+def test_a_master_that_closes_does_not_wait_for_a_heartbeat(patient, hire):
+    worker = hire(patient, "w", Own)
+    heard(patient, 1)
+    patient.close(dismiss=False)
+    assert not patient._attendance.is_looked_after(worker.name)
+    assert not worker.dismissed.is_set()
+
+
+def test_an_order_that_waits_when_the_master_closes_is_not_brought(patient, hire):
+    worker = hire(patient, "w", Own)
+    heard(patient, 1)
+    link = patient._attendance._links[worker.name]
+    with link._lock:
+        link.tell(OrderGiven(order(0, 1, worker.name)))
+        link.tell(MasterCloses(dismiss=True))
+    assert worker.dismissed.wait(LONG)
+    assert worker.calls == []
 
 
 def test_who_says_goodbye_has_left_at_once(patient, hire):
