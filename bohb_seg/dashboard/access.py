@@ -1,4 +1,4 @@
-"""Who may look at the dashboard.
+"""Access to the dashboard.
 
 With a secret, everybody who brings it may look: once in the link, from then on in a cookie. Without
 a secret, on loopback, a request must call this machine by a name of its own. A web page elsewhere

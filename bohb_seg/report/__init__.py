@@ -1,4 +1,4 @@
-"""The report of a run, made from its journal alone (and the arrays of its comparison)."""
+"""The report of a run, made from its journal and the arrays of its comparison."""
 
 from pathlib import Path
 

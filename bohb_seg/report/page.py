@@ -70,7 +70,7 @@ def html(run_dir: Path) -> str:
 def render(run: RunRecord, sections: Sequence[Section]) -> str:
     """Makes the HTML of the page."""
     environment = templates.environment()
-    environment.filters.update(shown=shown, base64=_base64)
+    environment.filters.update(shown=shown, base64=_base64, unbroken=_unbroken)
     environment.tests["numeric"] = is_number
     return environment.get_template("template.html").render(
         run_id=run.started.settings.get("run_id") or run.directory.name,
@@ -85,7 +85,7 @@ def render(run: RunRecord, sections: Sequence[Section]) -> str:
 
 
 def status(run: RunRecord) -> str:
-    """Whether the run has ended, was stopped early, or goes on."""
+    """State of the run in a sentence or two: ended, stopped early or going on."""
     last = f"{datetime.fromtimestamp(run.end, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if run.finish is None:
         stopping = f" It was asked to stop ({run.stop})." if run.stop else ""
@@ -174,6 +174,11 @@ def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
         hidden = old.name.startswith(".")  # another report may be under way
         if old.name not in contents and old.suffix in endings and not hidden:
             old.unlink()
+
+
+def _unbroken(text: str) -> str:
+    """Text in which no line ends before a per cent sign or within a t-interval."""
+    return text.replace(" %", "\u00a0%").replace("t-interval", "t\u2011interval")
 
 
 def _base64(content: bytes) -> str:

@@ -1,6 +1,6 @@
 """Writes a run directory as a search would leave it: simulated, seeded, through the real journal.
 
-Run it to look at a report: ``python tests/helpers/recorded_run.py DIR && bohb-report DIR``.
+To look at a report: ``PYTHONPATH=tests python -m helpers.recorded_run DIR && bohb-report DIR``.
 """
 
 import heapq
@@ -11,6 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from helpers.recorded_info import SECONDS_PER_EPOCH, collapsed, information, patient
+from helpers.recorded_scenes import CLASSES, NAMES, predictions, scenes, score_histograms, scores
 
 from bohb_seg.search.events import (
     BracketFinished,
@@ -24,14 +26,6 @@ from bohb_seg.search.events import (
 from bohb_seg.storage.journal import FILE_NAME, Journal, RunResumed, RunStarted
 from bohb_seg.trials import EvaluationId, Observation, TrialId
 
-CLASSES = {
-    "building": (60, 16, 152),
-    "land": (132, 41, 246),
-    "road": (110, 193, 228),
-    "vegetation": (254, 221, 58),
-    "water": (226, 169, 41),
-}
-NAMES = list(CLASSES)
 DEFAULT = {"batch_size": 16, "learning_rate": 0.007, "activation": "relu"}
 SPACE = {
     "hyperparameters": [
@@ -49,9 +43,7 @@ SPACE = {
 BRACKETS = (((1, 27), (3, 9), (9, 3), (27, 1)), ((3, 9), (9, 3), (27, 1)), ((9, 6), (27, 2)))
 """(budget, trials) of every rung."""
 WORKERS = ("hpbandster.run_demo.worker.alpha.101", "hpbandster.run_demo.worker.beta.202")
-SECONDS_PER_EPOCH = 6.0
 START = 1_790_000_000.0
-BINS = 1024
 
 
 class Clock:
@@ -101,14 +93,12 @@ EARLIER = (
     Observation({"batch_size": 8, "learning_rate": 0.004, "activation": "relu"}, 27.0, 0.41),
     Observation({"batch_size": 8, "learning_rate": 0.09, "activation": "none"}, 27.0, None),
 )
-DEVICE = "NVIDIA L4"
 TOO_LARGE = (
     'Traceback (most recent call last):\n  File "memory.py", line 1\n'
     "bohb_seg.errors.DoesNotFitError: the configuration runs out of memory on NVIDIA L4 even with"
     " a micro-batch of 1 patch of 64 x 64 pixels; give the run a worker with more memory, or a"
     " space with smaller networks\n"
 )
-PATIENCE = 8
 
 
 def started(earlier=(), **settings):
@@ -125,79 +115,6 @@ def started(earlier=(), **settings):
         "patches": {"train": 220, "validation": 36, "test": 40},
     }
     return RunStarted({**known, **settings}, SPACE, data, DEFAULT, earlier)
-
-
-def quality(configuration):
-    """How far a configuration is from the best one, 0..1."""
-    rate = abs(math.log10(configuration["learning_rate"]) + 2.7) / 2
-    shape = {"relu": 0.06, "swish": 0.0, "none": 0.5}[configuration["activation"]]
-    return min(1.0, 0.6 * rate + shape + abs(configuration["batch_size"] - 20) / 120)
-
-
-def curves(configuration, epochs, random):
-    """Curves of a training, as ``info["curves"]``."""
-    bad = quality(configuration)
-    steps = np.arange(1, int(epochs) + 1)
-    floor = 0.34 + 0.75 * bad
-    loss = (
-        floor
-        + (1.25 - floor) * np.exp(-steps / (4 + 8 * bad))
-        + random.normal(0, 0.012, len(steps))
-    )
-    train = loss - 0.012 * np.sqrt(steps) + random.normal(0, 0.006, len(steps))
-    miou = np.clip(0.95 - 0.62 * loss, 0.08, 1)
-    return {
-        "epoch": steps.tolist(),
-        "train_loss": train.tolist(),
-        "validation_loss": loss.tolist(),
-        "validation_miou": miou.tolist(),
-        "validation_accuracy": np.clip(miou + 0.2, 0, 1).tolist(),
-        "learning_rate": [configuration["learning_rate"]] * len(steps),
-        "seconds": [SECONDS_PER_EPOCH] * len(steps),
-    }
-
-
-def information(configuration, budget, before, random):
-    """What a worker tells of a finished evaluation; large batches do not fit into its memory."""
-    its = curves(configuration, budget, random)
-    size = configuration["batch_size"]
-    info = {
-        "epochs": budget,
-        "epochs_trained": budget - before,
-        "continued_from": before,
-        "curves": its,
-        "miou": its["validation_miou"][-1],
-        "stopped": None,
-        "device": DEVICE,
-        "micro_batch": size if size < 30 else size // 2,
-    }
-    if size == 32:
-        info["micro_batches"] = {f"{DEVICE} | unet 16 64": 16}
-    return its["validation_loss"][-1], info
-
-
-def collapsed(info):
-    """The same, ended after two epochs in which the network was constant."""
-    its = {name: values[:2] for name, values in info["curves"].items()}
-    its["validation_loss"] = [1.3, 1.3]
-    trained = max(0, 2 - info["continued_from"])
-    ended = {"epochs": 2, "epochs_trained": trained, "stopped": "collapsed", "miou": 0.07}
-    return 1.3, {**info, **ended, "curves": its}
-
-
-def patient(info):
-    """The same, with the weights of the best epoch, and ended so many epochs later."""
-    losses = info["curves"]["validation_loss"]
-    best = min(range(len(losses)), key=losses.__getitem__) + 1
-    last = min(best + PATIENCE, len(losses))
-    ended = {
-        "epochs": last,
-        "epochs_trained": last,
-        "best_epoch": best,
-        "stopped": "patience" if last < len(losses) else None,
-        "curves": {name: values[:last] for name, values in info["curves"].items()},
-    }
-    return losses[best - 1], {**info, **ended}
 
 
 def sample(random, model):
@@ -398,90 +315,6 @@ def retraining(directory, name, number, configuration, labels, epochs, random):
         parts[part] = scores(labels, predicted, loss * harder)
     np.savez_compressed(directory / artefacts / "predictions.npz", **arrays)
     return {**info, "parts": parts, "artefacts": artefacts}, loss
-
-
-def scores(labels, predicted, loss):
-    """The numbers of one part, from the confusion matrix."""
-    size = len(NAMES)
-    counted = labels != 255
-    pairs = labels[counted].astype(int) * size + predicted[counted]
-    matrix = np.bincount(pairs, minlength=size * size).reshape(size, size)
-    hit, named, true = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
-    iou = hit / np.maximum(named + true - hit, 1)
-    return {
-        "loss": loss,
-        "dice": float(np.mean(2 * hit / np.maximum(named + true, 1))),
-        "focal": 0.01,
-        "miou": float(iou.mean()),
-        "iou": dict(zip(NAMES, iou.tolist(), strict=True)),
-        "accuracy": float(hit.sum() / matrix.sum()),
-        "precision": dict(zip(NAMES, (hit / np.maximum(named, 1)).tolist(), strict=True)),
-        "recall": dict(zip(NAMES, (hit / np.maximum(true, 1)).tolist(), strict=True)),
-        "micro_precision": float(hit.sum() / matrix.sum()),
-        "micro_recall": float(hit.sum() / matrix.sum()),
-        "confusion": matrix.tolist(),
-    }
-
-
-def scenes(count, edge, random):
-    """Aerial-like patches: fields and water, a road, houses with shadows, some ignored pixels."""
-    y, x = np.mgrid[:edge, :edge]
-    images, labels = [], []
-    for index in range(count):
-        waves = sum(
-            np.sin((x * random.normal(0, 0.09) + y * random.normal(0, 0.09)) + random.uniform(0, 6))
-            for _ in range(4)
-        )
-        shift = 3.0 if index % 4 == 0 else random.normal(0, 0.6)
-        label = np.where(waves + shift > 0.6, 1, np.where(waves + shift > -1.2, 3, 4))
-        offset, slope = random.uniform(10, edge - 10), random.normal(0, 0.4)
-        label[np.abs(y - offset - slope * (x - edge / 2)) < 3.5] = 2
-        for _ in range(random.integers(0, 6) if index % 4 else 0):
-            top, left = random.integers(0, edge - 14, 2)
-            high, wide = random.integers(6, 14, 2)
-            label[top : top + high, left : left + wide] = 0
-        if index % 9 == 5:
-            label[:6, :20] = 255
-        ground = {0: (186, 170, 160), 1: (196, 172, 128), 2: (120, 122, 126), 3: (86, 118, 66),
-                  4: (52, 92, 120), 255: (10, 10, 10)}  # fmt: skip
-        image = np.zeros((edge, edge, 3))
-        for value, colour in ground.items():
-            image[label == value] = colour
-        image += random.normal(0, 9, image.shape)
-        images.append(np.clip(image, 0, 255))
-        labels.append(label)
-    return np.array(images, dtype=np.uint8), np.array(labels, dtype=np.uint8)
-
-
-def predictions(labels, error, random):
-    """Ground truth with blobs of wrong classes on a share ``error`` of the pixels."""
-    edge = labels.shape[1]
-    noise = random.normal(size=(len(labels), edge // 8 + 2, edge // 8 + 2))
-    fine = noise.repeat(8, axis=1).repeat(8, axis=2)[:, 4 : edge + 4, 4 : edge + 4]
-    for axis in (1, 2):
-        for shift in (1, 2, 4):
-            fine = (fine + np.roll(fine, shift, axis) + np.roll(fine, -shift, axis)) / 3
-    hardness = random.uniform(0.3, 1.8, len(labels))
-    truth = np.where(labels == 255, 1, labels)
-    wrong = (truth + random.integers(1, len(NAMES), (len(labels), 1, 1))) % len(NAMES)
-    limits = [
-        np.quantile(own, 1 - min(0.95, error * h)) for own, h in zip(fine, hardness, strict=True)
-    ]
-    return np.where(fine > np.array(limits)[:, None, None], wrong, truth).astype(np.uint8)
-
-
-def score_histograms(labels, error, random):
-    """Histograms (positive, negative) of class scores, as the evaluation writes them."""
-    size = len(NAMES)
-    counts = np.bincount(labels[labels != 255].ravel(), minlength=size)
-    positive = np.zeros((size, BINS), dtype=np.int64)
-    negative = np.zeros((size, BINS), dtype=np.int64)
-    for index, count in enumerate(counts):
-        right = random.beta(5, 5 * error * (1 + index / 3), count)
-        other = random.beta(5 * error * (1 + index / 3), 5, counts.sum() - count)
-        positive[index] = np.histogram(right, BINS, (0, 1))[0]
-        negative[index] = np.histogram(other, BINS, (0, 1))[0]
-    return positive, negative
 
 
 if __name__ == "__main__":

@@ -14,12 +14,7 @@ from bohb_seg.storage.hpbandster_files import LiveLog
 from bohb_seg.storage.journal import FILE_NAME, read
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.storage.settings_record import RECORDED_VERSIONS
-from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    DEFAULT_ARM,
-    INCUMBENT_ARM,
-    TrialId,
-)
+from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, INCUMBENT_ARM, TrialId
 
 # --- a new run --------------------------------------------------------------------------------
 

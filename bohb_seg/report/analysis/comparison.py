@@ -69,12 +69,12 @@ class Arm:
         return min(self.finished, key=lambda each: each.attempt.loss or 0.0, default=None)
 
     def scores(self, part: str, name: str) -> tuple[float, ...]:
-        """A number over the seeds that have it."""
+        """A number such as ``("test", "miou")`` over the seeds that have it."""
         found = [each.on(part).numbers for each in self.finished]
         return tuple(numbers[name] for numbers in found if name in numbers)
 
     def class_scores(self, part: str, name: str) -> dict[str, list[float]]:
-        """Scores such as ``iou`` by class, over the seeds; no score leaves a class empty."""
+        """Scores such as ``iou`` over the seeds, by class; the list of a class may be empty."""
         found: dict[str, list[float]] = {}
         for each in self.finished:
             for label, score in each.on(part).by_class.get(name, {}).items():

@@ -1,4 +1,4 @@
-"""Whether configurations are the same, and how one was picked."""
+"""Equality and origin of configurations."""
 
 import math
 from typing import Literal

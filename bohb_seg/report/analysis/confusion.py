@@ -12,7 +12,7 @@ Reals = npt.NDArray[np.float64]
 
 
 def pooled_confusion(matrices: Iterable[Matrix | None]) -> Counts | None:
-    """Sums confusion matrices in pixels, those that there are.
+    """Sum of confusion matrices in pixels; None among them is left out.
 
     Returns:
         int (classes, classes), rows = truth; None if there are none, or of different sizes.

@@ -1,4 +1,4 @@
-"""Whether configurations that the optimizer's model picked are better than random ones."""
+"""Configurations that the optimizer's model picked, beside random ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether the order of trials at a small budget predicts their order at a larger one."""
+"""Rank correlations: does the order at a small budget predict the order at a larger one?"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

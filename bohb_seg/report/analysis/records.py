@@ -40,7 +40,7 @@ class AttemptRecord:
 
     @property
     def epochs_trained(self) -> float:
-        """Epochs of this attempt; without a word of the worker, its whole budget if finished."""
+        """Epochs of this attempt; if not reported, the whole budget once it has finished."""
         if self.info.epochs_trained is not None:
             return float(self.info.epochs_trained)
         return self.evaluation.budget if self.fate == "finished" else 0.0

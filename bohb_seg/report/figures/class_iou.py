@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +45,8 @@ def _bars(
     means = [fmean(own) if own else 0.0 for own in scores]
     ax.barh(places, means, height * 0.92, color=look.colour, hatch=look.hatch, edgecolor="white")
     for place, own, mean in zip(places, scores, means, strict=True):
-        ax.plot(
-            own, [place] * len(own), "o", color="black", markersize=3.5, markerfacecolor="white"
-        )
+        circles: Any = {"color": "black", "markersize": 3.5, "markerfacecolor": "white"}
+        ax.plot(own, [place] * len(own), "o", clip_on=False, **circles)
         label = f"{mean:.2f}" if own else "not in this part"
         ax.text(max([mean, *own]) + 0.012, place, label, va="center", fontsize=8.5)
 

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from bohb_seg.report.analysis.confusion import Counts, Reals, row_shares
 from bohb_seg.report.style import new_figure, styled
 
+LARGEST, WHOLE_ROW = 9, 84
+"""Points: largest font of a share, and the sum of the fonts of a row, so that none overlap."""
+
 
 @styled
 def confusions(matrices: Mapping[str, Counts], names: Sequence[str], part: str) -> Figure:
@@ -38,7 +41,7 @@ def _matrix(ax: Axes, shares: Reals, names: Sequence[str]) -> None:
             "–" if np.isnan(share) else f"{100 * share:.0f}%",
             ha="center",
             va="center",
-            fontsize=9,
+            fontsize=min(LARGEST, WHOLE_ROW / len(names)),
             color="white" if share > 0.55 else "black",
             weight="bold" if row == column else "normal",
         )

@@ -19,10 +19,14 @@ from bohb_seg.trials import IGNORE
 PANEL = 192
 """Edge of a panel in pixels: a multiple of common patch sizes, which keeps them sharp."""
 DPI = 100
-GAP, CAPTION, TOP, LEGEND = 14, 34, 30, 60
-"""Pixels between panels, below them, above the first row, and for the legend at the top."""
+GAP, CAPTION, TOP = 14, 34, 30
+"""Pixels between panels, below them, and above the first row."""
 SWATCH_WIDTH, SWATCH_HEIGHT = 32, 18
 """Size of a swatch of the legend in pixels."""
+ENTRY_WIDTH, ENTRY_HEIGHT = 180, 26
+"""Least size of an entry of the legend in pixels: a swatch and a name."""
+LONGEST_NAME, LONGEST_SOURCE = 20, 25
+"""Letters of a class name that fit into the legend, and of a source that fit below an image."""
 DARKER = 0.62
 """Brightness of the pixels of a pattern, as a share of that of the others."""
 TILE = 8
@@ -35,15 +39,16 @@ Places = npt.NDArray[np.intp]
 def sheet(patches: Patches, chosen: Sequence[RatedPatch]) -> Figure:
     """One row per patch in the given order; accuracies are written below the predictions."""
     titles = ("image", "ground truth", *patches.predictions)
-    canvas = _Canvas(
-        width=len(titles) * (PANEL + GAP) + GAP,
-        height=LEGEND + TOP + len(chosen) * (PANEL + CAPTION),
-    )
-    _legend(canvas, patches)
+    width = len(titles) * (PANEL + GAP) + GAP
+    names = [*patches.class_names, "not counted"]
+    columns = _legend_columns(len(names), width)
+    first = -(-len(names) // columns) * ENTRY_HEIGHT + 8 + TOP
+    canvas = _Canvas(width, height=first + len(chosen) * (PANEL + CAPTION))
+    _legend(canvas, names, patches.class_colours, columns)
     for column, title in enumerate(titles):
-        canvas.centred(title, _left(column) + PANEL / 2, LEGEND + TOP - 12, 11, weight="bold")
+        canvas.centred(title, _left(column) + PANEL / 2, first - 12, 11, weight="bold")
     for row, patch in enumerate(chosen):
-        top = LEGEND + TOP + row * (PANEL + CAPTION)
+        top = first + row * (PANEL + CAPTION)
         for column, (panel, caption) in enumerate(_panels(patches, patch)):
             ax = canvas.picture(panel, _left(column), top, PANEL, PANEL)
             ax.spines[:].set_color("#888888")
@@ -113,22 +118,25 @@ def _panels(patches: Patches, patch: RatedPatch) -> list[tuple[Pixels, str]]:
     ]
     image = _enlarged(patches.images[index], PANEL)
     mixing = f"sum of squares {patch.sum_of_squares:.2f}"
-    return [(image, _shortened(patch.source)), (truth, mixing), *predicted]
+    return [(image, _end(patch.source)), (truth, mixing), *predicted]
 
 
-def _legend(canvas: _Canvas, patches: Patches) -> None:
-    """Swatches of all classes above the panels, in two rows."""
-    names = [*patches.class_names, "not counted"]
-    values = [*range(len(patches.class_names)), IGNORE]
-    columns = -(-len(names) // 2)
+def _legend_columns(entries: int, width: int) -> int:
+    """Columns of the legend: two rows if they fit, else as many columns as fit."""
+    return min(-(-entries // 2), max(1, (width - 2 * GAP) // ENTRY_WIDTH))
+
+
+def _legend(
+    canvas: _Canvas, names: Sequence[str], colours: Sequence[tuple[int, int, int]], columns: int
+) -> None:
+    """Draws swatches of all classes above the panels; the last name is that of ignored pixels."""
+    values = [*range(len(names) - 1), IGNORE]
     for place, (name, value) in enumerate(zip(names, values, strict=True)):
         x = GAP + (place % columns) * (canvas.width - 2 * GAP) / columns
-        y = 8 + (place // columns) * 26
-        swatch = coloured(
-            np.full((1, 1), value, dtype=np.uint8), patches.class_colours, SWATCH_WIDTH
-        )
+        y = 8 + (place // columns) * ENTRY_HEIGHT
+        swatch = coloured(np.full((1, 1), value, dtype=np.uint8), colours, SWATCH_WIDTH)
         canvas.picture(swatch[:SWATCH_HEIGHT], x, y, SWATCH_WIDTH, SWATCH_HEIGHT)
-        canvas.text(name, x + SWATCH_WIDTH + 6, y + SWATCH_HEIGHT / 2, 10)
+        canvas.text(_beginning(name), x + SWATCH_WIDTH + 6, y + SWATCH_HEIGHT / 2, 10)
 
 
 def _enlarged(pixels: Pixels, edge: int) -> Pixels:
@@ -160,5 +168,9 @@ def _patterns(classes: int) -> npt.NDArray[np.bool_]:
     return np.array([*chosen, kinds[0]])
 
 
-def _shortened(source: str, length: int = 25) -> str:
-    return source if len(source) <= length else f"…{source[1 - length :]}"
+def _beginning(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _end(source: str) -> str:
+    return source if len(source) <= LONGEST_SOURCE else f"…{source[1 - LONGEST_SOURCE :]}"

@@ -21,7 +21,7 @@ def precision_recall(curves: Mapping[str, Curves], part: str) -> Figure:
     """
     names = list(next(iter(curves.values())))
     columns = min(MOST_COLUMNS, len(names))
-    figure = new_figure(2.8 * -(-len(names) // columns) + 0.5)
+    figure = new_figure(2.95 * -(-len(names) // columns) + 0.5)
     axes = grid_of_axes(figure, len(names), columns, sharex=True, sharey=True)
     for ax, name in zip(axes, names, strict=True):
         _panel(ax, name, {arm: by_class[name] for arm, by_class in curves.items()})
@@ -38,10 +38,11 @@ def precision_recall(curves: Mapping[str, Curves], part: str) -> Figure:
 
 def _panel(ax: Axes, name: str, curves: Mapping[str, PrecisionRecall | None]) -> None:
     known = {arm: curve for arm, curve in curves.items() if curve is not None}
-    averages = ", ".join(f"{arm} {its.average_precision:.3f}" for arm, its in known.items())
-    ax.set_title(name, fontsize=10, pad=20)
-    ax.text(0, 1.025, f"AP {averages}" if known else "", transform=ax.transAxes, fontsize=8.5)
+    averages = [f"AP {its.average_precision:.3f} {arm}" for arm, its in known.items()]
+    ax.set_title(name, fontsize=10, pad=5 + 12 * len(curves))
+    ax.text(0, 1.025, "\n".join(averages), transform=ax.transAxes, fontsize=8.5)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.05))
+    ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
     if not known:
         ax.text(0.5, 0.5, "no pixel of this class\nin this part", ha="center", va="center")
     for arm, curve in known.items():

@@ -40,7 +40,7 @@ def _pictures(run: RunRecord, found: Sequence[Influence]) -> tuple[Picture, ...]
     values = picture(
         "hyperparameters",
         figures.hyperparameters(found, _logarithmic(run)),
-        "Each point is one trial. A slope or a step says that the loss goes with the value.",
+        "Each point is one trial. A slope or a step shows that the loss goes with the value.",
         "Loss against the value of every hyperparameter.",
     )
     if all(each.share is None for each in found):

@@ -32,7 +32,7 @@ def sections(run: RunRecord) -> tuple[Section, ...]:
 
 
 def _comparison(run: RunRecord) -> tuple[Section, ...]:
-    """Whether the incumbent is better than the default, and what the models predict."""
+    """Sections on default and incumbent: which is better, and what their networks predict."""
     return (
         verdict.section(run),
         configuration.section(run),
@@ -46,7 +46,7 @@ def _comparison(run: RunRecord) -> tuple[Section, ...]:
 
 
 def _search(run: RunRecord) -> tuple[Section, ...]:
-    """How the search went, what it taught, and what it cost."""
+    """Sections on the search: its course, its lessons and its cost."""
     return (
         *runoff.sections(run),
         incumbent.section(run),

@@ -1,4 +1,4 @@
-"""Section: whether small budgets predict large ones."""
+"""Section: rank correlations between budgets."""
 
 from bohb_seg.report.analysis.ranking import advice, rank_correlations
 from bohb_seg.report.analysis.records import RunRecord
