@@ -1,15 +1,15 @@
-"""A run under chaos beside the same run undisturbed: they must come to the same.
+"""A run under chaos beside the same run undisturbed: both must have the same outcome.
 
-``python -m benchmarks.chaos --minutes 10 --workers 8 --seed 1`` first lets a run of the seed go its
-way. Then it starts the same run again and, at random moments, kills, freezes and dismisses workers,
-starts new ones, cuts hosts off, kills the master and resumes it, kills the nameserver and starts an
-empty one (``tests/helpers/storm.py``). At the end the disturbed run is audited
+``python -m benchmarks.chaos --minutes 10 --workers 8 --seed 1`` first makes a run of that seed
+undisturbed. Then it starts the same run again and, at random moments, kills, freezes and dismisses
+workers, starts new ones, cuts hosts off, kills the master and resumes it, kills the nameserver and
+starts an empty one (``tests/helpers/storm.py``). At the end the disturbed run is audited
 (``tests/helpers/audit.py``), and its trials, losses and incumbent must be those of the undisturbed
-one; else the exit status is 1.
+run; else the exit status is 1.
 
-Real processes throughout: nameserver and master on one host, the workers on two others, which are
-network namespaces joined by a bridge; where those cannot be had, links are not cut, and it says so.
-Draws come from Hyperband, because BOHB's depend on the order in which results happen to come.
+All processes are real: nameserver and master on one host, the workers on two others. The hosts are
+network namespaces joined by a bridge; where there can be none, links are not cut, and a line says
+so. Draws come from Hyperband, because BOHB's depend on the order in which results happen to come.
 """
 
 import argparse
@@ -36,16 +36,16 @@ SLEEP = 0.2
 HEARTBEAT = 1.0
 """Seconds; so leases last three."""
 TALLYING = Path(hosts.__file__).with_name("programs") / "tallying.py"
-"""The toy, which writes down what it trains."""
+"""The toy, which also writes down each unit of budget that it trains."""
 LADDER = hyperband.Ladder(1, 27)
 USE = 0.6
 """Share of the workers' time in which they work, under chaos."""
 PATIENCE = 3.0
-"""A run hangs, it seems, if it takes so many times as long as planned, and a minute."""
+"""Times the planned duration after which, and one minute more, a run seems to hang."""
 
 
 def main() -> None:
-    """Both runs and what they came to."""
+    """Makes both runs and compares them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10, help="length of the disturbed run")
     parser.add_argument("--seconds", type=float, help="the same in seconds, for a short form")
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
-    """Lets both runs go their way; returns whether they came to the same."""
+    """Makes both runs; returns whether they have the same outcome."""
     brackets = brackets_for(seconds * workers * USE / SLEEP)
     bounds = ("--min-budget", LADDER.min_budget, "--max-budget", LADDER.max_budget)
     search = ("--n-iterations", brackets, "--seed", seed, *bounds)
@@ -84,7 +84,7 @@ def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
 
 
 def brackets_for(epochs: float) -> int:
-    """How many brackets come to so many epochs."""
+    """Number of brackets that train so many epochs in total."""
     number = 0
     rungs: list[tuple[hyperband.Rung, ...]] = []
     while not rungs or expected(rungs, continuing=True)[1] < epochs:
@@ -94,7 +94,7 @@ def brackets_for(epochs: float) -> int:
 
 
 def undisturbed(cluster: Cluster, search: tuple[object, ...], workers: int) -> Audit:
-    """The run as it should be."""
+    """Makes the run without faults, and audits it."""
     try:
         master = cluster.master(*search, "--min-workers", workers)
         for _ in range(workers):
@@ -107,7 +107,7 @@ def undisturbed(cluster: Cluster, search: tuple[object, ...], workers: int) -> A
 
 @contextmanager
 def places() -> Iterator[tuple[Place, dict[Place, int], hosts.Network | None]]:
-    """The master's host, those of the workers with their numbers, and what joins them."""
+    """Yields the master's host, the workers' hosts with their numbers, and the bridge."""
     if why := hosts.missing():
         print(f"links are not cut: {why}")
         yield HERE, {HERE: 0}, None
@@ -118,7 +118,7 @@ def places() -> Iterator[tuple[Place, dict[Place, int], hosts.Network | None]]:
 
 
 def tell(faults: list[accounts.Fault], twice: int, disturbed: Audit, calm: Audit) -> None:
-    """What happened, what became of it, and whether the runs are equal."""
+    """Prints the faults, their consequences, and whether the runs are equal."""
     found = list(accounts.recoveries(faults, disturbed.entries))
     print("\nfaults, attempts that they hit, and seconds until the evaluation was ordered again:")
     print(accounts.table(faults, found))

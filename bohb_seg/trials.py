@@ -219,7 +219,13 @@ def _arm(rung: int) -> str:
 CHECKPOINTS = "checkpoints"
 """Folder with a folder for each trial that has a checkpoint."""
 COMPARISON = "comparison"
-"""Folder with a folder for each trial of the comparison, and with what they share."""
+"""Folder with a folder for each trial of the comparison, and with a file that they share."""
+VALIDATION_FILE = f"{COMPARISON}/validation.npz"
+"""Patches of the validation part, beside which predictions are shown."""
+MODEL_FILE = "model.keras"
+"""File name of a retrained model, in the folder of its trial and in the run directory."""
+PREDICTIONS_FILE = "predictions.npz"
+"""File name of a retrained model's predictions, in the folder of its trial."""
 
 _CHECKPOINT_FILE = re.compile(r"epoch-([0-9]+)\.npz")
 

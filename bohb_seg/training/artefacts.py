@@ -18,6 +18,7 @@ from bohb_seg.retry import Retry, wait_until
 from bohb_seg.training import checkpoints, metrics
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
+from bohb_seg.trials import MODEL_FILE, PREDICTIONS_FILE, VALIDATION_FILE
 
 if TYPE_CHECKING:
     from bohb_seg.training.trainer import Trainer
@@ -51,7 +52,7 @@ def write(
     """
     model, target = trainer.exported(), directory / folder
     target.mkdir(parents=True, exist_ok=True)
-    with whole_file(target / "model.keras") as unfinished:
+    with whole_file(target / MODEL_FILE) as unfinished:
         model.save(unfinished)
     scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
@@ -64,8 +65,8 @@ def write(
         if name == "validation":
             arrays["validation"] = scored.classes
         _log.info("%s: %s mIoU %.3f", folder, name, scores[name]["miou"])
-    write_whole(target / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))
-    _save_validation(data, directory / "comparison" / "validation.npz")
+    write_whole(target / PREDICTIONS_FILE, lambda file: np.savez_compressed(file, **arrays))
+    _save_validation(data, directory / VALIDATION_FILE)
     return scores
 
 

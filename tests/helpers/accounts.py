@@ -1,8 +1,8 @@
-"""What became of each fault, by the times in the journal.
+"""Consequences of each fault, by the times in the journal.
 
-At the moment of a fault its workers were at attempts. Each of these was either *handed on* (the
-evaluation was ordered again), or *kept*: the worker brought the result itself, because the fault
-was over before its lease was, or because it was the master's fault and the worker went on.
+At the moment of a fault its workers were at attempts. Each attempt was either *handed on* (the
+evaluation was ordered again), or *kept*: the worker delivered the result itself, because the fault
+was over before the worker's lease, or because the fault hit the master and the worker went on.
 """
 
 import statistics
@@ -17,12 +17,12 @@ from bohb_seg.trials import Attempt, EvaluationId
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that was done to a run.
+    """A fault that hit a run.
 
     Args:
-        kind: Its name in the table.
+        kind: Name in the table.
         time: Unix time in seconds.
-        workers: Names of those that were hit.
+        workers: Names of the workers that were hit.
     """
 
     kind: str
@@ -32,11 +32,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of an attempt that was hit.
+    """Consequence of a fault for one attempt.
 
     Args:
-        fault: By what.
-        seconds: Until the evaluation was ordered again; None: it was not necessary.
+        fault: The fault that hit the attempt.
+        seconds: Seconds until the evaluation was ordered again; None: that was not necessary.
     """
 
     fault: Fault
@@ -62,7 +62,7 @@ class _Life:
 
 
 def recoveries(faults: Iterable[Fault], entries: Sequence[Entry]) -> Iterator[Recovery]:
-    """What became of the attempts that each fault hit."""
+    """Consequences of the faults for all attempts that they hit."""
     lives = _lives(entries)
     for fault in faults:
         for life in lives.values():

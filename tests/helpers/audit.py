@@ -1,4 +1,4 @@
-"""What must hold of every run, whatever happened to it, read from its run directory.
+"""Checks that hold for every run, whatever happened to it, made on its run directory.
 
 Every configuration that was drawn has exactly one counted result per rung it reached; none is bad
 because of a fault; in runoff and comparison every arm has every seed; nothing that was settled was
@@ -34,12 +34,12 @@ from bohb_seg.trials import (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search came to, without times, workers and attempts.
+    """Outcome of a search, without times, workers and attempts.
 
     Args:
-        configurations: Those that were drawn.
-        losses: What counted; None if it diverged or failed.
-        best: The losses of the search's best trial and of those that tie with it.
+        configurations: Configurations that were drawn.
+        losses: Losses that counted; None if an evaluation diverged or failed.
+        best: Loss of the search's best trial, and the trials that have it.
     """
 
     configurations: Mapping[TrialId, Configuration]
@@ -49,11 +49,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Audit:
-    """A run in which everything holds.
+    """A run that passed all checks.
 
     Args:
-        entries: Its journal.
-        outcome: What the search came to.
+        entries: Journal of the run.
+        outcome: Outcome of the search.
     """
 
     entries: Sequence[Entry]
@@ -64,11 +64,11 @@ def audit(run_dir: Path, bad: Collection[str] = ()) -> Audit:
     """Checks a run that ended by itself.
 
     Args:
-        run_dir: Its directory.
+        run_dir: Directory of the run.
         bad: Outcomes that are due to the objective itself: ``diverged``, ``crashed``.
 
     Raises:
-        AssertionError: says what does not hold.
+        AssertionError: a check failed; the message says which.
     """
     entries = journal.read(run_dir / journal.FILE_NAME)
     events = [entry.event for entry in entries]

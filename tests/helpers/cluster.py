@@ -1,4 +1,4 @@
-"""A run as real processes - nameserver, master, workers - and what can happen to each of them."""
+"""A run as real processes: nameserver, master and workers, which can be killed or frozen."""
 
 import os
 import re
@@ -14,11 +14,12 @@ from typing import TypeVar
 from helpers.commands import free_port
 from helpers.with_us import with_us
 
+from bohb_seg.rpc.checkpoint_names import trial
 from bohb_seg.rpc.names import is_worker
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
 from bohb_seg.storage.journal import Entry
-from bohb_seg.trials import Attempt, TrialId
+from bohb_seg.trials import CHECKPOINTS, Attempt, TrialId
 
 PATIENCE = 60.0
 """Seconds until something that should happen by itself counts as not happening."""
@@ -38,11 +39,11 @@ Event = TypeVar("Event")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a command runs: this machine, or a host of :mod:`helpers.hosts`.
+    """A machine on which commands run: this one, or a host of :mod:`helpers.hosts`.
 
     Args:
-        address: Its own, as others reach it.
-        enter: Words before the command.
+        address: Address at which others reach it.
+        enter: Words before a command that is to run there.
     """
 
     address: str = "127.0.0.1"
@@ -61,7 +62,7 @@ class Command:
 
     @property
     def log(self) -> str:
-        """What it has said so far."""
+        """Text of the log so far."""
         return self.log_file.read_text(errors="replace")
 
     @property
@@ -71,40 +72,40 @@ class Command:
 
     @property
     def worker_name(self) -> str | None:
-        """What a worker is called in the journal, if it has said so yet."""
+        """Name of a worker in the journal; None until the log tells it."""
         return next(filter(is_worker, re.split(r"[\s,;:]+", self.log)), None)
 
     def kill(self) -> None:
-        """Ends it without a word, and waits until it is gone."""
+        """Kills the command, and waits until it is gone."""
         self._signal(signal.SIGKILL)
         self.process.wait()
 
     def freeze(self) -> None:
-        """Stops its clock; its connections stay open and silent."""
+        """Stops the command; its connections stay open and silent."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on as if nothing had been."""
+        """Lets a frozen command go on."""
         self._signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """Asks it to leave."""
+        """Asks the command to leave."""
         self._signal(signal.SIGTERM)
 
     def status(self, timeout: float = PATIENCE) -> int:
-        """Waits for its end."""
+        """Waits for the end; returns the exit status."""
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running:\n{self.log}") from None
 
     def finish(self, timeout: float = PATIENCE) -> str:
-        """Waits for its end, wants status 0, returns what it said."""
+        """Waits for the end, wants status 0, returns the log."""
         assert self.status(timeout) == 0, self.log
         return self.log
 
     def said(self, text: str) -> bool:
-        """Whether its log has this text, upper or lower case."""
+        """Whether the log has this text, in upper or lower case."""
         return text.lower() in self.log.lower()
 
     def _signal(self, number: int) -> None:
@@ -120,9 +121,9 @@ class Cluster:
         folder: For logs, space and run directory.
         sleep: Seconds that the toy needs for one unit of budget.
         heartbeat: Seconds; leases last three.
-        place: Where nameserver and master run.
+        place: Machine of nameserver and master.
         external: Whether the nameserver is a process of its own (:meth:`nameserver`).
-        program: What the workers run.
+        program: Worker program.
     """
 
     folder: Path
@@ -142,7 +143,7 @@ class Cluster:
     # --- starting ------------------------------------------------------------------------------
 
     def master(self, *flags: object, **environment: str) -> Command:
-        """A new run of the toy: draws that follow the sequence only, no comparison, no workers."""
+        """Starts a run of the toy, without comparison; its draws follow their order alone."""
         space = self.folder / "space.py"
         space.write_text(SPACE.format(sleep=self.sleep))
         new = (
@@ -152,17 +153,17 @@ class Cluster:
         return self._master(*new, *flags, **environment)
 
     def resume(self, *flags: object) -> Command:
-        """A new master for the run that is there."""
+        """Starts a new master for the run that is there."""
         return self._master("--resume", *flags)
 
     def worker(self, *flags: object, place: Place | None = None, **environment: str) -> Command:
-        """One more worker."""
+        """Starts one more worker."""
         where = ("--host", self.place.address, "--port", self.port, "--run-id", self.run_id)
         command = ("bohb_seg.commands.worker", *where, "--worker", self.program, *flags)
         return self.start(*command, place=place or self.place, **environment)
 
     def nameserver(self) -> Command:
-        """Pyro4's own nameserver as a process of its own, knowing nobody; waits until it serves."""
+        """Starts Pyro4's own nameserver, which knows nobody; waits until it serves."""
         flags = ("--host", self.place.address, "--port", self.port)
         started = self.start("Pyro4.naming", *flags, PYRO_LOGFILE="{stderr}")
         self.until(lambda: started.said("NS running on"), "the nameserver serves")
@@ -171,7 +172,7 @@ class Cluster:
     def start(
         self, module: str, *flags: object, place: Place | None = None, **environment: str
     ) -> Command:
-        """Any module, as ``python -m`` starts it."""
+        """Starts any module, as ``python -m`` does."""
         log = self.folder / f"{len(self.commands)}-{module.rpartition('.')[2]}.log"
         place = place or self.place
         with log.open("wb") as stream:
@@ -187,7 +188,7 @@ class Cluster:
         return self.commands[-1]
 
     def close(self) -> None:
-        """Ends whatever still runs."""
+        """Kills all commands that still run."""
         for command in self.commands:
             command.kill()
 
@@ -206,16 +207,16 @@ class Cluster:
 
     @property
     def entries(self) -> list[Entry]:
-        """The journal as far as it is written."""
+        """Entries of the journal so far."""
         file = self.run_dir / journal.FILE_NAME
         return journal.read(file) if file.exists() else []
 
     def events(self, kind: type[Event]) -> list[Event]:
-        """Those of one kind, oldest first."""
+        """Events of one kind, oldest first."""
         return [e.event for e in self.entries if isinstance(e.event, kind)]
 
     def until(self, condition: Callable[[], Event], what: str, patience: float = PATIENCE) -> Event:
-        """Polls until ``condition()`` holds; tells all logs if it never does."""
+        """Polls until ``condition()`` holds; if it never does, the error shows all logs."""
         deadline = time.monotonic() + patience
         while not (found := condition()):
             fault = any(command.process.poll() == 1 for command in self.commands)
@@ -231,11 +232,11 @@ class Cluster:
         return "\n".join(f"--- {name}\n" + "\n".join(tail) for name, tail in tails.items())
 
     def name(self, worker: Command) -> str:
-        """What a worker is called in the journal; waits until it says so."""
+        """Name of a worker in the journal; waits until the log tells it."""
         return self.until(lambda: worker.worker_name, "the worker says its name") or ""
 
     def order_of(self, worker: Command, begun: bool = True) -> Evaluate:
-        """What a worker is at; waits until it is, and (``begun``) has left a checkpoint."""
+        """Order on which a worker works; waits for it, and (``begun``) for a checkpoint."""
         name = self.name(worker)
 
         def order() -> Evaluate | None:
@@ -245,7 +246,7 @@ class Cluster:
         return self.until(order, f"{name} is at work")
 
     def running(self) -> Mapping[str, Evaluate]:
-        """The latest order of every worker, if its evaluation is not settled."""
+        """Latest order of every worker whose evaluation is not settled."""
         settled = {settled.evaluation for settled in self.events(Settled)}
         orders = {order.worker: order for order in self.events(Evaluate)}
         return {w: order for w, order in orders.items() if order.evaluation not in settled}
@@ -265,7 +266,7 @@ class Cluster:
         return self.until(found, f"{order.evaluation} is ordered again")
 
     def result(self, order: Evaluate) -> Evaluated:
-        """What counted for the evaluation of this order."""
+        """Result that counted for the evaluation of this order."""
         settled = {s.evaluation: Attempt(s.evaluation, s.attempt) for s in self.events(Settled)}
         attempt = settled[order.evaluation]
         return next(
@@ -276,13 +277,9 @@ class Cluster:
 
 
 def checkpoints(run_dir: Path) -> Mapping[TrialId, Sequence[str]]:
-    """Files under ``checkpoints/`` by trial."""
-    folders = {
-        match: folder
-        for folder in (run_dir / "checkpoints").glob("*-*-*")
-        if (match := re.fullmatch(r"(-?\d+)-(\d+)-(\d+)", folder.name))
-    }
-    return {TrialId(*map(int, match.groups())): _names(folder) for match, folder in folders.items()}
+    """Names of the files under ``checkpoints/``, by trial."""
+    found = {folder: trial(folder.name) for folder in (run_dir / CHECKPOINTS).glob("*")}
+    return {TrialId(*its): _names(folder) for folder, its in found.items() if its is not None}
 
 
 def _names(folder: Path) -> list[str]:

@@ -37,8 +37,8 @@ class Network:
     """Some hosts and the bridge between them.
 
     Args:
-        name: Begins the names of all its namespaces.
-        count: Hosts, at most 250; their addresses are 10.99.0.1 and so on.
+        name: Beginning of the names of all namespaces.
+        count: Number of hosts, at most 250; their addresses are 10.99.0.1 and so on.
     """
 
     def __init__(self, name: str, count: int) -> None:
@@ -57,18 +57,18 @@ class Network:
             self._plug_in(number, place)
 
     def cut(self, number: int) -> None:
-        """Nothing gets from or to this host any more, and nobody is told."""
+        """Lets nothing get from or to this host any more; nobody is told."""
         table, port = f"cut{number}", f"port{number}"
         rules = "; ".join(f"{way}ifname {port} drop" for way in "io")
         chain = f"chain cable {{ type filter hook forward priority 0; {rules}; }}"
         self._nft(f"table bridge {table} {{ {chain}; }}")
 
     def heal(self, number: int) -> None:
-        """The host is reached again."""
+        """Lets the host be reached again."""
         self._nft(f"delete table bridge cut{number}")
 
     def remove(self) -> None:
-        """Removes all namespaces, and with them what was in them."""
+        """Removes all namespaces, and with them the devices in them."""
         for name in (self._hub, *(f"{self._name}-{n}" for n in range(len(self.places)))):
             subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
 
@@ -88,7 +88,7 @@ class Network:
 
 @contextmanager
 def hosts(count: int) -> Iterator[Network]:
-    """So many hosts; removed whatever happens, at the latest by the next one who makes some."""
+    """Yields so many hosts; they are removed whatever happens, at the latest by the next call."""
     _remove_orphans()
     network = Network(f"bohb{os.getpid()}x{next(_numbers)}", count)
     try:
@@ -99,14 +99,20 @@ def hosts(count: int) -> Iterator[Network]:
 
 
 def renamed(place: Place, name: str, alone: bool = False) -> Place:
-    """The same host under another host name; ``alone``: the command is process 1, as in Docker."""
+    """Returns the same host under another host name.
+
+    Args:
+        place: The host.
+        name: The other host name.
+        alone: Whether commands have process ids of their own, from 1 on, as in Docker.
+    """
     kinds = ("--uts", *(("--pid", "--fork", "--kill-child", "--mount-proc") if alone else ()))
     rename = ("sh", "-c", 'hostname "$0" && exec "$@"', name)
     return Place(place.address, (*place.enter, "unshare", *kinds, *rename))
 
 
 def _remove_orphans() -> None:
-    """Those of a process that was killed."""
+    """Removes the namespaces of processes that were killed."""
     for space in Path("/run/netns").glob("bohb*x*"):
         owner = re.match(r"bohb(\d+)x", space.name)
         if owner and not Path(f"/proc/{owner[1]}").exists():

@@ -1,6 +1,7 @@
-"""Does things to a run at random moments, mends what it broke, until the run has ended.
+"""Disturbs a run at random moments, and repairs the damage, until the run has ended.
 
-What happens, when and to whom follows from the seed; what it meets depends on the machine.
+The kind of each fault, its time and its victim follow from the seed; the state in which it finds
+the run depends on the machine.
 """
 
 import random
@@ -23,27 +24,27 @@ KINDS = {
     "kill master": 3,
     "kill names": 2,
 }
-"""How often each happens, relative to the others; ``names`` is the nameserver."""
+"""Relative frequency of each kind of fault; ``names`` is the nameserver."""
 CALM = 12.0
 """Seconds between two faults, for each worker."""
 BEGINNING = 5.0
-"""Seconds until the first."""
+"""Seconds until the first fault."""
 SILENCE = (0.2, 9.0)
 """Seconds for which a worker is frozen or a host cut off: shorter and longer than a lease of 3."""
 ABSENCE = (0.0, 3.0)
-"""Seconds until somebody starts a killed master or nameserver again."""
+"""Seconds until a killed master or nameserver is started again."""
 LEFT = (-signal.SIGTERM, 128 + signal.SIGTERM)
-"""Ends of a worker that was told to leave before it could listen, or was told twice."""
+"""Exit statuses of a worker that was told to leave before it could listen, or was told twice."""
 SAY_EVERY = 10.0
 """Seconds between two lines of progress."""
 
 Hit = list[Command] | None
-"""The workers that a fault hit; None: nothing could be done at that moment."""
+"""Workers that a fault hit; None: the fault was not possible at that moment."""
 
 
 @dataclass(frozen=True)
 class _Repair:
-    """What is to be undone, and when."""
+    """A repair of a fault, and its time."""
 
     due: float
     of: object
@@ -51,15 +52,15 @@ class _Repair:
 
 
 class Storm:
-    """One run with its processes, and what happens to them.
+    """One run with its processes, and the faults that hit them.
 
     Args:
-        cluster: The run; nothing of it has been started yet.
+        cluster: The run; none of its processes has been started yet.
         search: Flags of the master.
-        places: Where workers run, with the numbers of those hosts on the bridge.
+        places: Machines of the workers, with their numbers on the bridge.
         network: The bridge; None: links are not cut.
-        workers: So many are kept alive.
-        seed: Of what happens when.
+        workers: Number of workers that are kept alive.
+        seed: Number from which kinds, times and victims of the faults follow.
     """
 
     def __init__(
@@ -92,21 +93,21 @@ class Storm:
 
     @property
     def faults(self) -> list[Fault]:
-        """What was done, and to whom."""
+        """The faults so far."""
         return [
             Fault(kind, when, tuple(filter(None, (worker.worker_name for worker in hit))))
             for kind, when, hit in self._faults
         ]
 
     def rage(self, planned: float, longest: float) -> None:
-        """Until the run has ended.
+        """Disturbs the run until it has ended.
 
         Args:
-            planned: Seconds after which nothing is done any more, so that it can end.
-            longest: Seconds after which it seems to hang.
+            planned: Seconds after which there are no more faults, so that the run can end.
+            longest: Seconds after which the run seems to hang.
 
         Raises:
-            AssertionError: it hangs, or a process ended in bad order without our doing.
+            AssertionError: the run hangs, or a process ended in bad order without a fault.
         """
         began = time.monotonic()
         next_stroke, next_line = began + BEGINNING, began + SAY_EVERY
@@ -212,7 +213,7 @@ class Storm:
         self._nameserver = self._cluster.nameserver()
 
     def _replace(self) -> None:
-        """Keeps the number of workers; none may end in bad order by itself."""
+        """Keeps the number of workers; no worker may end in bad order by itself."""
         for worker in [worker for worker in self._workers if not worker.alive]:
             good = [0, *(LEFT if worker in self._told_to_leave else ())]
             assert worker in self._killed or worker.process.returncode in good, worker.log

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bohb_seg.trials import IGNORE
+from bohb_seg.trials import IGNORE, PREDICTIONS_FILE, VALIDATION_FILE
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -68,8 +68,8 @@ def load(directory: Path, artefacts: dict[str, Path]) -> Patches | None:
     Returns:
         None if a file is missing.
     """
-    shared = directory / "comparison" / "validation.npz"
-    files = {name: folder / "predictions.npz" for name, folder in artefacts.items()}
+    shared = directory / VALIDATION_FILE
+    files = {name: folder / PREDICTIONS_FILE for name, folder in artefacts.items()}
     if not files or not all(file.is_file() for file in (shared, *files.values())):
         return None
     with np.load(shared) as data:

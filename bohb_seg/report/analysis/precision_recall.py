@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bohb_seg.report.analysis.comparison import Arm, class_names
 from bohb_seg.report.analysis.records import RunRecord
+from bohb_seg.trials import PREDICTIONS_FILE
 
 Counts = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ def load_histograms(folder: Path, part: str) -> tuple[Counts, Counts] | None:
         Positive and negative, int64 (classes, bins), as :func:`class_curves` takes them; None if
         they are missing.
     """
-    file = folder / "predictions.npz"
+    file = folder / PREDICTIONS_FILE
     if not file.is_file():
         return None
     with np.load(file) as data:
