@@ -28,7 +28,7 @@ def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int
 
     Args:
         path: The file; an older one is replaced. Folders above it are created.
-        content: What the file will hold. Nothing appears if a function raises.
+        content: Content of the file. Nothing appears if a function raises.
         durable: Whether the file also survives a crash of the machine, once this returns.
         mode: Permissions from the first moment on, less the process's umask.
 

@@ -40,8 +40,8 @@ class Retry:
     """Pauses between the tries of one thing, from its first failure until it succeeds.
 
     Args:
-        problem: What fails, as a sentence for the log without its reason and without a full stop.
-        remedy: The rest of the sentence.
+        problem: Beginning of a sentence for the log, which says what fails.
+        remedy: End of the sentence, after the reason.
         patience: Seconds without progress after which it is not tried again.
         first: Seconds of the first pause.
         longest: Seconds of the longest pause.

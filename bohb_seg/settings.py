@@ -1,12 +1,12 @@
-"""Every setting of every command: name, type, default and help in one place, checked once.
+"""All settings of all commands: name, type, default and help in one place, checked once.
 
 A setting ``patch_size`` is the flag ``--patch-size``, the key ``patch_size`` of ``--config`` files
-and the environment variable ``BOHB_PATCH_SIZE``, in this order of strength. Below them lie the
-values that the chosen preset and data set bring along, and at the bottom the defaults written here.
-A setting whose name is a word of Python ends in ``_`` here, and only here: ``continue_``.
+and the environment variable ``BOHB_PATCH_SIZE``; a flag wins over a file, a file over the
+environment. All three win over the values of the chosen preset and of the synthetic data, and these
+over the defaults below. If the name of a setting is a keyword of Python it ends in ``_`` here, and
+only here: ``continue_``.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bohb_seg.errors import RunOverError, SettingsError
+from bohb_seg.errors import SettingsError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -45,14 +45,11 @@ SYNTHETIC: Mapping[str, Any] = {
     "space": "quick",
     "final_epochs": 30,
 }
-"""What the embedded data set changes, so that everything can be tried in minutes on two cores."""
-
-NAMESERVER_FILE = "nameserver.json"
-"""In a run directory: host and port of its nameserver by now; null when the run is over."""
+"""Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
 
 class DataSettings(BaseModel):
-    """Which images are read and how they are cut and split."""
+    """Settings of a data set: its place, how its images are cut and split."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -69,7 +66,7 @@ class DataSettings(BaseModel):
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
     downscale: int = Field(1, ge=1, description="shrink images and masks by this factor first")
     split: Literal["group", "image", "patch"] = Field(
-        "group", description="what is never torn apart between train, validation and test"
+        "group", description="units that are never divided among train, validation and test"
     )
     cache_dir: Path = Field(
         Path("~/.cache/bohb-seg"), validate_default=True, description="where decoded data is kept"
@@ -81,12 +78,12 @@ class DataSettings(BaseModel):
     @field_validator("cache_dir")
     @classmethod
     def _in_a_home(cls, folder: Path) -> Path:
-        """Files and the environment have no shell that knows ``~``."""
+        """Expands ``~``, for files and the environment have no shell that does it."""
         return folder.expanduser()
 
 
 class TrainingSettings(DataSettings):
-    """What every evaluation of a run has in common, whatever its configuration."""
+    """Settings that all evaluations of a run share."""
 
     model: str = Field("unet", description="architecture: NAME or FILE.py")
     objective: Literal["default", "milestone3"] = Field(
@@ -176,7 +173,7 @@ class SearchSettings(TrainingSettings):
     @field_validator("dashboard", mode="before")
     @classmethod
     def _is_an_address(cls, value: object) -> object:
-        """Files have a port alone as a number."""
+        """Checks the address; in files, a port alone is a number."""
         if value is None:
             return None
         found = re.fullmatch(r"(?:.+:)?(\d{1,5})", str(value))
@@ -187,7 +184,7 @@ class SearchSettings(TrainingSettings):
     @field_validator("warm_start", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
-        """The environment has them as it has every list of paths."""
+        """Splits a text, as the environment has it, where lists of paths are split."""
         return value.split(os.pathsep) if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -248,28 +245,14 @@ class WorkerSettings(TrainingSettings):
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
 
-    @property
-    def nameserver(self) -> tuple[str, int]:
-        """Host and port of the nameserver; ``--run-dir`` may tell others at every look.
-
-        Raises:
-            OSError: ``--run-dir`` does not tell yet; a RunOverError: the run is finished.
-        """
-        if self.run_dir is None or "host" in self.model_fields_set:
-            return self.host, self.port
-        told = json.loads((self.run_dir / NAMESERVER_FILE).read_bytes())
-        if told is None:
-            raise RunOverError(f"the run in {self.run_dir} is finished")
-        return told[0], told[1]
-
 
 def public(field: str) -> str:
-    """A setting's name in settings files; in capitals after ``BOHB_`` in the environment."""
+    """Name of a setting in settings files and, in capitals after ``BOHB_``, in the environment."""
     return field.removesuffix("_")
 
 
 def flag_of(field: str) -> str:
-    """A setting's name on the command line."""
+    """Flag of a setting on the command line."""
     return f"--{public(field).replace('_', '-')}"
 
 
@@ -294,9 +277,9 @@ def merge(
 
     Args:
         kind: The settings class to fill.
-        flags: What stood on the command line; None means that the flag was not given.
+        flags: Values of the command line; None means that the flag was not given.
         file: The ``--config`` file, YAML with the fields of ``kind`` as keys.
-        environment: Where ``BOHB_<FIELD>`` is looked up.
+        environment: The environment, in which ``BOHB_<FIELD>`` is looked up.
 
     Raises:
         SettingsError: one sentence that names the setting, its source and its value.

@@ -21,10 +21,12 @@ def test_a_public_name_is_there(name):
 
 
 def test_type_checkers_are_told_the_same_names_and_modules():
-    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
-    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-    told = {alias.asname: node.module for node in imports for alias in node.names}
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    told = {alias.name: node.module for node in block.body for alias in node.names}
     assert told == bohb_seg._HOMES
+    assert sorted(told) == bohb_seg.__all__
     assert (PACKAGE / "py.typed").exists()
 
 

@@ -1,4 +1,4 @@
-"""An instant objective for trying a cluster: counting ones, with more noise at small budgets.
+"""An instant objective to try a cluster: counting ones, with more noise at small budgets.
 
 Run it with ``bohb-master --worker toy --space counting`` or, on another machine,
 ``bohb-worker --host MASTER --worker toy``. The objective is the one of the BOHB paper (Falkner et
@@ -23,7 +23,7 @@ from bohb_seg.training.interruption import Interruption
 from bohb_seg.trials import checkpoint_folder
 
 NEEDS_DATA = False
-"""Read without running this file: the master then looks at no data before it begins."""
+"""Read without running this file; the master then begins without looking at any data."""
 
 
 @final

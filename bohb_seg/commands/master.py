@@ -14,7 +14,7 @@ from bohb_seg.master import plugin_check
 from bohb_seg.master.loop import Master
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import SearchSettings, merge
-from bohb_seg.storage import run_directory
+from bohb_seg.storage import resume
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     _refuse_strangers(settings)
     pyro.set_up_pyro(settings.tls, "master")
-    if settings.resume or (settings.restartable and run_directory.holds_run(settings.run_dir)):
-        settings, past = run_directory.resumed(settings, flags)
+    if settings.resume or (settings.restartable and resume.holds_run(settings.run_dir)):
+        settings, past = resume.resumed(settings, flags)
     else:
-        run_directory.refuse_used(settings.run_dir)
+        resume.refuse_used(settings.run_dir)
         past = []
     plugin_check.check_plugins(settings)
     if not past:

@@ -22,18 +22,15 @@ from bohb_seg.training import devices
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker import preflight
 from bohb_seg.worker.service import serve, takes_settings
-from bohb_seg.worker.shutdown import FORWARDED, Departure
-from bohb_seg.worker.start import build, find_post, load_worker_class
+from bohb_seg.worker.shutdown import FORWARDED, Shutdown
+from bohb_seg.worker.start import build, find_run, load_worker_class
 
 LOOK_AT_PARENT = 1.0
 """Seconds between two looks whether the parent is there, where the kernel does not tell."""
-
-
 _PR_SET_PDEATHSIG = 1
-"""Of Linux' prctl: the signal that a process gets when its parent dies."""
+"""Number by which Linux' ``prctl`` sets the signal that a process gets when its parent dies."""
 
-
-_departure = Departure()
+_shutdown = Shutdown()
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +42,7 @@ def command(config: Path | None, **flags: object) -> int:
     Example: bohb-worker --host 10.0.0.1 --data /data/aerial
     """
     settings = merge(WorkerSettings, flags, config)
-    _departure.notice = settings.notice
+    _shutdown.notice = settings.notice
     command_line.start_logging(settings.log_level)
     if settings.check or settings.only:
         return preflight.run(settings, load_worker_class, build)
@@ -59,23 +56,23 @@ def command(config: Path | None, **flags: object) -> int:
     if takes_settings(worker_class):
         devices.confirm(settings.device)
     pyro.set_up_pyro(settings.tls, "worker")
-    found = find_post(settings)
+    found = find_run(settings)
     training = found.training_settings(settings)
     worker = build(worker_class, settings, training, found.run_id)
-    serve(worker, settings, found, _departure)
+    serve(worker, settings, found, _shutdown)
     return 0
 
 
 def main() -> NoReturn:
     """Entry point of ``bohb-worker``."""
-    _departure.listen()
+    _shutdown.listen()
     try:
         command_line.run(command)
     except Interrupted as reason:
         _log.info("left: %s", reason)
         sys.exit(0)
     finally:
-        _departure.ignore_signals()
+        _shutdown.ignore_signals()
 
 
 def _one_process_per_gpu() -> None:
@@ -101,7 +98,7 @@ def _one_process_per_gpu() -> None:
 
 
 def _leave_with_parent() -> None:
-    """Ends this process when the one that started it is gone, killed for example."""
+    """Makes this process end when the process that started it is gone, killed for example."""
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""What the synthetic scenes are drawn on, and how they are photographed.
+"""The canvas on which synthetic scenes are drawn, and the photograph that is taken of it.
 
-All randomness is NumPy's generator, all shading float64 and all drawing without anti-aliasing, so
-that the same seed gives the same bytes on every machine.
+Randomness comes from NumPy's generator only, shading is computed in float64 and drawing has no
+anti-aliasing, so that the same seed gives the same bytes on every machine.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,20 @@ Points = npt.NDArray[np.float64]
 Palette = Sequence[tuple[int, int, int]]
 
 OVERSAMPLING = 2
-"""Drawn pixels per photographed pixel along each axis: soft edges without soft labels."""
+"""Drawn pixels per photographed pixel along each axis; gives soft edges without soft labels."""
 
 HAZE = (190, 198, 208)
+"""Colour of haze, RGB."""
 
 
 class Canvas:
     """A scene while it is drawn: colours, labels and shadows, layer upon layer.
 
     Args:
-        random: Where all chance comes from.
-        height: Of the photograph in pixels.
-        width: Of the photograph in pixels.
-        ground: Label of what nothing is drawn on.
+        random: Source of randomness.
+        height: Height of the photograph in pixels.
+        width: Width of the photograph in pixels.
+        ground: Label of pixels on which nothing is drawn.
     """
 
     def __init__(self, random: np.random.Generator, height: int, width: int, ground: int) -> None:
@@ -69,7 +70,7 @@ class Canvas:
         self.labels[where] = label
 
     def mix(self, where: Mask, colour: Field, share: float) -> None:
-        """Lets ``share`` of a colour shine on pixels, labels unchanged."""
+        """Mixes ``share`` (0..1) of a colour into pixels; labels stay."""
         self.colour[where] = self.colour[where] * (1 - share) + colour * share
 
     def filled(self, corners: Points) -> Mask:
@@ -94,7 +95,7 @@ class Canvas:
         return bool(0 <= place[0] < self.shape[1] and 0 <= place[1] < self.shape[0])
 
     def photograph(self) -> tuple[Pixels, Pixels]:
-        """Shadows, light, haze, lens and sensor, all of this scene alone.
+        """Adds shadows, light, haze, lens and sensor, all drawn for this scene.
 
         Returns:
             RGB (height, width, 3) and labels (height, width), uint8, at the photograph's size.
@@ -117,7 +118,7 @@ def direction(angle: float | Field) -> Points:
 
 
 def across(along: Points) -> Points:
-    """A vector turned by a quarter."""
+    """The vector turned by 90 degrees."""
     return np.array([-along[1], along[0]])
 
 
@@ -141,13 +142,13 @@ def grown(mask: Mask, margin: int) -> Mask:
 
 
 def photographed(labels: Pixels) -> Pixels:
-    """The labels (height, width) that remain at the photograph's resolution."""
+    """The labels (height, width) at the photograph's resolution."""
     start = OVERSAMPLING // 2
     return np.ascontiguousarray(labels[start::OVERSAMPLING, start::OVERSAMPLING])
 
 
 def largest_piece(mask: Mask) -> Mask:
-    """The largest part of a mask that still hangs together in the photograph."""
+    """The largest connected part of a mask, as the photograph shows it."""
     small = photographed(mask.astype(np.uint8))
     _, pieces, statistics, _ = cv2.connectedComponentsWithStats(small)
     piece = pieces == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))

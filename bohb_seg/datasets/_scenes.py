@@ -1,11 +1,11 @@
-"""Aerial-like scenes: what the tiles of the synthetic data set show.
+"""Aerial-like scenes, which the tiles of the synthetic data set show.
 
 A tile is drawn layer upon layer as things lie on the ground: soil, water, roads, building sites,
-lawns, buildings, trees. Colours are shared between classes on purpose (sandy streets and sandy
-soil, grey roofs and asphalt, green roofs and lawns) and every tile has its own soil, sun and haze,
-so that a network must look at shape and surroundings too.
+lawns, buildings, trees. Classes share colours on purpose (sandy streets and sandy soil, grey roofs
+and asphalt, green roofs and lawns), and every tile has its own soil, sun and haze, so that a
+network must also look at shape and surroundings.
 
-Lengths are drawn pixels, ``OVERSAMPLING`` of which make one pixel of the photograph.
+Lengths are in drawn pixels; ``OVERSAMPLING`` of them make one pixel of the photograph.
 """
 
 from collections.abc import Sequence
@@ -60,13 +60,14 @@ def tile(seed: int, number: int, height: int, width: int) -> tuple[Pixels, Pixel
     """Draws one tile; the same arguments always give the same pixels.
 
     Args:
-        seed: Of the data set.
-        number: Of the tile.
-        height: Of the tile in pixels.
-        width: Of the tile in pixels.
+        seed: Seed of the data set.
+        number: Number of the tile.
+        height: Height of the tile in pixels.
+        width: Width of the tile in pixels.
 
     Returns:
-        RGB (height, width, 3) and labels (height, width), both uint8; labels as DUBAI's entries.
+        RGB (height, width, 3) and labels (height, width), both uint8; labels number the entries of
+        ``DUBAI``.
     """
     canvas = Canvas(np.random.default_rng((seed, number)), height, width, LAND)
     _lay_soil(canvas)
@@ -171,7 +172,7 @@ def _let_cars_drive(canvas: Canvas, network: Mask) -> None:
 
 
 def _lay_building_sites(canvas: Canvas) -> None:
-    """Dug-up ground with material lying about: what annotators leave unlabeled."""
+    """Dug-up ground with heaps of material, which annotators leave unlabeled."""
     random = canvas.random
     for _ in range(max(1, canvas.shape[0] * canvas.shape[1] // 70_000)):
         ys, xs = np.nonzero(canvas.labels == LAND)
@@ -186,7 +187,7 @@ def _lay_building_sites(canvas: Canvas) -> None:
 
 
 def _lay_lawns(canvas: Canvas) -> None:
-    """Lawns, or scrub that lets the soil show through."""
+    """Lawns, or scrub through which the soil shows."""
     field = canvas.noise(cell=90)
     limit = np.quantile(field, canvas.random.uniform(0.8, 0.92))
     lawn = (field > limit) & (canvas.labels == LAND)
@@ -212,7 +213,7 @@ def _put_up_buildings(canvas: Canvas, roads: Sequence[Road]) -> None:
 
 
 def _put_up(canvas: Canvas, here: Points, along: Points, front: float, road_width: int) -> None:
-    """A house of one or two wings to one side of the road, if there is room for it."""
+    """A house of one or two wings on one side of the road, if there is room."""
     random, out = canvas.random, across(along)
     depth = random.uniform(20, 36)
     middle = here + out * (road_width / 2 + random.uniform(5, 10) + depth / 2)
@@ -283,5 +284,5 @@ def _plant(canvas: Canvas, place: Points) -> None:
 
 
 def _soft_ground(canvas: Canvas) -> Mask:
-    """Where something may be put up or planted."""
+    """Pixels on which something may be built or planted."""
     return np.asarray((canvas.labels == LAND) | (canvas.labels == VEGETATION))

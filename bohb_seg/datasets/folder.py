@@ -20,7 +20,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 
 def load(settings: DataSettings) -> Collection:
-    """Finds the pairs below the folder ``settings.data``.
+    """Finds the pairs below the folder ``settings.data``, at any depth.
 
     Raises:
         DataError: it holds no images, no masks or no usable class table.
@@ -43,7 +43,7 @@ def load(settings: DataSettings) -> Collection:
 
 @dataclass(frozen=True)
 class _Twin:
-    """The files of one ``images/`` and its ``masks/`` by relative path without suffix."""
+    """One ``images/`` and its ``masks/``: their files by relative path without suffix."""
 
     parent: Path
     images: Mapping[str, Path]

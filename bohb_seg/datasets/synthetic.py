@@ -1,8 +1,8 @@
 """Synthetic aerial scenes, so that everything runs without a download.
 
-Twelve tiles of two touching images each, 128 x 192 pixels: 144 patches of 64 pixels, of which
-eight tiles train and two each validate and test. They are
-written once below ``--cache-dir`` in the layout of any other data folder and then loaded like one.
+There are twelve tiles of two touching images of 128 x 192 pixels, which make 144 patches of 64
+pixels. Eight tiles train, two validate and two test. The scenes are written once below
+``--cache-dir``, in the layout of any other data folder, and are then loaded like one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +23,12 @@ from bohb_seg.machine import processors
 from bohb_seg.settings import DataSettings
 
 VERSION = 1
-"""Raised whenever scenes change, so that no folder of older scenes is taken for these."""
+"""Version of the scenes; another one is another folder."""
 
 TILES = 12
 IMAGES_PER_TILE = 2
 HEIGHT, WIDTH = 192, 128
-"""Of an image, pixels."""
+"""Size of an image in pixels."""
 
 SEED = 0
 
@@ -66,14 +66,14 @@ def make(
     """Writes a data folder of scenes, whole or not at all; returns the number of images.
 
     Args:
-        place: The folder; must not exist, or be empty.
-        tiles: Groups of touching images, named "Tile 1", "Tile 2", ...
-        seed: Other seeds draw other scenes.
-        height: Of an image in pixels.
-        width: Of an image in pixels; each tile is two images side by side.
+        place: The folder; must not exist, or must be empty.
+        tiles: Number of groups of touching images, named "Tile 1", "Tile 2", ...
+        seed: Seed of the scenes.
+        height: Height of an image in pixels.
+        width: Width of an image in pixels; each tile is two images side by side.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the folder cannot be written.
     """
     with whole_folder(place) as building, ThreadPoolExecutor(processors()) as pool:
         (building / FILE_NAME).write_text(class_table(), encoding="utf-8")

@@ -35,13 +35,13 @@ def conclude(directory: RunDirectory, scheduler: Scheduler, is_stopped: bool) ->
     if is_stopped:
         _log.warning("stopped early; go on with '%s'", again)
         return EXIT_STOPPED_EARLY
-    directory.tell(None)
+    directory.tell_nameserver(None)
     _log.info("done; the report is %s", report)
     return 0
 
 
 def _write(directory: RunDirectory, scheduler: Scheduler) -> Path:
     directory.write_results(incumbent_record(scheduler))
-    directory.keep_only(scheduler.live)
+    directory.checkpoints.keep_only(scheduler.live)
     directory.keep_model()
     return write_report(directory.path)

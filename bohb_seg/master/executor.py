@@ -35,7 +35,7 @@ class Executor:
                 case Settled(evaluation):
                     self._transport.settled(evaluation)
                 case Discard(trial):
-                    self._directory.discard(trial)
+                    self._directory.checkpoints.discard(trial)
                 case BracketFinished():
                     self._write_results()
                 case Finish(reason):

@@ -94,7 +94,7 @@ class Master:
 
     def _say_where(self) -> None:
         settings, (host, port) = self._settings, self._transport.nameserver
-        self._directory.tell((host, port))
+        self._directory.tell_nameserver((host, port))
         join = f"bohb-worker --host {host} --port {port} --run-id {settings.run_id}"
         if settings.tls:
             join += f" --tls {settings.tls}"
@@ -116,7 +116,7 @@ class Master:
         for entry in run.past:
             if isinstance(entry.event, Evaluated):
                 self._transport.learn(entry.event)
-        self._directory.keep_only(self._scheduler.live)
+        self._directory.checkpoints.keep_only(self._scheduler.live)
         past = run.workers
         dead = tuple(name for name in past if is_dead(name))
         self._serve({name: order for name, order in past.items() if name not in dead})
@@ -161,7 +161,9 @@ class Master:
     def _keep_cap(self) -> None:
         """Removes checkpoints that ``--checkpoint-gb`` has no room for."""
         attempts = self._scheduler.workers.values()
-        for trial in self._directory.keep_cap({a.evaluation.trial for a in attempts if a}):
+        for trial in self._directory.checkpoints.keep_cap(
+            {a.evaluation.trial for a in attempts if a}
+        ):
             _log.warning(
                 "removed the checkpoint of trial %s: --checkpoint-gb %g is used up; if it is"
                 " promoted it starts again",

@@ -17,7 +17,7 @@ from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.settings import SearchSettings, TrainingSettings
 from bohb_seg.spaces.formats import configspace, loading
-from bohb_seg.storage import run_directory, warm_start
+from bohb_seg.storage import resume, warm_start
 from bohb_seg.storage.journal import FILE_NAME, Entry, RunStarted
 from bohb_seg.trials import Attempt
 
@@ -66,7 +66,7 @@ def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
         BohbSegError: the settings or the data must be changed.
         JournalError: the recorded orders are not those that follow from the news.
     """
-    start = run_directory.started(past) or new_start(settings)
+    start = resume.started(past) or new_start(settings)
     scheduler = new_scheduler(settings, start)
     due = replay(scheduler, past, settings.run_dir / FILE_NAME)
     return Run(settings, past, start, scheduler, due)

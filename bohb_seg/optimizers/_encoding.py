@@ -1,9 +1,10 @@
 """Configurations as points of the unit cube, for models that work on numbers.
 
-Continuous and integer hyperparameters lie in [0, 1] (logarithms where the space says so),
-categorical ones are codes 0, 1, ... Ordinal ones are treated like integers: the middle of the
-``i``-th of ``n`` equal cells of [0, 1], so that neighbours are near (HpBandSter refuses them and
-asks to encode them as integers). Constants are left out: there is nothing to model.
+Continuous and integer hyperparameters lie in [0, 1], on a logarithmic scale where the space says
+so. Categorical ones are codes 0, 1, ... Ordinal ones are treated like integers: the ``i``-th of
+``n`` values lies in the middle of the ``i``-th of ``n`` equal cells of [0, 1], so that neighbours
+are near. (HpBandSter refuses ordinals and asks to encode them as integers.) Constants are left out,
+because there is nothing to model.
 """
 
 import numpy as np
@@ -35,7 +36,7 @@ class Encoding:
             [len(p.choices) if isinstance(p, CategoricalHyperparameter) else 0 for p in tuned],
             np.int64,
         )
-        """(d,) number of values of each categorical dimension; 0 for all others."""
+        """Number of values of each categorical dimension, 0 for other dimensions; (d,)."""
         self._levels = np.array(
             [len(p.sequence) if isinstance(p, OrdinalHyperparameter) else 0 for p in tuned]
         )
@@ -43,8 +44,8 @@ class Encoding:
     def encode(self, configuration: Configuration) -> Floats:
         """The point (d,) of a configuration, which may come from another space.
 
-        NaN where it says nothing: the hyperparameter is inactive, is not mentioned, or has a value
-        that does not exist here. Names that do not exist here are passed over.
+        A coordinate is NaN if the hyperparameter is inactive, is missing, or has a value that does
+        not exist in this space. Names that do not exist in this space are ignored.
         """
         vector = np.array([self._coordinate(name, configuration) for name in self._tuned])
         cells = np.maximum(self._levels, 1)
@@ -70,7 +71,7 @@ class Encoding:
         return Point(self._space, values=dict(Point(self._space, vector=vector)))
 
     def _snapped(self, point: Floats) -> Floats:
-        """The whole vector (all hyperparameters active), moved to values that exist."""
+        """The vector of all hyperparameters, as if all were active, moved to values that exist."""
         cells = np.clip(np.floor(point * self._levels), 0, np.maximum(self._levels - 1, 0))
         vector = np.array([p.to_vector(p.default_value) for p in self._space.values()], float)
         vector[self._columns] = np.where(self._levels > 0, cells, point)

@@ -1,18 +1,19 @@
 """Kernel densities of mixed data, vectorised: those of statsmodels' ``KDEMultivariate``, mended.
 
-A product of one kernel per dimension: Gaussian where the dimension is continuous, Aitchison and
-Aitken's where it is unordered. Bandwidths by the normal reference rule, for unordered dimensions
-from the standard deviation of the codes, because HpBandSter is the reference to be equal to. Two
-things differ, in unordered dimensions only and not where the data show every level and the
-bandwidth is legal:
+The kernel is a product of one kernel per dimension: Gaussian where the dimension is continuous,
+Aitchison and Aitken's where it is unordered. Bandwidths follow the normal reference rule. In
+unordered dimensions they follow from the standard deviation of the codes, because HpBandSter is the
+reference to be equal to. Two things differ from it, in unordered dimensions only, and not where the
+data show every level and the bandwidth is legal:
 
-- The kernel gives ``1 - h`` to the level of the datum and ``h / (c - 1)`` to each other one. There
-  ``c`` is counted in the data, so that a level nobody has gets too much, or h / 0 where all data
-  agree; here it is the number of levels in the space, and a density sums to one over them.
-- ``h`` is at most ``(c - 1) / c``, where the kernel is uniform. Above it (common there with three
-  or more levels and few data) a level is the less likely the more often it was seen; above 1 the
-  kernel is negative. Only densities are cut: points are drawn with the bandwidth as it was, so
-  that candidates are judged otherwise, but are the same.
+- The kernel gives ``1 - h`` to the level of the datum and ``h / (c - 1)`` to each other level.
+  HpBandSter counts ``c`` in the data. Levels without observations would then get too much density,
+  or a division by zero if all data agree. Here ``c`` is the number of levels in the space, so a
+  density sums to one over them.
+- ``h`` is at most ``(c - 1) / c``, where the kernel is uniform. HpBandSter often exceeds it with
+  three or more levels and few data: then a level is the less likely the more often it was seen,
+  and above 1 the kernel is negative. Only densities are limited here. Points are drawn with the
+  bandwidth as it was: candidates are the same, but are judged differently.
 
 Sources: Racine, "Nonparametric Econometrics: A Primer", 2008; Aitchison and Aitken, "Multivariate
 binary discrimination by the kernel method", Biometrika 63, 1976.
@@ -33,8 +34,8 @@ class KernelDensity:
 
     Args:
         data: (n, d), n >= 1, no NaN; continuous columns in [0, 1], unordered ones codes 0, 1, ...
-        choices: (d,) how many values an unordered dimension has in the space; 0: continuous.
-        min_bandwidths: (d,) what is left of the width where the data agree.
+        choices: (d,) number of values of an unordered dimension in the space; 0: continuous.
+        min_bandwidths: (d,) bandwidths where the data agree.
     """
 
     def __init__(self, data: Floats, choices: NDArray[np.int64], min_bandwidths: Floats) -> None:
@@ -60,9 +61,9 @@ class KernelDensity:
         """Draws ``count`` points (count, d) around the data.
 
         Args:
-            count: How many.
+            count: Number of points.
             widening: Factor on the bandwidths of continuous dimensions, which are cut to [0, 1].
-            random: Where the randomness comes from.
+            random: Source of randomness.
         """
         points: Floats = self.data[random.integers(len(self.data), size=count)]
         for column, choices in enumerate(self._choices):
@@ -84,7 +85,7 @@ class KernelDensity:
         return kernels
 
     def _table(self, column: int) -> tuple[int, Floats]:
-        """Kernel of every value of an unordered dimension (rows) at every datum (columns)."""
+        """An unordered dimension, and the kernel of each of its values (rows) at each datum."""
         codes = self.data[:, column].astype(np.intp)
         width, levels = self.bandwidths[column], self._choices[column]
         table = np.full((levels, len(codes)), width / max(levels - 1, 1))

@@ -1,4 +1,4 @@
-"""Configurations drawn at random from the space, with a random state of one's own."""
+"""Random configurations of a space, drawn with a random state of their own."""
 
 import copy
 
@@ -9,11 +9,11 @@ from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Suggestion
 
 DRAWN_AT_ONCE = 32
-"""ConfigSpace draws many points in little more time than one."""
+"""Points drawn at a time: ConfigSpace draws many in little more time than one."""
 
 
 class Prior:
-    """Draws from the prior of a space; leaves the given space and its random state alone."""
+    """Draws configurations from a space; does not change the given space or its random state."""
 
     def __init__(self, space: ConfigurationSpace, seed: int) -> None:
         self._space = copy.deepcopy(space)

@@ -1,24 +1,27 @@
 """BOHB: Hyperband's rungs, filled from densities of good and bad configurations.
 
-Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML
-2018, https://proceedings.mlr.press/v80/falkner18a.html, as HpBandSter 0.7.4 implements it: same
-densities, same suggestions in distribution (both are tested against it), vectorised. Two defects
-are mended:
+Source: Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at
+Scale", ICML 2018, https://proceedings.mlr.press/v80/falkner18a.html.
 
-- A categorical value that no configuration of one side has makes a density there infinite or NaN,
-  and such a candidate is taken at once. Here densities are finite (see ``_kde``), and what nobody
-  has is unlikely, not impossible, to the same degree on both sides (see ``_least_bandwidths``).
-- With few observations the good side would be half of them. Here it is at most the share that
-  Hyperband promotes (see ``_split``).
+The reference is the implementation in HpBandSter 0.7.4. Densities are the same, and so is the
+distribution of suggestions (both are tested against it); the code is vectorised. Two defects are
+mended:
 
-Further differences, none of which changes what is suggested:
+- In HpBandSter, a categorical value that is missing on one side, good or bad, makes its density
+  infinite or NaN, and a candidate with such a value is taken at once. Here densities are finite
+  (see ``_kde``). A missing value is unlikely, not impossible, and equally so on both sides (see
+  ``_least_bandwidths``).
+- In HpBandSter, the good side has half of the observations if they are few. Here it has at most the
+  share that Hyperband promotes (see ``_split``).
 
-- our own seeded random state; the model is refitted when it is asked, not at every result;
-- what HpBandSter does silently when its model breaks (``except:`` and random search) is an
-  exception here;
-- a candidate that a forbidden clause rules out gives way to the next best one;
-- ordinal hyperparameters are allowed, constants are not modelled (see ``_encoding``);
-- observations may come from earlier runs, of other spaces and on other budgets, too.
+Other differences do not change the suggestions:
+
+- The random state is its own and is seeded. The model is fitted when a suggestion is asked for, not
+  at every result.
+- A model that breaks raises an exception; HpBandSter silently goes on with random search.
+- If a forbidden clause rules out a candidate, the next best one is taken.
+- Ordinal hyperparameters are allowed; constants are not modelled (see ``_encoding``).
+- Observations may come from earlier runs, with other spaces and other budgets.
 """
 
 from dataclasses import dataclass, field
@@ -36,23 +39,28 @@ from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Configuration, Suggestion
 
-# The published defaults (Falkner et al., section 4.2, and HpBandSter's).
+# The published defaults (Falkner et al., section 4.2), which are also HpBandSter's.
 RANDOM_FRACTION = 1 / 3
+"""Share of suggestions that are random."""
 CANDIDATES = 64
+"""Points drawn from the good density for each suggestion."""
 GOOD_PERCENT = 15
+"""Share of the observations that are good, in percent."""
 BANDWIDTH_FACTOR = 3.0
+"""Factor on the bandwidths with which candidates are drawn."""
 MIN_BANDWIDTH = 1e-3
+"""Smallest bandwidth of a continuous dimension, in [0, 1]."""
 
 _SPREAD = 2
-"""A density needs a standard deviation, so there are two good ones at least."""
+"""Fewest good observations: a density needs a standard deviation."""
 
 _MIN_DENSITY = 1e-32
-"""Densities below it do not differ: HpBandSter's guard against dividing by zero."""
+"""Densities below it count as equal: HpBandSter's guard against dividing by zero."""
 
 
 @dataclass
 class _Observations:
-    """What was seen on one budget: points (n, d) with NaN where inactive, losses (n,)."""
+    """The observations of one budget: points (n, d) with NaN where inactive, losses (n,)."""
 
     points: Floats
     losses: list[float] = field(default_factory=list)
@@ -69,7 +77,7 @@ class _Model:
 
 
 class Bohb:
-    """The optimizer; ``suggest`` takes about a millisecond at 1,000 observations."""
+    """The BOHB optimizer; a suggestion takes about a millisecond at 1,000 observations."""
 
     def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
         self._ladder = ladder
@@ -85,7 +93,7 @@ class Bohb:
         return hyperband.bracket(self._ladder, bracket)
 
     def suggest(self) -> Suggestion:
-        """The most promising of 64 candidates; a third of the time a random configuration."""
+        """The most promising of 64 candidates; in a third of the calls a random configuration."""
         model = self._fitted()
         if model is None or self._random.random() < RANDOM_FRACTION:
             return self._prior.suggest()
@@ -101,10 +109,10 @@ class Bohb:
         """Remembers a result, of this run or of an earlier one.
 
         Args:
-            configuration: What was trained. Of another space only what exists here, too, counts;
-                the rest is filled in like an inactive hyperparameter.
-            budget: Epochs it has seen in total.
-            loss: Finite; None (diverged or failed) counts as infinite.
+            configuration: The configuration. One of another space counts as far as this space has
+                its hyperparameters and values; the others are imputed, like inactive ones.
+            budget: Epochs of the training in total.
+            loss: Finite, or None (diverged or failed), which counts as infinite.
         """
         point = self._encoding.encode(configuration)
         if np.isnan(point).all():
@@ -116,8 +124,8 @@ class Bohb:
     def _modelled_budget(self) -> float | None:
         """The largest budget with enough points for both sides, dimensions + 1 each.
 
-        An earlier run may have gone beyond this run's largest budget; once that one has a model of
-        its own, it decides, or else nothing of this run would ever be learnt.
+        An earlier run may have had larger budgets. As soon as this run's largest budget has enough
+        points it is preferred to those, or else nothing of this run would ever be learnt.
         """
         enough = 2 * (self._dimensions + 1)
         budgets = [b for b, seen in self._observations.items() if len(seen.losses) >= enough]
@@ -146,28 +154,29 @@ class Bohb:
 
 
 def _least_bandwidths(choices: NDArray[np.int64], count: int) -> Floats:
-    """The least bandwidths (d,), the same for both sides.
+    """The smallest bandwidths (d,), the same for both sides.
 
-    Continuous: HpBandSter's. Unordered with c levels: where a side agrees, each other level gets
-    1 / (count + c), Laplace's rule of succession over the observations of both sides. HpBandSter's
-    0.001 would make a handful of configurations evidence of 1000 to 1, and a candidate with a level
-    that the bad side lacks would still be taken whatever else it says. (Optuna's TPE mixes a
-    uniform prior in to the same end.)
+    Continuous dimensions have HpBandSter's. In an unordered dimension with c levels, if all
+    configurations of a side agree, each other level gets the density 1 / (count + c): Laplace's
+    rule of succession over the observations of both sides. With HpBandSter's 0.001 a handful of
+    configurations would be evidence of 1000 to 1, and a candidate with a level that the bad side
+    lacks would be taken whatever its other values are. (Optuna's TPE mixes in a uniform prior to
+    the same end.)
 
     Args:
-        choices: (d,) levels of each unordered dimension; 0: continuous.
-        count: Observations of both sides.
+        choices: (d,) number of levels of each unordered dimension; 0: continuous.
+        count: Number of observations of both sides.
     """
     return np.where(choices > 0, (choices - 1) / (count + choices), MIN_BANDWIDTH)
 
 
 def _split(count: int, least: int, eta: float) -> tuple[int, int]:
-    """How many of ``count`` configurations are good, and how many of the others are bad.
+    """Numbers of good and of bad configurations.
 
     Args:
-        count: At least ``2 * least``.
-        least: What HpBandSter takes for good at least: half of the first ``2 * least``.
-        eta: One of ``eta`` is promoted; a larger share than that is not called good.
+        count: Number of configurations, at least ``2 * least``.
+        least: Smallest number of good ones in HpBandSter: half of the first ``2 * least``.
+        eta: One of ``eta`` is promoted; the good ones are no larger a share.
     """
     few = min(least, max(_SPREAD, int(count / eta)))
     good = max(few, GOOD_PERCENT * count // 100)
@@ -182,10 +191,11 @@ def _ranking(model: _Model, candidates: Floats) -> NDArray[np.intp]:
 
 
 def _imputed(points: Floats, choices: NDArray[np.int64], random: np.random.Generator) -> Floats:
-    """Fills inactive values (NaN) from rows where they are active, at random if there are none.
+    """Fills inactive values (NaN) from rows where they are active, or else at random.
 
-    A row takes all its missing values from one other row, which may lack some itself: then again.
-    HpBandSter's ``impute_conditional_data``, column by column instead of row by row.
+    A row takes all its missing values from one other row. If that row lacks some of them, they are
+    taken from another one, and so on. This is HpBandSter's ``impute_conditional_data``, column by
+    column instead of row by row.
     """
     filled = points.copy()
     while (missing := np.isnan(filled)).any():
@@ -204,5 +214,5 @@ def _imputed(points: Floats, choices: NDArray[np.int64], random: np.random.Gener
 
 
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> Bohb:
-    """A BOHB optimizer with its own random state."""
+    """Makes a BOHB optimizer with its own random state."""
     return Bohb(space, ladder, seed)

@@ -9,7 +9,7 @@ from bohb_seg.trials import Configuration, Suggestion
 
 
 class Hyperband:
-    """Learns nothing; the rungs do the work."""
+    """Random configurations in Hyperband's rungs; nothing is learnt."""
 
     def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
         self._prior = Prior(space, seed)
@@ -24,9 +24,9 @@ class Hyperband:
         return self._prior.suggest()
 
     def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
-        """Nothing is learnt."""
+        """Ignores the result."""
 
 
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> Hyperband:
-    """A Hyperband optimizer with its own random state."""
+    """Makes a Hyperband optimizer with its own random state."""
     return Hyperband(space, ladder, seed)

@@ -1,8 +1,8 @@
-"""Random search: every trial sees the largest budget at once.
+"""Random search: every trial has the largest budget at once.
 
-A bracket holds one trial per budget of the ladder, so that it costs what a bracket of Hyperband
-costs; this is how HpBandSter's RandomSearch counts. (There the number is a quotient of sums and may
-fall short by one through rounding; ours does not.)
+A bracket has one trial per budget of the ladder, so it costs as much as a bracket of Hyperband.
+HpBandSter's RandomSearch counts in the same way, but its number is a quotient of sums, which
+rounding may make too small by one.
 """
 
 from ConfigSpace import ConfigurationSpace
@@ -13,7 +13,7 @@ from bohb_seg.trials import Configuration, Suggestion
 
 
 class RandomSearch:
-    """Learns nothing and eliminates nothing."""
+    """Random configurations, all on the largest budget; nothing is learnt."""
 
     def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
         self._prior = Prior(space, seed)
@@ -28,9 +28,9 @@ class RandomSearch:
         return self._prior.suggest()
 
     def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
-        """Nothing is learnt."""
+        """Ignores the result."""
 
 
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> RandomSearch:
-    """A random search with its own random state."""
+    """Makes a random search with its own random state."""
     return RandomSearch(space, ladder, seed)

@@ -64,8 +64,8 @@ class Hyperparameter:
             raise ValueError("needs either a range or choices")
         if self.range and not self.range[0] <= self.range[1]:
             raise ValueError(f"has a range from {self.range[0]:g} down to {self.range[1]:g}")
-        if self.is_value and not self.range:
-            raise ValueError("is a value, so it needs a range of numbers")
+        if self.is_value and not (self.range and self.range[0] >= 0 and self.range[1] < 1):
+            raise ValueError("is a dropout rate, so it needs a range within 0 and 1, without 1")
         if self.default is not None:
             self.read(self.default)
 

@@ -22,6 +22,8 @@ NAMESERVER: Final = "Pyro.NameServer"
 """Pyro4's name of a nameserver in its own daemon."""
 RUNS: Final = "hpbandster.run_"
 """Beginning of all names of all runs."""
+NAMESERVER_FILE: Final = "nameserver.json"
+"""File of a run directory with host and port of the run's nameserver; null once the run is over."""
 _WORKER = ".worker."
 _DISPATCHER = ".dispatcher"
 _WORKER_NAME = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")

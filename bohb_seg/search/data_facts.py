@@ -1,4 +1,4 @@
-"""What a search space may know of the data before the first training."""
+"""Facts about the data that a search space may follow from, known before the first training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one data set, cut and split.
+    """Facts about one data set, cut into patches and split.
 
     Args:
         patch_size: Edge of a patch in pixels.
-        patches: How many there are to train on, at least one.
-        classes: How many classes are told apart.
+        patches: Number of training patches, at least one.
+        classes: Number of classes, without those that are ignored.
     """
 
     patch_size: int
@@ -21,9 +21,14 @@ class Facts:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], patch_size: int) -> Self:
-        """From what ``bohb-data check --json`` prints."""
+        """Reads the facts from a data check.
+
+        Args:
+            data: The values that ``bohb-data check --json`` prints.
+            patch_size: Edge of a patch in pixels.
+        """
         return cls(patch_size, data["patches"]["train"], len(data["classes"]))
 
 
 TYPICAL = Facts(patch_size=256, patches=1000, classes=6)
-"""Where a run has no data, or its space is wanted before the data was looked at."""
+"""Facts for runs without data, and for spaces that are loaded before the data are read."""

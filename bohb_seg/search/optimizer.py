@@ -10,7 +10,7 @@ class Optimizer(Protocol):
     """A search method, as the scheduler uses it."""
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
-        """The rungs of the bracket with this running number (from 0)."""
+        """The rungs of a bracket, lowest budget first; ``bracket`` counts from 0."""
         ...
 
     def suggest(self) -> Suggestion:
@@ -21,8 +21,9 @@ class Optimizer(Protocol):
         """Learns from an evaluation, of this run or of an earlier one.
 
         Args:
-            configuration: What was trained; of another space, only what exists here counts.
-            budget: Epochs it has seen in total.
-            loss: Finite, smaller is better; None if it diverged or failed.
+            configuration: The configuration. One of another space counts as far as this space has
+                its hyperparameters and values.
+            budget: Epochs of the training in total.
+            loss: Finite, smaller is better; None if the evaluation diverged or failed.
         """
         ...

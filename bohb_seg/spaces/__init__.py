@@ -1,1 +1,1 @@
-"""Search spaces, one per file with a ``space()``; ``formats/`` reads them and files of others."""
+"""Search spaces, one file each with a ``space()``; ``formats/`` reads them and other files."""

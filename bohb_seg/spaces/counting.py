@@ -1,7 +1,7 @@
-"""Counting ones, the toy problem of the BOHB paper, for trying a cluster without data.
+"""The space of counting ones, the test problem of the BOHB paper, to try a cluster without data.
 
 Four categorical and four continuous dimensions in [0, 1]; the loss of ``workers/toy.py`` falls with
-each one of them, so that the best configuration is all ones.
+each of them, so the best configuration is all ones.
 
 Source: Falkner et al., ICML 2018, section 5.1.
 """
@@ -9,7 +9,7 @@ Source: Falkner et al., ICML 2018, section 5.1.
 from ConfigSpace import Categorical, ConfigurationSpace, Float
 
 DIMENSIONS = 4
-"""Of either kind."""
+"""Number of dimensions of either kind."""
 
 
 def space() -> ConfigurationSpace:

@@ -1,12 +1,12 @@
-"""The default space: what matters when a U-Net is trained from scratch on aerial images.
+"""The default space: the hyperparameters that matter for a U-Net trained on aerial images.
 
-Strongest evidence first: learning rate, width, batch size, normalisation, compound losses; the rest
-matters less. What the patch size or common sense rule out is not in the space: halving an odd edge,
-a bottom of a single pixel, a network wider than the original U-Net.
+The evidence is strongest for learning rate, width, batch size, normalisation and compound losses;
+the others matter less. The space leaves out what the patch size or common sense rule out: halving
+an odd edge, a bottom of a single pixel, a network wider than the original U-Net.
 
 The default configuration follows by rules from the data, in the manner of nnU-Net (Isensee et al.,
-Nature Methods 18, 2021), whose constants, where named, are those of its experiment planner
-(github.com/MIC-DKFZ/nnUNet, ``default_experiment_planner.py``). It asks nothing of the machine: the
+Nature Methods 18, 2021). Constants that are said to be nnU-Net's stand in its experiment planner
+(github.com/MIC-DKFZ/nnUNet, ``default_experiment_planner.py``). The machine does not matter: the
 same data have the same default everywhere. Where its batch does not fit, gradients accumulate.
 """
 
@@ -35,32 +35,34 @@ from bohb_seg.trials import Configuration
 WIDTHS = (16, 24, 32, 48, 64)
 """Filters of the first level; each level below has twice as many."""
 WIDEST_BOTTOM = 1024
-"""Filters of the original U-Net's lowest level (Ronneberger et al. 2015), 31 million weights; with
-twice as many it would be 124 million, and every checkpoint with Adam's moments 1.5 GB."""
+"""Filters of the original U-Net's lowest level (Ronneberger et al. 2015), which has 31 million
+weights. Twice as many filters would mean 124 million weights, and 1.5 GB for every checkpoint with
+Adam's moments."""
 DEPTHS = (3, 4, 5)
-"""How often a patch is halved."""
+"""Numbers of times that a patch may be halved."""
 BATCHES = (4, 32)
 """Smallest and largest batch in patches."""
 
 _LEAST_BOTTOM = 2
-"""Pixels: on a bottom of one, eight of a 3x3 convolution's nine weights see nothing but padding."""
+"""Smallest edge of the bottom in pixels. On a bottom of one pixel, eight of the nine weights of a
+3x3 convolution see only padding."""
 _GOOD_BOTTOM = 4
-"""Pixels: nnU-Net halves as long as no edge gets smaller (``UNet_featuremap_min_edge_length``)."""
+"""Edge of the bottom, in pixels, at which nnU-Net stops (``UNet_featuremap_min_edge_length``)."""
 _GOOD_WIDTHS = (32, 24, 16)
-"""nnU-Net's (``UNet_base_num_features``), and narrower ones, best first."""
+"""nnU-Net's width (``UNet_base_num_features``), and narrower ones, best first."""
 _GOOD_BATCH = 16
-"""The reports'. nnU-Net fills its memory because its epochs have a fixed number of steps; ours have
-a fixed number of patches, so that a larger batch means fewer steps, and batches up to 32 generalise
-better than larger ones anyway (Masters and Luschi, arXiv 1804.07612)."""
+"""Batch of the Milestone 3 reports (docs/origin.md). nnU-Net fills its memory, because its epochs
+have a fixed number of steps. Our epochs have a fixed number of patches: a larger batch means fewer
+steps. Besides, batches up to 32 generalise better (Masters and Luschi, arXiv 1804.07612)."""
 _LARGEST_SHARE = 0.05
-"""Of all training patches in one batch: nnU-Net's precaution against overfitting
+"""Largest share of all training patches in one batch: nnU-Net's precaution against overfitting
 (``max_dataset_covered``)."""
 _MEMORY = 12 * 85_000_000
-"""Feature-map elements of a whole batch that nnU-Net reckons to fill a card of 8 GB: 12 patches
-(``UNet_reference_val_corresp_bs_2d``) of 85 million (``UNet_reference_val_2d``)."""
+"""Feature-map elements of a batch that fill a card of 8 GB, by nnU-Net's reckoning: 12 patches
+(``UNet_reference_val_corresp_bs_2d``) of 85 million elements (``UNet_reference_val_2d``)."""
 _BATCH_NORM_FROM = 16
-"""Patches per batch from which batch normalisation errs less than group normalisation: 23.7 against
-24.2 % at 16, but 24.8 against 24.0 % at 8 (Wu and He, ECCV 2018, table 2)."""
+"""Smallest batch with which batch normalisation errs less than group normalisation: 23.7 against
+24.2 % at 16 patches, but 24.8 against 24.0 % at 8 (Wu and He, ECCV 2018, table 2)."""
 
 
 def space(facts: Facts) -> ConfigurationSpace:
@@ -77,19 +79,20 @@ def space(facts: Facts) -> ConfigurationSpace:
 def baseline(facts: Facts) -> Configuration:
     """The default configuration, by rules from the data; always a legal one of the space.
 
-    - depth: halved as long as the bottom keeps 4 pixels (nnU-Net), as far as the space allows;
-    - base_filters: nnU-Net's 32, or fewer if not even the smallest batch fits its 8 GB;
-    - batch_size: what fits 8 GB and is no more than 5 % of the patches (nnU-Net), at most 16;
-    - norm: ``batch``, below a batch of 16 ``group`` (Wu and He 2018);
-    - loss: Dice + cross-entropy, equal shares (nnU-Net): the one for rare classes, the other for
-      smooth gradients;
-    - optimizer: Adam at its authors' 1e-3, for budgets are too short for nnU-Net's SGD over 1,000
-      epochs; no learning rate below 3e-3 collapsed in the reports' trials;
-    - schedule: ``cosine``, which warms up first and ends near zero, as nnU-Net's polynomial does;
-    - activation, dropout: relu as in the reports; none, as in nnU-Net, for dropout before batch
-      normalisation shifts its variance (Li et al., CVPR 2019);
-    - augmentation: flips and quarter turns, which leave an aerial image one, and colours at half
-      strength (nnU-Net: moderate brightness, contrast and gamma).
+    - depth: as many halvings as leave a bottom of 4 pixels (nnU-Net), within the space;
+    - base_filters: nnU-Net's 32, or fewer if not even the smallest batch fits 8 GB;
+    - batch_size: as many patches as fit 8 GB, at most 5 % of all (nnU-Net), at most 16;
+    - norm: ``batch``, or ``group`` for batches below 16 (Wu and He 2018);
+    - loss: Dice and cross-entropy in equal shares (nnU-Net). Dice is good for rare classes,
+      cross-entropy has smooth gradients;
+    - optimizer: Adam with its authors' learning rate 1e-3, because budgets are too short for
+      nnU-Net's SGD over 1,000 epochs; no learning rate below 3e-3 collapsed in the reports' trials;
+    - schedule: ``cosine``, which warms up first and ends near zero, like nnU-Net's polynomial;
+    - activation: relu, as in the reports;
+    - dropout: none, as in nnU-Net, because dropout before batch normalisation shifts its variance
+      (Li et al., CVPR 2019);
+    - augmentation: flips and quarter turns, after which an aerial image is still one, and colours
+      at half strength (nnU-Net: moderate brightness, contrast and gamma).
     """
     filters = next((f for f in _GOOD_WIDTHS if _fitting(facts, f) >= BATCHES[0]), WIDTHS[0])
     share = round(_LARGEST_SHARE * facts.patches)
@@ -131,9 +134,9 @@ def _good_depth(patch_size: int) -> int:
 
 
 def _fitting(facts: Facts, filters: int) -> int:
-    """Patches whose feature maps fill nnU-Net's memory.
+    """Number of patches whose feature maps fill nnU-Net's memory.
 
-    Five convolutions leave one map each on every level but the lowest: two down, three up.
+    On every level but the lowest, five convolutions leave one map each: two down, three up.
     """
     depth, pixels = _good_depth(facts.patch_size), facts.patch_size**2
     levels = sum(5 * (pixels * filters >> level) for level in range(depth))
@@ -160,7 +163,7 @@ def _add_optimizer(space: ConfigurationSpace, default: Mapping[str, Any]) -> Non
 
 
 def _add_architecture(space: ConfigurationSpace, default: Mapping[str, Any], deepest: int) -> None:
-    """Filters of the first level, number of halvings (the reports' U-Net: 4), and layers."""
+    """Filters of the first level, number of halvings (4 in the reports' U-Net), and layers."""
     filters = OrdinalHyperparameter("base_filters", WIDTHS, default_value=default["base_filters"])
     halvings: Hyperparameter[Any, Any] = Constant("depth", deepest)
     if deepest > DEPTHS[0]:

@@ -1,8 +1,8 @@
-"""The space of the BOHB report: training and validation batch size.
+"""The space of the BOHB report of Milestone 3 (docs/origin.md): training and validation batch size.
 
-The validation batch size changes no weight, only the loss that Keras prints, because Dice is
-averaged over batches; objective ``milestone3`` therefore measures all configurations alike and
-keeps the printed value in ``info``. Learning rate and activation were not tuned: they are
+The validation batch size changes no weight. It changes only the loss that Keras prints, because
+Dice is averaged over batches. The objective ``milestone3`` therefore measures all configurations
+alike and keeps the printed value in ``info``. Learning rate and activation were not tuned: they are
 constants.
 """
 

@@ -1,4 +1,7 @@
-"""The space of the HyperBand report: batch size, learning rate of Adam, activation."""
+"""The space of the HyperBand report of Milestone 3 (docs/origin.md).
+
+Batch size, learning rate of Adam and activation.
+"""
 
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 

@@ -1,16 +1,25 @@
-"""Which checkpoints a run keeps: those of live trials, below a size; and what old starts left."""
+"""Which checkpoints a run keeps: those of trials that may go on, as far as there is room.
+
+Hidden files that earlier starts of the run did not finish are removed as well.
+"""
 
 import contextlib
+import logging
 import math
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import final
 
 from bohb_seg.files import is_unfinished
 from bohb_seg.rpc import checkpoint_names
+from bohb_seg.search.events import Discard, Evaluated
+from bohb_seg.storage.journal import Event
 from bohb_seg.trials import CHECKPOINTS, COMPARISON, TrialId, checkpoint_folder
 
+CAP_EVERY = 10.0
+"""Seconds between two looks at how much the checkpoints take."""
 STALE_AFTER = 3600.0
 """Seconds after which a hidden file is nobody's; a worker that writes one needs seconds."""
 
@@ -18,6 +27,55 @@ _WRITTEN_BY_WORKERS = tuple(
     f"{folder}/{hidden}" for folder in (CHECKPOINTS, COMPARISON) for hidden in (".*", "*/.*")
 )
 _WRITTEN_BY_THE_MASTER = (".*", "report/.*", "report/*/.*")
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class CheckpointRetention:
+    """The checkpoints of a run, as long as its master is alive.
+
+    Args:
+        run_dir: The run's directory.
+        gigabytes: Room for all checkpoints together, in 10^9 bytes; None: as much as there is.
+    """
+
+    def __init__(self, run_dir: Path, gigabytes: float | None) -> None:
+        self._run_dir, self._gigabytes = run_dir, gigabytes
+        self._losses: dict[TrialId, float] = {}
+        self._next_look = -math.inf
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Takes the latest loss of each trial that has a checkpoint from new events."""
+        for event in events:
+            match event:
+                case Evaluated(evaluation=evaluation, loss=float() as loss):
+                    self._losses[evaluation.trial] = loss
+                case Discard(trial=trial):
+                    self._losses.pop(trial, None)
+
+    def keep_cap(self, running: Collection[TrialId]) -> Sequence[TrialId]:
+        """Removes the checkpoints of the worst trials if the room is used up; looks now and then.
+
+        Args:
+            running: Trials whose checkpoint is being written or read.
+
+        Returns:
+            The trials whose checkpoint was removed.
+        """
+        if self._gigabytes is None or time.monotonic() < self._next_look:
+            return ()
+        self._next_look = time.monotonic() + CAP_EVERY
+        return cap(self._run_dir, self._gigabytes, self._losses, running)
+
+    def keep_only(self, live: Collection[TrialId]) -> None:
+        """Removes what is left of the checkpoints of all other trials."""
+        for trial in leftovers(self._run_dir, live):
+            _log.debug("removed what was left of trial %s", trial)
+
+    def discard(self, trial: TrialId) -> None:
+        """Removes the checkpoint of a trial that is not needed any more."""
+        _remove(self._run_dir, trial)
 
 
 def cap(
@@ -33,7 +91,7 @@ def cap(
 
     Args:
         run_dir: The run's directory.
-        gigabytes: What all checkpoints together may take, in 10^9 bytes.
+        gigabytes: Room for all checkpoints together, in 10^9 bytes.
         losses: The latest loss of each trial that has one; the larger the worse.
         running: Trials that are being trained now.
 
@@ -47,7 +105,7 @@ def cap(
     for trial in sorted(removable, key=lambda trial: _badness(losses[trial], trial), reverse=True):
         if excess <= 0:
             break
-        shutil.rmtree(run_dir / checkpoint_folder(trial), ignore_errors=True)
+        _remove(run_dir, trial)
         excess -= sizes[trial]
         removed.append(trial)
     return removed
@@ -65,12 +123,16 @@ def leftovers(run_dir: Path, live: Collection[TrialId]) -> list[TrialId]:
     """
     dead = [trial for trial, _ in _trials(run_dir) if trial not in live]
     for trial in dead:
-        shutil.rmtree(run_dir / checkpoint_folder(trial), ignore_errors=True)
+        _remove(run_dir, trial)
     for path in _hidden(run_dir):
         with contextlib.suppress(OSError):
             if time.time() - path.lstat().st_mtime > STALE_AFTER:
                 path.unlink()
     return sorted(dead)
+
+
+def _remove(run_dir: Path, trial: TrialId) -> None:
+    shutil.rmtree(run_dir / checkpoint_folder(trial), ignore_errors=True)
 
 
 def _trials(run_dir: Path) -> list[tuple[TrialId, Path]]:
@@ -100,5 +162,5 @@ def _size(folder: Path) -> int:
 
 
 def _badness(loss: float, trial: TrialId) -> tuple[float, TrialId]:
-    """Sorts by loss, where not a number is worst; equal ones by their id, the later the worse."""
+    """Sorts by loss, where not a number is worst; of equal losses the later trial is worse."""
     return (math.inf if math.isnan(loss) else loss), trial

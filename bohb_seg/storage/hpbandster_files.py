@@ -1,8 +1,8 @@
-"""``configs.json``, ``results.json`` and ``results.pkl`` out of the journal.
+"""``configs.json``, ``results.json`` and ``results.pkl``, made from the journal.
 
 They open in unmodified HpBandSter (``logged_results_to_HBS_result``, ``pickle.load``) and, with
 ``configspace.json`` beside them, in DeepCAVE. Failed and diverged evaluations have no result but an
-exception, as in HpBandSter. Runoff and comparison are no part of the search and stay out.
+exception, as in HpBandSter. Runoff and comparison are no part of the search and are left out.
 """
 
 import json
@@ -24,12 +24,13 @@ from bohb_seg.trials import EvaluationId, TrialId
 
 
 class LiveLog:
-    """HpBandSter's live log of a run, kept up with the journal; it remembers what is open only.
+    """HpBandSter's live log of a run, kept up with the journal.
 
-    A result is what ``Settled`` names, with the times of that attempt.
+    Only results that count are in it, each with the times of its attempt. The object remembers no
+    more than open brackets and evaluations.
 
     Args:
-        run_dir: Where ``configs.json`` and ``results.json`` lie.
+        run_dir: Directory of ``configs.json`` and ``results.json``.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -94,12 +95,19 @@ class LiveLog:
 
 
 def write_pickle(run_dir: Path, ladder: Ladder) -> None:
-    """Writes ``results.pkl``, atomically; nothing while no evaluation has ended.
+    """Writes ``results.pkl`` from the live log; nothing as long as no evaluation has ended.
 
-    Reads whole lines only, so that it may run beside a master that goes on writing them.
+    Only whole lines are read, so a master may go on writing them.
+
+    Args:
+        run_dir: Directory of the live log, and of ``results.pkl``.
+        ladder: Budgets of the run, which HpBandSter would infer from the results.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     with TemporaryDirectory(prefix=".results-", dir=run_dir) as copy:
-        for name in ("results.json", "configs.json"):  # in this order: no result lacks its trial
+        for name in ("results.json", "configs.json"):  # in this order no result lacks its trial
             text = (run_dir / name).read_bytes()
             (Path(copy) / name).write_bytes(text[: text.rfind(b"\n") + 1])
         if not (Path(copy) / "results.json").stat().st_size:
@@ -116,7 +124,7 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
 
 
 def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":
-    """The same in a process of its own: it takes the longer the longer a run is."""
+    """Does the same in a process of its own, because it takes the longer the longer a run is."""
     numbers = map(str, (ladder.min_budget, ladder.max_budget, ladder.eta))
     return subprocess.Popen([sys.executable, "-m", __name__, str(run_dir), *numbers])
 

@@ -1,9 +1,9 @@
-"""The run as JSON lines; reading is replaying.
+"""The journal of a run: one JSON line per entry; reading it is replaying the run.
 
 One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
 appended and fsynced before anything acts on them. A crash can tear only the last line, which is
-dropped with a warning; any other line that is no entry is refused by file and line. NaN and
-infinity never occur.
+dropped with a warning; any other line that is no entry is an error that names file and line. NaN
+and infinity never occur.
 """
 
 import dataclasses
@@ -36,11 +36,12 @@ class RunStarted:
 
     Args:
         settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values,
-            without the place of the cache, which is a matter of each machine.
+            without the folder of the cache, which each machine chooses.
         space: The search space in ConfigSpace's own JSON form.
-        data: What ``bohb-data check`` found: fingerprint, split hash, classes, number of patches.
+        data: Findings of ``bohb-data check``: fingerprint, split hash, classes, number of patches.
         default: The default configuration.
-        earlier: What the optimizer learnt of earlier runs before its first suggestion.
+        earlier: Observations of earlier runs, which the optimizer learnt before its first
+            suggestion.
     """
 
     settings: Mapping[str, Any]
@@ -50,7 +51,7 @@ class RunStarted:
     earlier: tuple[Observation, ...] = ()
 
     def __post_init__(self) -> None:
-        # A run that an earlier version began calls some values otherwise.
+        # A run that an earlier version began has other names for some values.
         object.__setattr__(self, "settings", with_present_names(self.settings))
 
 

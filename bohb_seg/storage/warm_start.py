@@ -1,14 +1,15 @@
-"""What a run learns of earlier ones before it begins: ``--warm-start``.
+"""Observations of earlier runs, which a run learns before it begins: ``--warm-start``.
 
-Everything that a search settled is handed to the optimizer, on all budgets, the bad evaluations
-too, and as it was: what the optimizer can use of a configuration of another space is its matter.
-What an earlier run had learnt of still earlier ones is not passed on; they may be named beside it.
+Everything that a search settled is handed to the optimizer, on all budgets and unchanged, the bad
+evaluations too. The optimizer decides what it can use of a configuration of another space. An
+earlier run does not pass on what it learnt from still earlier ones; they may be named beside it.
 
-The model compares losses as they are, so they must be losses of the same thing: runs with other
-data, another split or another objective are refused. (Optuna's ``add_trials`` and HpBandSter's
-``previous_result`` take whatever they are given; SageMaker tells a warm start with identical data
-from transfer, and Syne Tune's transfer methods bring the losses of each task to a scale of its own
-first, which published BOHB does not.) HpBandSter's files do not say what was measured: a warning.
+The optimizer's model compares losses as they are, so they must measure the same thing: runs with
+other data, another split or another objective are refused. (Optuna's ``add_trials`` and
+HpBandSter's ``previous_result`` take whatever they are given; SageMaker tells a warm start with
+identical data from transfer, and Syne Tune's transfer methods bring the losses of each task to a
+scale of its own first, which published BOHB does not.) HpBandSter's files do not say what was
+measured, so there is a warning only.
 """
 
 import json
@@ -37,9 +38,9 @@ class EarlierRun:
     """A search that was run before, or still runs.
 
     Args:
-        directory: Where it lies.
-        observations: What was settled, in this order.
-        start: How it began; None if it was HpBandSter's, which does not tell.
+        directory: Directory of the run.
+        observations: Observations of the search, in the order in which they were settled.
+        start: First entry of its journal; None for a run of HpBandSter's, which has none.
     """
 
     directory: Path
@@ -52,18 +53,22 @@ def read(directories: Iterable[Path]) -> list[EarlierRun]:
 
     Raises:
         SettingsError: there is no run in one of the directories.
-        JournalError: its files are damaged.
+        JournalError: the files of a run are damaged.
     """
     distinct = {directory.resolve(): directory for directory in directories}
     return [_read(directory) for directory in distinct.values()]
 
 
 def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observation, ...]:
-    """What the optimizer of a run that begins so can learn of them.
+    """Observations of earlier runs that the optimizer of a new run can use.
+
+    Args:
+        runs: The earlier runs.
+        start: First entry of the new run's journal.
 
     Raises:
-        SettingsError: the losses of one are no measure for this run, or its space has nothing in
-            common with this run's.
+        SettingsError: the losses of an earlier run are no measure for the new run, or its space has
+            nothing in common with the new run's.
     """
     names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
     found: list[Observation] = []
@@ -104,7 +109,7 @@ def _read(directory: Path) -> EarlierRun:
 
 
 def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:
-    """The search's; what runoff and comparison brought stays out."""
+    """Observations of the search; results of runoff and comparison are left out."""
     orders = [entry.event for entry in entries if isinstance(entry.event, Evaluate)]
     configurations = {order.evaluation.trial: order.configuration for order in orders}
     for news, _ in journal.counted(entries):
@@ -114,7 +119,7 @@ def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:
 
 
 def _of_live_log(directory: Path) -> Iterable[Observation]:
-    """What HpBandSter reads, too: of several results for one budget the last."""
+    """Observations as HpBandSter reads them: of several results for one budget the last."""
     configurations = {
         tuple(identity): configuration
         for _, (identity, configuration, *_) in _lines(directory / "configs.json")
@@ -125,7 +130,7 @@ def _of_live_log(directory: Path) -> Iterable[Observation]:
         try:
             loss = math.nan if result is None else float(result["loss"])
             told = configurations[tuple(identity)], budget, loss if math.isfinite(loss) else None
-            # By way of JSON, for it is to be written into the journal of the new run.
+            # By way of JSON, because the observation is written into the journal of the new run.
             seen = _OBSERVATION.validate_json(json.dumps(told, allow_nan=False))
         except (KeyError, TypeError, ValueError):
             raise _damaged(results, number) from None
@@ -134,7 +139,7 @@ def _of_live_log(directory: Path) -> Iterable[Observation]:
 
 
 def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
-    """The lists that a file of HpBandSter's live log holds, with their lines counted from 1."""
+    """Lists that a file of HpBandSter's live log holds, with their lines counted from 1."""
     text = file.read_bytes()
     for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
         try:
@@ -171,7 +176,7 @@ def _refuse_other_losses(run: EarlierRun, start: RunStarted) -> None:
 
 
 def _measured(start: RunStarted) -> Mapping[str, Any]:
-    """What a loss is a loss of."""
+    """Facts that decide what a loss measures."""
     return {
         "data set": start.data.get("fingerprint"),
         "split": start.data.get("split_hash"),

@@ -1,10 +1,9 @@
 """A trial's state on disk, so that another worker can go on: ``epoch-<epochs>.npz`` per trial.
 
-Written at the end of an evaluation, when it is interrupted, and in between often enough that a
-worker that is killed loses little: to a temporary file, fsynced and renamed, so that a file is
-whole or not there. Each file carries the key of what was trained (configuration, settings, data); a
-file with another key is another run's and is never continued. Only numbers and text are read back,
-no pickle.
+A checkpoint is written at the end of an evaluation, when the evaluation is interrupted, and in
+between often enough that a worker that is killed loses little. A file is whole or not there. Each
+file carries a key, a hash of configuration, settings and data; a file with another key belongs to
+another training and is never continued. Only numbers and text are read back, no pickle.
 """
 
 import errno
@@ -27,23 +26,26 @@ from bohb_seg.trials import checkpoint_epochs, checkpoint_file
 LONGEST_LOSS = 30.0
 """Seconds of training that may be lost with a worker, besides the epoch that it is in."""
 SHARE = 0.05
-"""Part of the time that writing checkpoints may take; where it is slow, more may be lost."""
+"""Share of the time that writing checkpoints may take; where it is slow, more may be lost."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of the errors of a disk, or of a quota, without room."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to.
+    """Figures of one epoch.
 
     Args:
-        epoch: Counted from 1.
-        train_loss: Of the recipe's loss, as seen while training.
+        epoch: Number of the epoch, from 1.
+        train_loss: The recipe's loss, as seen while training.
         validation_loss: The run's objective on the whole validation part.
-        learning_rate: At the epoch's end.
-        seconds: Training and validation.
-        constant: Whether the network answered the same whatever the image (see stopping).
+        validation_miou: Mean intersection over union on the validation part, 0..1.
+        validation_accuracy: Share of its pixels with the right class, 0..1.
+        learning_rate: Learning rate at the epoch's end.
+        seconds: Duration of training and validation.
+        constant: Whether the network answered the same whatever the image (see early_stopping).
     """
 
     epoch: int
@@ -57,13 +59,14 @@ class EpochRecord:
 
 
 CURVES = tuple(field.name for field in fields(EpochRecord) if field.name != "constant")
-"""What is drawn of the records, one value per epoch."""
+"""Names of the figures that are reported, one value per epoch."""
 Weights = Sequence[NDArray[np.generic]]
+"""Arrays in Keras' order."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The weights with the lowest validation loss so far, and the epoch after which they were."""
+    """The weights with the lowest validation loss so far, and the epoch that made them."""
 
     epoch: int
     weights: Weights
@@ -74,10 +77,10 @@ class Checkpoint:
     """A trained state.
 
     Args:
-        weights: The model's, in Keras' order.
-        optimizer: The optimizer's variables, its step counter among them.
+        weights: Weights of the model.
+        optimizer: Variables of the gradient optimizer, its step counter among them.
         history: One record per epoch since the first.
-        best: Where ``--patience`` asks for it.
+        best: The best weights so far, if ``--patience`` asks for them.
     """
 
     weights: Weights
@@ -92,12 +95,12 @@ class Checkpoint:
 
 
 @final
-class Keeper:
-    """Holds a training's latest state, and writes it when it is worth the time.
+class CheckpointWriter:
+    """Holds a training's latest state, and writes it when that is worth the time.
 
     Args:
-        folder: The trial's own.
-        key: Hash of what is trained.
+        folder: Folder of the trial's checkpoint.
+        key: Hash of everything that decides what is trained.
 
     Attributes:
         complaint: Why the latest state is not on disk, in a sentence; "" if it is.
@@ -110,16 +113,16 @@ class Keeper:
         self._cost, self._written = 0.0, time.monotonic()
 
     def hold(self, checkpoint: Checkpoint) -> None:
-        """Takes the state after an epoch; writes it if that is due."""
+        """Takes the state after an epoch, and writes it if that is due."""
         self._held = checkpoint
         if is_due(time.monotonic() - self._written, self._cost):
             self.write()
 
     def write(self) -> None:
-        """Writes the state that is held, unless it is on disk; a full disk is only complained of.
+        """Writes the state that is held, unless it is on disk; a full disk is a complaint only.
 
         Raises:
-            OSError: it cannot be written for another reason.
+            OSError: the state cannot be written for another reason.
         """
         if self._held is None:
             return
@@ -141,12 +144,17 @@ class Keeper:
 
 
 def is_due(since: float, cost: float) -> bool:
-    """Whether to write a checkpoint ``since`` s after the last one, which took ``cost`` s."""
+    """Whether to write a checkpoint.
+
+    Args:
+        since: Seconds since the last one was written.
+        cost: Seconds that writing it took.
+    """
     return since >= max(LONGEST_LOSS, cost / SHARE)
 
 
 def is_full(error: OSError) -> bool:
-    """Whether it is only room that is missing; HDF5 gives the number in its text alone."""
+    """Whether only room is missing; HDF5 gives the number in its text alone."""
     return error.errno in FULL or any(os.strerror(number) in str(error) for number in FULL)
 
 
@@ -154,12 +162,12 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and removes those of fewer epochs.
 
     Args:
-        folder: The trial's own.
-        key: Hash of what was trained.
-        checkpoint: What to keep.
+        folder: Folder of the trial's checkpoint.
+        key: Hash of everything that decides what is trained.
+        checkpoint: The state.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the checkpoint cannot be written.
     """
     best = checkpoint.best
     header = {
@@ -187,7 +195,16 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
 
 
 def load(folder: Path, key: str, at_most: int) -> Checkpoint | None:
-    """The checkpoint with the most epochs, but not more than ``at_most``; None without one."""
+    """Reads the checkpoint with the most epochs.
+
+    Args:
+        folder: Folder of the trial's checkpoint.
+        key: Hash of everything that decides what is trained; other checkpoints are ignored.
+        at_most: Most epochs that the checkpoint may have seen.
+
+    Returns:
+        The checkpoint; None without one, or if it cannot be read.
+    """
     for epoch, path in reversed(_files(folder)):
         if epoch <= at_most:
             try:

@@ -1,9 +1,10 @@
-"""What a process could not say because it died: a note that it leaves before, and takes away after.
+"""Notes that tell of processes which died at work, because they could not tell it themselves.
 
-TensorFlow does not report that a processor's memory is full, its kernels crash; and a container
-that takes too much is killed. So before each piece of work a note is left on this machine, locked
-for as long as its writer lives. A note without a lock is that of a death. One may have any reason;
-after two in a row, with nothing finished between them, so many patches at once do not fit.
+TensorFlow does not report that a processor's memory is full: its kernels crash, and a container
+that takes too much is killed. So a process leaves a note on this machine before each piece of work,
+and keeps it locked as long as it lives. A note without a lock is that of a dead process. One death
+may have any reason; after two in a row, with nothing finished in between, so many patches at once
+do not fit into memory.
 """
 
 import contextlib
@@ -20,15 +21,15 @@ from bohb_seg.files import whole_file
 ENOUGH = 2
 """Deaths that tell that memory is short."""
 FORGOTTEN_AFTER = 24 * 3600.0
-"""Seconds: what else took memory on this machine may be gone by then."""
+"""Seconds after which a death is forgotten: other programs that took memory may be gone by then."""
 
 
 @final
-class Deaths:
+class CrashNotes:
     """The notes of one kind of work on this machine.
 
     Args:
-        folder: On this machine's own disk; all its workers share it.
+        folder: Folder on this machine's own disk, which all its workers share.
         key: Kind of device and shape of the network.
     """
 
@@ -36,17 +37,23 @@ class Deaths:
         self._folder, self._name = folder, hashlib.sha256(key.encode()).hexdigest()[:16]
 
     def forbid(self, micro_batch: int) -> bool:
-        """Whether at least :data:`ENOUGH` died of so many patches at once, or of fewer."""
-        return sum(died_of <= micro_batch for _, died_of in self._of_the_dead()) >= ENOUGH
+        """Whether :data:`ENOUGH` processes died with so many patches at once, or with fewer."""
+        return sum(died_with <= micro_batch for _, died_with in self._of_the_dead()) >= ENOUGH
 
     @contextlib.contextmanager
     def risk(self, micro_batch: int) -> Iterator[None]:
-        """Leaves a note for as long as the work lasts; having lived disproves others' notes."""
+        """Leaves a note as long as the work lasts.
+
+        Work that ends well removes the notes of processes that died with as few patches, or fewer.
+
+        Args:
+            micro_batch: Patches at once.
+        """
         note = self._folder / f"{self._name}-{micro_batch}-{os.urandom(8).hex()}"
-        with _written(note):
+        with _left(note):
             yield
-        for path, died_of in self._of_the_dead():
-            if died_of <= micro_batch:
+        for path, died_with in self._of_the_dead():
+            if died_with <= micro_batch:
                 path.unlink(missing_ok=True)
 
     def _of_the_dead(self) -> Iterator[tuple[Path, int]]:
@@ -59,8 +66,8 @@ class Deaths:
 
 
 @contextlib.contextmanager
-def _written(note: Path) -> Iterator[None]:
-    """A locked file that goes when we do not die; without room on the disk there is none."""
+def _left(note: Path) -> Iterator[None]:
+    """Leaves a locked file that goes unless this process dies; none if it cannot be written."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             # Hidden until it is locked: without a lock it looks like the note of a death.

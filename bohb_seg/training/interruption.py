@@ -1,9 +1,9 @@
 """How an evaluation is asked to end early, and how a worker is.
 
-Two things end an evaluation before its time: nobody waits for it any more (another worker was
-first), or its worker is told to leave by a signal: a preempted machine, Slurm, ``docker stop``.
-Either way the service *requests* an interruption, and the program that evaluates *checks* for it
-between epochs::
+Two things end an evaluation before its time: nobody waits for its result any more, because another
+worker was first; or its worker is told to leave by a signal, because of a preempted machine, Slurm
+or ``docker stop``. Either way the service *requests* an interruption, and the program that
+evaluates *checks* for it between epochs::
 
     for epoch in range(done, epochs):
         train_one_epoch()
@@ -12,7 +12,7 @@ between epochs::
 
 A program that never checks has the notice of ``--notice`` seconds to come to its end; then
 :class:`Interrupted` is raised wherever its main thread is. Nothing here takes a lock, because
-signal handlers run in the midst of whatever the main thread does.
+signal handlers run in the middle of whatever the main thread does.
 """
 
 from typing import final
@@ -24,7 +24,11 @@ class Interrupted(BaseException):
 
 @final
 class Interruption:
-    """Whether one evaluation should end early, and why."""
+    """Whether one evaluation should end early.
+
+    Attributes:
+        reason: Reason to end; "" without one.
+    """
 
     def __init__(self) -> None:
         self.reason = ""
@@ -34,6 +38,6 @@ class Interruption:
         self.reason = self.reason or reason
 
     def check(self) -> None:
-        """Raises :class:`Interrupted` if the evaluation should end; call it between epochs."""
+        """Raises :class:`Interrupted` if the evaluation should end; to be called between epochs."""
         if self.reason:
             raise Interrupted(self.reason)

@@ -73,7 +73,7 @@ class TrainingLoop:
         self._settings, self._data, self._job = settings, data, job
         self._trainer, self._interruption = trainer, interruption
         self._key = checkpoint_key(settings, data, job)
-        self._keeper = checkpoints.Keeper(job.checkpoints, self._key)
+        self._checkpoints = checkpoints.CheckpointWriter(job.checkpoints, self._key)
         self._patience = settings.patience if job.is_comparison else None
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Best | None = None
@@ -103,7 +103,7 @@ class TrainingLoop:
             stopped=stopped,
             best_epoch=self._best_epoch,
             fit_seconds=self._fit_seconds,
-            complaint=self._keeper.complaint,
+            complaint=self._checkpoints.complaint,
         )
 
     @property
@@ -122,10 +122,10 @@ class TrainingLoop:
         try:
             stopped = self._epochs()
         except (Interrupted, DoesNotFitError):
-            self._keeper.write()
+            self._checkpoints.write()
             raise
         if stopped != "diverged":  # nobody goes on from there
-            self._keeper.write()
+            self._checkpoints.write()
         return stopped
 
     def _epochs(self) -> early_stopping.Reason | None:
@@ -181,7 +181,7 @@ class TrainingLoop:
         if self._patience and early_stopping.improves(self._history, self._best_epoch):
             self._best = Best(len(self._history), state.weights)
         self._trainer.state = replace(state, history=self._history, best=self._best)
-        self._keeper.hold(self._trainer.state)
+        self._checkpoints.hold(self._trainer.state)
 
     def _best_of(self, checkpoint: Checkpoint) -> Best | None:
         if not self._patience:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, final
 from bohb_seg.errors import DoesNotFitError
 from bohb_seg.training import devices
 from bohb_seg.training.checkpoints import Checkpoint
-from bohb_seg.training.crash_notes import Deaths
+from bohb_seg.training.crash_notes import CrashNotes
 from bohb_seg.training.seeds import EpochSeeds
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class MemoryAwareTrainer:
         self.state: Checkpoint | None = None
         self.found_out: dict[str, int] = {}
         self.micro_batch = limits.largest(self._key, self._batch)
-        self._deaths = Deaths(notes, self._key)
-        while self._deaths.forbid(self.micro_batch):
+        self._crash_notes = CrashNotes(notes, self._key)
+        while self._crash_notes.forbid(self.micro_batch):
             self._shrink("lost two processes over")
 
     @property
@@ -100,7 +100,7 @@ class MemoryAwareTrainer:
         """
         while True:
             try:
-                with self._deaths.risk(self.micro_batch):
+                with self._crash_notes.risk(self.micro_batch):
                     return work(self._ready())
             except Exception as error:
                 if not devices.is_out_of_memory(error):

@@ -1,8 +1,8 @@
-"""One order after the other: computes, answers whatever happens, and gets the answer to the master.
+"""Runs one job after the other: computes, answers whatever happens, delivers the answer.
 
-The master may be gone when a result is ready, and another may be there, at another address. What
-stays is the object id of the order's reply, so that is where the result goes, at the master's
-present address; it is offered until it is taken or the master that is there knows no such reply.
+The master may be gone when a result is ready, and another may be there, at another address. The
+object id of the job's reply stays the same, so the result goes to that object at the master's
+present address. It is offered until it is taken, or until the master knows no such reply.
 """
 
 import logging
@@ -22,12 +22,12 @@ from bohb_seg.rpc.connection import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.trials import Info
-from bohb_seg.worker.checkpoint_sync import Mirror
+from bohb_seg.worker.checkpoint_sync import CheckpointSync
 from bohb_seg.worker.membership import Membership
 
 STOCK_PATIENCE = 600.0
-"""Seconds for which a result is offered to a stock HpBandSter master, which does not come back; one
-of ours does, and wants it however late."""
+"""Seconds for which a result is offered to a stock HpBandSter master, which does not come back; a
+master of ours does, and wants the result however late."""
 
 LONGEST_ERROR = 100_000
 """Characters of a traceback that are sent: its end says what went wrong."""
@@ -39,8 +39,17 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Order:
-    """One order; ``reply`` is its callback's object id, with a master of ours one per attempt."""
+class WireJob:
+    """An evaluation as it comes over the wire.
+
+    Args:
+        callback: Proxy of the object that takes the result.
+        reply: Object id of the callback; with a master of ours there is one per attempt.
+        config_id: HpBandSter's id of the trial.
+        arguments: Further positional arguments of ``compute``.
+        keywords: Keyword arguments of ``compute``.
+        interruption: Request to end the job early.
+    """
 
     callback: Any
     reply: str
@@ -51,16 +60,19 @@ class Order:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes two orders the same; a stock master has one reply for all."""
+        """Value that is the same for two deliveries of one job; a stock master has one reply."""
         return self.reply, self.config_id, self.keywords.get("budget")
 
 
 @final
-class Shift:
+class JobRunner:
     """Does one job after the other: computes, and always answers.
 
     Args:
-        leaves: Why the worker has to leave; "" as long as it may stay.
+        worker: Program that computes.
+        settings: The worker's settings.
+        membership: The worker's place in its run.
+        leaves: Returns the reason why the worker has to leave; "" as long as it may stay.
     """
 
     def __init__(
@@ -71,12 +83,12 @@ class Shift:
         leaves: Callable[[], str],
     ) -> None:
         self._worker, self._membership, self._leaves = worker, membership, leaves
+        self._delivery = _Delivery(membership, leaves)
         self._copies, self._token = settings.cache_dir / "trials", ""
-        self._mirror = Mirror(self._storage, self._token, self._copies)
-        self._master: tuple[str, Any] | None = None
+        self._sync = CheckpointSync(self._storage, self._token, self._copies)
 
-    def do(self, job: Order) -> None:
-        """Computes and delivers; one that is interrupted because we leave is handed back."""
+    def do(self, job: WireJob) -> None:
+        """Computes and delivers; if the worker has to leave, an interrupted job goes back."""
         try:
             result = self._answer(job)
         except Interrupted as interrupted:
@@ -84,9 +96,9 @@ class Shift:
             if self._leaves():
                 return
             result = _failed(f"given up: {interrupted}")
-        self._deliver(job, result)
+        self._delivery.deliver(job, result)
 
-    def _answer(self, job: Order) -> _Result:
+    def _answer(self, job: WireJob) -> _Result:
         try:
             result = self._compute(job)
             loss = float(result["loss"])
@@ -94,31 +106,42 @@ class Shift:
         except (Exception, SystemExit):
             _log.warning("evaluation %s raised", job.config_id, exc_info=True)
             return _failed(traceback.format_exc())
-        if self._mirror.complaint and isinstance(info, dict):
+        if self._sync.complaint and isinstance(info, dict):
             told = Info.read(info)
-            complaints = "; ".join(filter(None, (told.checkpoint, self._mirror.complaint)))
+            complaints = "; ".join(filter(None, (told.checkpoint, self._sync.complaint)))
             info = replace(told, checkpoint=complaints).plain()
         if not math.isfinite(loss):
             _log.info("evaluation %s diverged", job.config_id)
         return {"result": {"loss": loss, "info": info}, "exception": None}
 
-    def _compute(self, job: Order) -> Any:
+    def _compute(self, job: WireJob) -> Any:
         where = str(job.keywords.get("working_directory", "."))
-        if self._token != self._membership.post.token:
-            self._token = self._membership.post.token
-            self._mirror = Mirror(self._storage, self._token, self._copies)
-        with self._mirror.trial(job.config_id, where) as directory:
+        if self._token != self._membership.run.token:
+            self._token = self._membership.run.token
+            self._sync = CheckpointSync(self._storage, self._token, self._copies)
+        with self._sync.trial(job.config_id, where) as directory:
             keywords = {**job.keywords, "working_directory": directory}
             # For our own workers only: a stock worker's compute has no such argument.
             self._worker.micro_batches = keywords.pop("micro_batches", {})
             return self._worker.compute(*job.arguments, config_id=job.config_id, **keywords)
 
-    def _deliver(self, job: Order, result: _Result) -> None:
-        """Offers the result until it is taken or nobody wants it; once more if we must leave."""
-        patience = math.inf if self._membership.post.is_ours else STOCK_PATIENCE
+    def _storage(self) -> Any:
+        return pyro.proxy(self._membership.run.storage, of="master")
+
+
+@final
+class _Delivery:
+    """Brings results to the master, whichever it is by then."""
+
+    def __init__(self, membership: Membership, leaves: Callable[[], str]) -> None:
+        self._membership, self._leaves = membership, leaves
+        self._connection: tuple[str, Any] | None = None
+
+    def deliver(self, job: WireJob, result: _Result) -> None:
+        """Offers a result until it is taken or nobody wants it; once more if we must leave."""
         retry = Retry(
             f"the master does not take the result of {job.config_id}",
-            patience=patience,
+            patience=math.inf if self._membership.run.is_ours else STOCK_PATIENCE,
             wait=wait_until(self._leaves),
         )
         while True:
@@ -130,7 +153,7 @@ class Shift:
                 _log.warning("the master no longer wants the result of %s", job.config_id)
                 return
             except pyro.TRANSIENT as error:
-                self._hang_up()
+                self._disconnect()
                 if is_last or not retry.pause(error):
                     break
             except Exception as error:
@@ -138,30 +161,27 @@ class Shift:
                 return
         _log.error("gave up the result of %s: its master does not take it", job.config_id)
 
-    def _offer(self, job: Order, result: _Result) -> None:
-        if not self._membership.post.is_ours:
+    def _offer(self, job: WireJob, result: _Result) -> None:
+        if not self._membership.run.is_ours:
             job.callback._pyroTimeout = pyro.CALL_TIMEOUT
             job.callback.register_result(job.config_id, result)
             return
         # The reply's address may be that of a master that is no more; its object id stays.
         arguments = (job.config_id, result)
-        self._present_master()._pyroInvoke("register_result", arguments, {}, objectId=job.reply)
+        self._master()._pyroInvoke("register_result", arguments, {}, objectId=job.reply)
 
-    def _present_master(self) -> Any:
-        """A connection to where the master is now, kept from result to result."""
-        dispatcher = self._membership.post.dispatcher
-        if self._master is None or self._master[0] != dispatcher:
-            self._hang_up()
-            self._master = dispatcher, pyro.proxy(dispatcher, of="master")
-        return self._master[1]
+    def _master(self) -> Any:
+        """A connection to the present master, kept from result to result."""
+        dispatcher = self._membership.run.dispatcher
+        if self._connection is None or self._connection[0] != dispatcher:
+            self._disconnect()
+            self._connection = dispatcher, pyro.proxy(dispatcher, of="master")
+        return self._connection[1]
 
-    def _hang_up(self) -> None:
-        if self._master is not None:
-            self._master[1]._pyroRelease()
-        self._master = None
-
-    def _storage(self) -> Any:
-        return pyro.proxy(self._membership.post.storage, of="master")
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection[1]._pyroRelease()
+        self._connection = None
 
 
 def _failed(why: str) -> _Result:
@@ -169,7 +189,7 @@ def _failed(why: str) -> _Result:
 
 
 def _sendable(info: Any) -> Any:
-    """``info``, or a remark about its size: a daemon closes the connection on what is too large."""
+    """``info``, or a remark about its size: a daemon closes the connection if it is too large."""
     size = len(serpent.dumps(info))
     if size <= STRUCTURE_BYTES // 2:
         return info

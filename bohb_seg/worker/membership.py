@@ -1,12 +1,12 @@
 """Keeps a worker known to its run: it outlives nameserver and master and finds the next by itself.
 
-A master of ours is told every heartbeat, from a thread of its own and so also while Keras is in a
-long step, that the worker is there and what it does. When that is not heard, or not understood, the
-worker looks the master up again and *joins* it anew. A stock HpBandSter master hears nothing; there
-the worker only sees to it that its name stays in the nameserver.
+A master of ours hears every heartbeat, from a thread of its own and so also while Keras is in a
+long step, that the worker is there and what it does. When the master does not answer, or does not
+know the worker, the worker looks the master up again and *joins* it anew. A stock HpBandSter master
+hears nothing; there the worker only makes sure that its name stays in the nameserver.
 
-Joining belongs to that thread alone, because the main thread's signals raise in the midst of calls:
-a call that was cut short might still give the worker a name, and nobody would take it away.
+That thread alone joins, because signals raise in the main thread in the middle of a call: a call
+that is cut short may still give the worker a name, and nobody would take it away.
 """
 
 import logging
@@ -19,7 +19,7 @@ from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
 from bohb_seg.rpc.names import dispatcher_name, prefix
 from bohb_seg.settings import WorkerSettings, flag_of
-from bohb_seg.worker.run_info import ELSEWHERE, Post, ask
+from bohb_seg.worker.run_info import MAY_DIFFER, RunInfo, ask, nameserver_address
 
 SHORTEST_CALL = 2.0
 """Seconds that a renewal may take at least, whatever the heartbeat."""
@@ -29,17 +29,17 @@ GOODBYE = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Work(Protocol):
-    """What a membership wants to know of the worker's service, and tells it."""
+class JobsInProgress(Protocol):
+    """A worker's jobs, as far as its membership asks about them and ends them."""
 
     def doing(self) -> str:
-        """Object id of the reply of what it works on; "" when idle."""
+        """Object id of the reply of the job that is done; "" when idle."""
 
     def give_up(self, reply: str, reason: str) -> None:
-        """Nobody waits for the result of this attempt any more."""
+        """Ends the job with this reply: nobody waits for its result any more."""
 
     def end(self, reason: str, error: ServiceError | None = None) -> None:
-        """The worker has to leave."""
+        """Ends the worker."""
 
 
 @final
@@ -47,12 +47,15 @@ class Membership:
     """A worker's place in its run.
 
     Args:
-        name: The worker's, unique in the run.
-        uri: Where it is served.
-        settings: Where the nameserver is.
-        post: The run as it was when the worker was made for it.
-        facts: What the master compares before it gives the worker anything to do.
-        work: The worker's service.
+        name: Name of the worker, unique in the run.
+        uri: Pyro address of the worker.
+        settings: Settings that tell where the nameserver is.
+        run: The run as it was when the worker was made for it.
+        facts: Facts that the master compares before it gives the worker a job.
+        jobs: The worker's jobs.
+
+    Attributes:
+        run: The run and its present master.
     """
 
     def __init__(
@@ -60,15 +63,15 @@ class Membership:
         name: str,
         uri: str,
         settings: WorkerSettings,
-        post: Post,
+        run: RunInfo,
         facts: Mapping[str, str],
-        work: Work,
+        jobs: JobsInProgress,
     ) -> None:
-        self.post = post
+        self.run = run
         self._name, self._uri, self._settings = name, uri, settings
-        self._facts, self._work = dict(facts), work
-        self._first = post
-        self._remote: Any = None
+        self._facts, self._jobs = dict(facts), jobs
+        self._first = run
+        self._master: Any = None
         self._ended = threading.Event()
         self._registering = threading.Lock()
         self._named = False
@@ -76,7 +79,7 @@ class Membership:
     def begin(self) -> None:
         """Joins in a thread of its own, however long that takes, and from then on stays known.
 
-        If the master refuses this worker, or its run is over, the worker's service is told.
+        If the master refuses this worker, or the run is over, the worker's jobs are ended.
         """
         threading.Thread(target=self._stay, name="membership", daemon=True).start()
 
@@ -93,18 +96,20 @@ class Membership:
             except pyro.TRANSIENT as error:
                 _log.debug("could not say goodbye: %s", error)
 
+    # --- the thread ------------------------------------------------------------------------
+
     def _stay(self) -> None:
         try:
             while not self._ended.is_set():
                 self._insist_on_being_known()
-                self._ended.wait(self.post.heartbeat)
+                self._ended.wait(self.run.heartbeat)
         except RunOverError as over:
-            self._work.end(str(over))
+            self._jobs.end(str(over))
         except ServiceError as refusal:
-            self._work.end("the master refuses it", refusal)
+            self._jobs.end("the master refuses it", refusal)
 
     def _insist_on_being_known(self) -> None:
-        problem = f"the master of run {self.post.run_id} does not answer"
+        problem = f"the master of run {self.run.run_id} does not answer"
         retry = Retry(problem, wait=self._ended.wait)
         while True:
             try:
@@ -113,71 +118,79 @@ class Membership:
             except (RunOverError, ServiceError):
                 raise
             except Exception as error:  # whatever a remote machine sends: this thread goes on
-                self._hang_up()
+                self._disconnect()
                 if not retry.pause(error):
                     return
 
     def _stay_known(self) -> None:
-        if self._remote is None:
+        if self._master is None:
             self._join()
-        elif self.post.is_ours:
+        elif self.run.is_ours:
             self._renew()
         else:
             self._look()
 
     def _renew(self) -> None:
-        doing = self._work.doing()
-        match self._remote.renew(self._name, doing):
+        doing = self._jobs.doing()
+        match self._master.renew(self._name, doing):
             case "unknown":
                 self._join()
             case "unwanted":
-                self._work.give_up(doing, "another worker was first")
+                self._jobs.give_up(doing, "another worker was first")
 
     def _look(self) -> None:
-        """What a stock master needs: that the nameserver knows us, and that it looks there."""
+        """Joins again if the nameserver knows this worker or the (stock) master no longer."""
+        run_id = self.run.run_id
         with self._nameserver() as names:
-            entries = names.list(prefix=prefix(self.post.run_id))
-        dispatcher = entries.get(dispatcher_name(self.post.run_id))
-        if entries.get(self._name) != self._uri or dispatcher != self.post.dispatcher:
+            entries = names.list(prefix=prefix(run_id))
+        dispatcher = entries.get(dispatcher_name(run_id))
+        if entries.get(self._name) != self._uri or dispatcher != self.run.dispatcher:
             self._join()
 
     def _join(self) -> None:
-        """Finds the master, is admitted by it, and only then stands in the nameserver."""
-        self._hang_up()
-        run_id = self.post.run_id
+        """Finds the master, is admitted by it, and only then registers with the nameserver."""
+        self._disconnect()
+        run_id = self.run.run_id
         with self._nameserver() as names:
-            remote = pyro.proxy(names.lookup(dispatcher_name(run_id)), of="master")
+            master = pyro.proxy(names.lookup(dispatcher_name(run_id)), of="master")
             try:
-                post = ask(run_id, remote)
-                self._agree(post, remote)
-                self._register(names, post)
-                remote.trigger_discover_worker()
+                run = ask(run_id, master)
+                self._agree(run, master)
+                self._register(names, run)
+                master.trigger_discover_worker()
             except BaseException:
-                remote._pyroRelease()
+                master._pyroRelease()
                 raise
-        remote._pyroTimeout = max(post.heartbeat, SHORTEST_CALL)
-        self._remote = remote
+        master._pyroTimeout = max(run.heartbeat, SHORTEST_CALL)
+        self._master = master
         _log.info("serving run %s as %s", run_id, self._name)
 
-    def _register(self, names: Any, post: Post) -> None:
+    def _agree(self, run: RunInfo, master: Any) -> None:
+        """Introduces the worker.
+
+        Raises:
+            ServiceError: the master refuses the worker, or has other settings than the first one.
+        """
+        if not run.is_ours:
+            return
+        refusal = str(master.hello(self._name, self._facts))
+        if refusal:
+            raise ServiceError(f"the master of run {run.run_id} refuses this worker: {refusal}")
+        if changed := sorted(_differing(self._first.settings, run.settings) - MAY_DIFFER):
+            raise ServiceError(
+                f"the master of run {run.run_id} has another {flag_of(changed[0])} than"
+                " when this worker began; start the worker again"
+            )
+
+    def _register(self, names: Any, run: RunInfo) -> None:
         with self._registering:
             if self._ended.is_set():
                 return
             # Before the call: if its answer is lost, the name may be there all the same.
-            self.post, self._named = post, True
+            self.run, self._named = run, True
             names.register(self._name, self._uri)
 
-    def _agree(self, post: Post, remote: Any) -> None:
-        if not post.is_ours:
-            return
-        refusal = str(remote.hello(self._name, self._facts))
-        if refusal:
-            raise ServiceError(f"the master of run {post.run_id} refuses this worker: {refusal}")
-        if changed := sorted(_differing(self._first.settings, post.settings) - ELSEWHERE):
-            raise ServiceError(
-                f"the master of run {post.run_id} has another {flag_of(changed[0])} than"
-                " when this worker began; start the worker again"
-            )
+    # --- calls -----------------------------------------------------------------------------
 
     def _take_name_away(self) -> None:
         with self._nameserver() as names:
@@ -185,19 +198,19 @@ class Membership:
             names.remove(self._name)
 
     def _say_goodbye(self) -> None:
-        with pyro.proxy(self.post.dispatcher, GOODBYE, of="master") as remote:
-            if self.post.is_ours:
-                remote.goodbye(self._name)
+        with pyro.proxy(self.run.dispatcher, GOODBYE, of="master") as master:
+            if self.run.is_ours:
+                master.goodbye(self._name)
             else:
-                remote.trigger_discover_worker()
+                master.trigger_discover_worker()
 
     def _nameserver(self) -> Any:
-        return pyro.nameserver(*self._settings.nameserver)
+        return pyro.nameserver(*nameserver_address(self._settings))
 
-    def _hang_up(self) -> None:
-        if self._remote is not None:
-            self._remote._pyroRelease()
-        self._remote = None
+    def _disconnect(self) -> None:
+        if self._master is not None:
+            self._master._pyroRelease()
+        self._master = None
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:

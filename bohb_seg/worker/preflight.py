@@ -1,11 +1,11 @@
-"""``bohb-worker --check``: looks at all that a worker needs here, says what it found and goes.
+"""``bohb-worker --check``: checks everything that a worker needs on this machine, and ends.
 
-One line for each thing: its mark, its name, what was found. ``FAIL`` is what would keep a worker
-from its work, and says what to do; a ``note`` would not. What depends on something that failed is
-left out, everything else is looked at. What is quick comes first, Keras late.
+Each check prints one line: mark, name, finding. A ``FAIL`` would keep a worker from its work, and
+says what to do; a ``note`` would not. Checks that depend on a failed one are left out, all others
+are made. Quick checks come first, those that load Keras late.
 
-Taken from others: a remedy with every failure from ``linkerd check``; one thing that can be asked
-for alone, as a probe, from ``ray health-check --component``.
+Taken from others: a remedy with every failure from ``linkerd check``; one check that can be made
+alone, as a probe, from ``ray health-check --component``.
 """
 
 import os
@@ -26,11 +26,12 @@ from bohb_seg.errors import EXIT_BAD_INPUT, BohbSegError, SettingsError
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training import devices
 from bohb_seg.worker import service
-from bohb_seg.worker.preflight_network import Finding, Reach, reason
+from bohb_seg.worker.preflight_network import Finding, NetworkChecks, reason
 from bohb_seg.worker.shutdown import SIGNALS
 
 LITTLE_ROOM_GB = 1.0
-"""Below it the cache is noted: decoded images take four bytes a pixel, checkpoints come on top."""
+"""Gigabytes of free space below which the cache is noted: decoded images take four bytes a pixel,
+checkpoints come on top."""
 
 Load = Callable[[str], type[Worker]]
 Build = Callable[[type[Worker], WorkerSettings, TrainingSettings, str], Worker]
@@ -41,9 +42,9 @@ def run(settings: WorkerSettings, load: Load, build: Build) -> int:
     """Prints all findings; returns the exit status, 0 if a worker could start here.
 
     Args:
-        settings: Those a worker would have.
+        settings: Settings of the worker.
         load: Finds the class that ``--worker`` means.
-        build: Makes a worker of it.
+        build: Makes a worker of that class.
     """
     for number in SIGNALS:  # there is nothing to hand back, and an early end is no success
         signal.signal(number, signal.SIG_DFL)
@@ -58,24 +59,24 @@ def run(settings: WorkerSettings, load: Load, build: Build) -> int:
 
 
 def _steps(settings: WorkerSettings, load: Load, build: Build) -> Mapping[str, Step]:
-    """What is looked at, in this order."""
-    reach = Reach(settings)
-    outside = {"certificates": reach.certificates, "nameserver": reach.nameserver}
+    """Checks by name, in their order."""
+    network = NetworkChecks(settings)
+    first = {"certificates": network.certificates, "nameserver": network.nameserver}
     if settings.only == "nameserver":
-        return outside
-    inside = _Inside(settings, reach, load, build)
+        return first
+    here = _MachineChecks(settings, network, load, build)
     return {
         "versions": _versions,
         "machine": _machine,
-        **outside,
-        "run": reach.run,
-        "address": reach.address,
-        "program": inside.program,
-        "backend": inside.backend,
-        "device": inside.device,
-        "cache": inside.cache,
-        "data": inside.data,
-        "admission": lambda: reach.admission(inside.facts),
+        **first,
+        "run": network.run,
+        "address": network.address,
+        "program": here.program,
+        "backend": here.backend,
+        "device": here.device,
+        "cache": here.cache,
+        "data": here.data,
+        "admission": lambda: network.admission(here.facts),
     }
 
 
@@ -101,26 +102,31 @@ def _machine() -> Finding:
 
 
 @final
-class _Inside:
-    """What a worker needs of this machine; the run decides how its data is read."""
+class _MachineChecks:
+    """Checks of this machine; the run, if it was found, decides how the data are read.
 
-    def __init__(self, settings: WorkerSettings, reach: Reach, load: Load, build: Build) -> None:
-        self._settings, self._reach = settings, reach
+    Attributes:
+        facts: Facts that the master compares; more of them after :meth:`data`.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, network: NetworkChecks, load: Load, build: Build
+    ) -> None:
+        self._settings, self._network = settings, network
         self._load, self._build = load, build
         self._device = settings.device.replace("all-gpus", "gpu")
         self._class: type[Worker] | None = None
         self._worker: Worker | None = None
         self.facts = {"version": version("bohb-seg")}
-        """What the master compares; more once :meth:`data` has been looked at."""
 
     def program(self) -> Finding:
         """Whether ``--worker`` can be loaded."""
-        spec, post = self._settings.worker, self._reach.post
-        run_id = post.run_id if post else self._settings.run_id
+        spec, found = self._settings.worker, self._network.run_info
+        run_id = found.run_id if found else self._settings.run_id
         here = self._settings.model_copy(update={"run_dir": None})  # it never looks for its master
         try:
             self._class = self._load(spec)
-            self._worker = self._build(self._class, here, self._reach.training, run_id)
+            self._worker = self._build(self._class, here, self._network.training, run_id)
         except BohbSegError:
             raise
         except Exception as error:
@@ -132,7 +138,7 @@ class _Inside:
         return Finding(f"{self._class.__name__} of {file}")
 
     def backend(self) -> Finding:
-        """Which one trains."""
+        """Keras' backend."""
         devices.prepare(self._device, self._settings.threads)
         backend = os.environ["KERAS_BACKEND"]
         if self._class and not service.takes_settings(self._class):
@@ -142,11 +148,11 @@ class _Inside:
         return Finding(f"{backend} {sys.modules[backend].__version__}, Keras {keras.__version__}")
 
     def device(self) -> Finding | None:
-        """What trains, in which precision; whether it is what was asked for."""
+        """Device that trains, and its precision; whether it is the device that was asked for."""
         if "keras" not in sys.modules:
             return None
         devices.confirm(self._device)
-        found, policy = devices.describe(), devices.policy(self._reach.training.precision)
+        found, policy = devices.describe(), devices.policy(self._network.training.precision)
         unseen = self._device == "auto" and (machine.gpus() or machine.tpu_chips())
         if found.startswith("cpu") and unseen:
             backend = os.environ["KERAS_BACKEND"]
@@ -167,7 +173,7 @@ class _Inside:
         return Finding(f"{place}, {free:.1f} GB free", "ok" if free > LITTLE_ROOM_GB else "note")
 
     def data(self) -> Finding | None:
-        """What the program trains on; its own facts are what the master will compare."""
+        """Data that the program trains on, and the facts that the master will compare."""
         if self._worker is None:
             return None
         from bohb_seg.data.preparation import SegmentationData
@@ -179,6 +185,6 @@ class _Inside:
             return Finding(f"fingerprint {fingerprint}" if fingerprint else "none")
         patches = ", ".join(f"{len(part)} {name}" for name, part in data.parts.items())
         return Finding(
-            f"{self._reach.training.data}, {data.audit.images} images, patches: {patches};"
+            f"{self._network.training.data}, {data.audit.images} images, patches: {patches};"
             f" fingerprint {fingerprint}"
         )

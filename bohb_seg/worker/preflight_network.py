@@ -1,4 +1,4 @@
-"""What ``bohb-worker --check`` looks at between this machine and the master's."""
+"""Checks of ``bohb-worker --check`` between this machine and the master's."""
 
 import socket
 import stat
@@ -13,7 +13,7 @@ from bohb_seg.errors import RunOverError, ServiceError, SettingsError
 from bohb_seg.rpc import pyro, tls
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.worker import run_info, service
-from bohb_seg.worker.run_info import Post
+from bohb_seg.worker.run_info import RunInfo
 
 SOON: Final = timedelta(days=30)
 """Certificates that expire within it are noted: longer than most runs and most holidays."""
@@ -23,33 +23,35 @@ KNOCK = 3.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing, in one line."""
+    """Result of one check, in one line."""
 
     text: str
     mark: Literal["ok", "note", "FAIL"] = "ok"
 
 
 @final
-class Reach:
-    """Certificates, nameserver, run and address, each with what the ones before it found.
+class NetworkChecks:
+    """Checks of certificates, nameserver, run and address; each needs the findings of earlier ones.
 
-    A step answers None if what it depends on failed.
+    A check answers None if a check that it depends on failed.
 
     Args:
-        settings: Those a worker would have.
+        settings: Settings of the worker.
+
+    Attributes:
+        run_info: The run that a worker would serve, once :meth:`run` has found it.
+        training: Settings that its evaluations share; the worker's own until the run is found.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._secured = False
         self._runs: Mapping[str, str] | None = None
-        self.post: Post | None = None
-        """The run that a worker would serve, once :meth:`run` has found it."""
+        self.run_info: RunInfo | None = None
         self.training: TrainingSettings = settings
-        """What its evaluations have in common; our own settings as long as it is not found."""
 
     def certificates(self) -> Finding:
-        """Ours: whether they are good, until when, and who may read the key."""
+        """Whether our certificates are valid, until when, and who may read the key."""
         folder = self._settings.tls
         pyro.set_up_pyro(folder, "worker")
         self._secured = True
@@ -90,33 +92,34 @@ class Reach:
         ((run_id, dispatcher),) = found.items()
         try:
             with pyro.proxy(dispatcher, of="master") as master:
-                self.post = run_info.ask(run_id, master)
+                found_run = run_info.ask(run_id, master)
         except pyro.TRANSIENT as error:
             raise ServiceError(
                 f"the master of {run_id} does not answer at {dispatcher.rpartition('@')[2]}"
                 f" ({reason(error)}); start it again with --resume, or open its port"
             ) from None
-        self.training = self.post.training_settings(self._settings)
-        kind = "master" if self.post.is_ours else "stock HpBandSter master"
+        self.run_info = found_run
+        self.training = found_run.training_settings(self._settings)
+        kind = "master" if found_run.is_ours else "stock HpBandSter master"
         return Finding(f"the {kind} of {run_id} answers")
 
     def address(self) -> Finding:
-        """Where the worker itself would serve."""
+        """Address at which the worker itself would serve."""
         host = self._settings.bind or self._address_towards_master()
         try:
             family, kind, _, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as probe:
                 probe.bind(place)
         except OSError as error:
-            raise service.not_ours(host, reason(error)) from None
+            raise service.cannot_bind(host, reason(error)) from None
         return Finding(f"the master would call {host}, at any free port")
 
     def admission(self, facts: Mapping[str, str]) -> Finding | None:
         """Whether the master would take a worker with these facts."""
-        if self.post is None or not self.post.is_ours:
+        if self.run_info is None or not self.run_info.is_ours:
             return None
-        run_id = self.post.run_id
-        with pyro.proxy(self.post.dispatcher, of="master") as master:
+        run_id = self.run_info.run_id
+        with pyro.proxy(self.run_info.dispatcher, of="master") as master:
             refusal = str(master.hello(f"--check on {socket.gethostname()}", dict(facts)))
         if refusal:
             raise ServiceError(f"the master of {run_id} would refuse this worker: {refusal}")
@@ -126,11 +129,11 @@ class Reach:
         """Host and port of the nameserver.
 
         Raises:
-            RunOverError: ``--run-dir`` says that there is none any more.
-            ServiceError: it does not say yet.
+            RunOverError: ``--run-dir`` says that the run is finished.
+            ServiceError: ``--run-dir`` does not tell it yet.
         """
         try:
-            return self._settings.nameserver
+            return run_info.nameserver_address(self._settings)
         except RunOverError:
             raise
         except OSError as error:
@@ -150,14 +153,14 @@ class Reach:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line, without what Pyro4 puts around it."""
+    """Text of an error in one line, without the words that Pyro4 puts around it."""
     cause = error.__cause__ or error
     said = (isinstance(cause, OSError) and cause.strerror) or cause
     return " ".join(str(said).split())
 
 
 def _unanswered(host: str, port: int, tls: Path | None, error: Exception) -> str:
-    """What the nameserver's silence may come from, and what to look at."""
+    """Sentence on the likely cause of a nameserver's silence, and on what to check."""
     where = f"--host {host} --port {port}"
     try:
         socket.create_connection((host, port), KNOCK).close()

@@ -1,32 +1,33 @@
-"""The run that a worker serves: where its master is, and what it tells its workers."""
+"""The run that a worker serves: where its master is, and what the master tells its workers."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from bohb_seg.errors import ServiceError
+from bohb_seg.errors import RunOverError, ServiceError
 from bohb_seg.rpc import names, pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 
 LOOK_INTERVAL = 2.0
-"""Seconds between two looks whether the nameserver of a stock master still knows us."""
-ELSEWHERE = frozenset({"data", "cache_dir", "log_level"})
-"""Settings that may differ between machines; that the data is the same is seen by its hash."""
+"""Seconds between two looks whether the nameserver of a stock master still knows the worker."""
+MAY_DIFFER = frozenset({"data", "cache_dir", "log_level"})
+"""Settings that may differ between machines; a hash tells whether the data are the same."""
 
 
 @dataclass(frozen=True)
-class Post:
-    """The run to be served, and its master as it is now.
+class RunInfo:
+    """A run to be served, and its master as it is now.
 
     Args:
         run_id: The run's name.
         dispatcher: Pyro address of the master's dispatcher.
         is_ours: Whether the master understands leases; a stock HpBandSter master does not.
-        settings: What all evaluations have in common, as the master told it.
+        settings: Settings that all evaluations of the run share, as the master told them.
         heartbeat: Seconds between two signs of life.
-        token: Tells who shares the master's storage; "" without one.
+        token: Text by which a worker recognises the master's storage; "" without one.
     """
 
     run_id: str
@@ -42,13 +43,13 @@ class Post:
         return f"PYRO:{names.storage_name(self.run_id)}@{self.dispatcher.rpartition('@')[2]}"
 
     def training_settings(self, own: WorkerSettings) -> TrainingSettings:
-        """The run's settings; our own where the master tells none or machines may differ.
+        """The run's settings; the worker's own where the master tells none or machines may differ.
 
         Raises:
-            ServiceError: the master tells what this version does not know.
+            ServiceError: the master tells a setting that this version does not know.
         """
         values = {name: getattr(own, name) for name in TrainingSettings.model_fields}
-        chosen_here = {name: values[name] for name in own.model_fields_set & ELSEWHERE}
+        chosen_here = {name: values[name] for name in own.model_fields_set & MAY_DIFFER}
         try:
             return TrainingSettings.model_validate({**values, **self.settings, **chosen_here})
         except ValidationError as error:
@@ -59,19 +60,44 @@ class Post:
             ) from None
 
 
+def nameserver_address(settings: WorkerSettings) -> tuple[str, int]:
+    """Host and port of the nameserver; with ``--run-dir`` they may be others at every call.
+
+    Raises:
+        OSError: ``--run-dir`` does not tell it, or not yet.
+        RunOverError: the run in ``--run-dir`` is finished.
+    """
+    if settings.run_dir is None or "host" in settings.model_fields_set:
+        return settings.host, settings.port
+    file = settings.run_dir / names.NAMESERVER_FILE
+    try:
+        told = json.loads(file.read_bytes())
+        if told is None:
+            raise RunOverError(f"the run in {settings.run_dir} is finished")
+        host, port = told
+        return str(host), int(port)
+    except (ValueError, TypeError):
+        raise OSError(f"{file} does not hold a host and a port") from None
+
+
 def runs(settings: WorkerSettings, run_id: str = "") -> dict[str, str]:
-    """The runs that the nameserver knows, or only this one, with their dispatchers."""
+    """Addresses of dispatchers by the names of their runs, as the nameserver knows them.
+
+    Args:
+        settings: Settings that tell where the nameserver is.
+        run_id: Asks for this run only.
+    """
     # The whole list holds all workers, too: 256 of them should not ask for it.
     only = names.dispatcher_name(run_id) if run_id else names.RUNS
-    with pyro.nameserver(*settings.nameserver) as nameserver:
+    with pyro.nameserver(*nameserver_address(settings)) as nameserver:
         return names.runs(nameserver.list(prefix=only))
 
 
-def ask(run_id: str, remote: Any) -> Post:
-    """What the master behind ``remote``, a proxy of its dispatcher, is and tells."""
+def ask(run_id: str, remote: Any) -> RunInfo:
+    """Asks a master, by a proxy of its dispatcher, what it tells its workers."""
     dispatcher = remote._pyroUri.asString()
     if not hasattr(remote, "renew"):
-        return Post(run_id, dispatcher)
+        return RunInfo(run_id, dispatcher)
     terms = remote.terms()
     heartbeat, token = float(terms["heartbeat"]), str(terms["token"])
-    return Post(run_id, dispatcher, True, dict(terms["settings"]), heartbeat, token)
+    return RunInfo(run_id, dispatcher, True, dict(terms["settings"]), heartbeat, token)

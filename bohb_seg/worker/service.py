@@ -1,10 +1,9 @@
-"""Serves jobs with any of HpBandSter's workers, through its own remote contract.
+"""Serves jobs with any of HpBandSter's workers, through HpBandSter's own remote contract.
 
-``compute`` runs in the main thread (Keras and signals like it there), the network life in others.
-HpBandSter's own ``Worker.run`` is not used, because it leaves for good when nameserver or master
-are not there yet, loses a result that cannot be delivered at once, and hangs the run when
-``compute`` returns what serpent cannot carry; :class:`_Service` stands before the worker with the
-same remote methods instead.
+``compute`` runs in the main thread, where Keras and signals want to be, the network life in others.
+HpBandSter's own ``Worker.run`` is not used: it leaves for good when nameserver or master are not
+there yet, loses a result that cannot be delivered at once, and hangs the run when ``compute``
+returns what serpent cannot carry. :class:`_JobQueue` offers the same remote methods instead.
 """
 
 import inspect
@@ -23,23 +22,28 @@ from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted
-from bohb_seg.worker.job_runner import Order, Shift
+from bohb_seg.worker.job_runner import JobRunner, WireJob
 from bohb_seg.worker.membership import Membership
-from bohb_seg.worker.run_info import Post
-from bohb_seg.worker.shutdown import Departure
+from bohb_seg.worker.run_info import RunInfo, nameserver_address
+from bohb_seg.worker.shutdown import Shutdown
 
 _log = logging.getLogger(__name__)
 
 
 @final
-class _Service:
-    """HpBandSter's remote contract of a worker, answering at once whatever the worker does."""
+class _JobQueue:
+    """HpBandSter's remote contract of a worker, which answers at once whatever the worker does.
+
+    Attributes:
+        ended: Reason why the worker has to end; "" as long as it may go on.
+        error: Error with which it ends, if there is one.
+    """
 
     def __init__(self) -> None:
         self.ended = ""
         self.error: ServiceError | None = None
-        self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        self._jobs: dict[tuple[object, ...], Order] = {}
+        self._queue: queue.SimpleQueue[WireJob | None] = queue.SimpleQueue()
+        self._jobs: dict[tuple[object, ...], WireJob] = {}
         self._lock = threading.Lock()
 
     @Pyro4.expose
@@ -53,7 +57,7 @@ class _Service:
         """Takes a job, once; its result goes to ``callback.register_result``."""
         bracket, rung, number = map(int, id)
         reply = str(callback._pyroUri.object)
-        job = Order(callback, reply, (bracket, rung, number), arguments, keywords)
+        job = WireJob(callback, reply, (bracket, rung, number), arguments, keywords)
         with self._lock:
             if job.key not in self._jobs:
                 self._jobs[job.key] = job
@@ -86,13 +90,13 @@ class _Service:
         self._queue.put(None)
 
     def give_up(self, reply: str, reason: str) -> None:
-        """Nobody waits for the result of this attempt any more."""
+        """Ends the job with this reply: nobody waits for its result any more."""
         with self._lock:
             for job in self._jobs.values():
                 if job.reply == reply:
                     job.interruption.request(reason)
 
-    def jobs(self, idle_timeout: float | None) -> Iterator[Order]:
+    def jobs(self, idle_timeout: float | None) -> Iterator[WireJob]:
         """Jobs as they come, until the worker is ended, or after ``idle_timeout`` idle seconds."""
         while not self.ended:
             try:
@@ -106,40 +110,42 @@ class _Service:
                     del self._jobs[job.key]
 
 
-def serve(worker: Worker, settings: WorkerSettings, post: Post, departure: Departure) -> None:
+def serve(worker: Worker, settings: WorkerSettings, run: RunInfo, shutdown: Shutdown) -> None:
     """Serves jobs to ``worker`` until the master ends it, it is idle too long or told to leave.
+
+    Args:
+        worker: Program that computes.
+        settings: The worker's settings.
+        run: The run to serve.
+        shutdown: Signals to this process.
 
     Raises:
         ServiceError: the master refuses this worker.
         SettingsError: ``--bind`` is no address of this machine.
     """
-    service = _Service()
-    host = settings.bind or address_towards(*settings.nameserver)
-    try:
-        daemon = Daemon(host=host, port=0, admits={"master"})
-    except OSError as error:
-        raise not_ours(host, str(error.strerror)) from None
-    uri = str(daemon.register(service, worker.worker_id))
+    jobs = _JobQueue()
+    daemon = _daemon(settings.bind or address_towards(*nameserver_address(settings)))
+    uri = str(daemon.register(jobs, worker.worker_id))
     serve_in_background(daemon, "pyro")
-    membership = Membership(worker.worker_id, uri, settings, post, facts(worker), service)
-    shift = Shift(worker, settings, membership, lambda: departure.reason or service.ended)
+    membership = Membership(worker.worker_id, uri, settings, run, facts(worker), jobs)
+    runner = JobRunner(worker, settings, membership, lambda: shutdown.reason or jobs.ended)
     try:
         membership.begin()
-        for job in service.jobs(settings.idle_timeout):
-            departure.at_work = worker.interruption = job.interruption
-            shift.do(job)
-            departure.at_work = None
-            if departure.reason:
+        for job in jobs.jobs(settings.idle_timeout):
+            shutdown.evaluation = worker.interruption = job.interruption
+            runner.do(job)
+            shutdown.evaluation = None
+            if shutdown.reason:
                 break
-        departure.say_goodbye()
+        shutdown.leave()
     except Interrupted:  # it was idle, or its notice is over
         pass
     finally:
-        departure.say_goodbye()
+        shutdown.leave()
         membership.leave()
-    if service.error:
-        raise service.error
-    _log.info("left: %s", departure.reason or service.ended)
+    if jobs.error:
+        raise jobs.error
+    _log.info("left: %s", shutdown.reason or jobs.ended)
 
 
 def takes_settings(worker_class: type[Worker]) -> bool:
@@ -148,13 +154,13 @@ def takes_settings(worker_class: type[Worker]) -> bool:
 
 
 def facts(worker: Worker) -> dict[str, str]:
-    """What the master compares: all its workers must train the same in the same way."""
+    """Facts that the master compares: all its workers must train the same in the same way."""
     own = worker.facts() if hasattr(worker, "facts") else {}
     return {"version": version("bohb-seg"), **own}
 
 
-def not_ours(host: str, reason: str) -> SettingsError:
-    """What to say of ``--bind`` where this machine cannot serve."""
+def cannot_bind(host: str, reason: str) -> SettingsError:
+    """Error where this machine cannot serve at the address of ``--bind``."""
     return SettingsError(
         f"--bind {host} is no address of this machine ({reason}); choose the one by which the"
         " master's machine reaches it"
@@ -162,7 +168,14 @@ def not_ours(host: str, reason: str) -> SettingsError:
 
 
 def address_towards(host: str, port: int) -> str:
-    """The address of the interface that leads to ``host``; nothing is sent."""
+    """Address of the interface that leads to ``host``; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, port))
         return str(probe.getsockname()[0])
+
+
+def _daemon(host: str) -> Daemon:
+    try:
+        return Daemon(host=host, port=0, admits={"master"})
+    except OSError as error:
+        raise cannot_bind(host, str(error.strerror)) from None

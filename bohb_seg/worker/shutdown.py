@@ -8,29 +8,30 @@ from typing import final
 from bohb_seg.training.interruption import Interrupted, Interruption
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
 FORWARDED = signal.SIGUSR1
-"""What a parent process sends to hand a notice on; it may come twice and never ends at once."""
-
-
+"""Signal by which a parent process hands a notice on; it may come twice and never ends at once."""
 FAREWELL = 30.0
 """Seconds for the last checkpoint after the notice has run out; then the process ends anyway."""
 
 
 @final
-class Departure:
+class Shutdown:
     """Whether this process should leave, and how long it has for that.
 
-    An idle process leaves at the first signal. One at work asks its evaluation to end and grants
-    it the notice; after that the evaluation ends where it is, with the state of its last epoch. A
-    second signal ends the process on the spot.
+    An idle process leaves at the first signal. A process with an evaluation asks it to end and
+    grants it the notice; after that the evaluation ends where it is, with the state of its last
+    epoch. A second signal ends the process at once.
+
+    Attributes:
+        notice: Seconds that an evaluation has to end by itself.
+        reason: Reason to leave; "" without one.
+        evaluation: Interruption of the evaluation that runs; None while the process is idle.
     """
 
     def __init__(self) -> None:
         self.notice = 0.0
         self.reason = ""
-        self.at_work: Interruption | None = None
+        self.evaluation: Interruption | None = None
         self._told_directly = self._time_was_up = self._leaving = False
 
     def listen(self) -> None:
@@ -38,8 +39,8 @@ class Departure:
         for number in (*SIGNALS, FORWARDED):
             signal.signal(number, self._told)
 
-    def say_goodbye(self) -> None:
-        """From now on a signal does not disturb, unless it is the second."""
+    def leave(self) -> None:
+        """From now on a first signal interrupts nothing; a second still ends the process."""
         self._leaving = True
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -59,9 +60,9 @@ class Departure:
         self.reason = f"told to by {signal.Signals(number).name}"
         if self._leaving:
             return
-        if self.at_work is None:
+        if self.evaluation is None:
             raise Interrupted(self.reason)
-        self.at_work.request(self.reason)
+        self.evaluation.request(self.reason)
         if self.notice:
             self._ring_after(self.notice)
         else:
@@ -72,7 +73,7 @@ class Departure:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _time_is_up(self, number: int, frame: FrameType | None) -> None:
-        if self.at_work is None or self._leaving:
+        if self.evaluation is None or self._leaving:
             return
         if self._time_was_up:
             os._exit(128 + signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
+"""Finds the run to serve, and makes the worker that serves it."""
 
 import inspect
 import logging
@@ -15,7 +15,7 @@ from bohb_seg.rpc import pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker import run_info
-from bohb_seg.worker.run_info import Post
+from bohb_seg.worker.run_info import RunInfo, nameserver_address
 from bohb_seg.worker.service import takes_settings
 
 _log = logging.getLogger(__name__)
@@ -45,11 +45,12 @@ def load_worker_class(spec: str) -> type[Worker]:
     return next(iter(classes.values()))
 
 
-def find_post(settings: WorkerSettings) -> Post:
+def find_run(settings: WorkerSettings) -> RunInfo:
     """Waits until the nameserver knows a run to serve, and its master answers.
 
     Raises:
         Interrupted: the run is over, or ``--idle-timeout`` is.
+        SettingsError: the nameserver knows several runs, and none was chosen.
     """
     where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
@@ -76,12 +77,18 @@ def find_post(settings: WorkerSettings) -> Post:
 def build(
     worker_class: type[Worker], settings: WorkerSettings, training: TrainingSettings, run_id: str
 ) -> Worker:
-    """Makes the worker that serves ``run_id``, with an id of its own.
+    """Makes the worker that serves a run, with an id of its own.
+
+    Args:
+        worker_class: Class of the program.
+        settings: The worker's settings.
+        training: Settings that all evaluations of the run share.
+        run_id: Name of the run.
 
     Raises:
         PluginError: this machine lacks a file that the run names.
     """
-    host, port = settings.nameserver
+    host, port = nameserver_address(settings)
     # The id is made unique because in containers host name and process id coincide.
     keywords: dict[str, Any] = {
         "run_id": run_id,

@@ -57,7 +57,7 @@ def _floor(y: float, kinds: Mapping[str, str]) -> list[Box]:
 
 
 def _legend(y: float) -> list[str]:
-    entries = (("deciding", "decides"), ("training", "trains"), ("", "both halves use it"))
+    entries = (("deciding", "decides"), ("training", "trains"), ("", "belongs to neither half"))
     parts = []
     for place, (kind, text) in enumerate(entries):
         x = 2 + place * 130

@@ -4,8 +4,8 @@ On a forge, ``../docker/README.md`` leads to that file. In the manual that file 
 the same link leads there. So pages and READMEs need no second set of links.
 """
 
+import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,39 @@ def included(docs: Path) -> dict[Path, Path]:
     return found
 
 
-def relinked(text: str, place: Path, docs: Path) -> str:
-    """The text of a file in ``place`` with links to pages as the manual needs them."""
+def relinked(text: str, place: Path, page: Path, docs: Path) -> str:
+    """The text with its links as the manual needs them.
+
+    Args:
+        text: Content of a page, or of a file that a page includes.
+        place: Folder of that page or file, from which its links lead.
+        page: Folder of the page.
+        docs: Folder of the manual.
+    """
     pages = included(docs)
-    return _LINK.sub(_leads(place, docs, pages), text)
 
-
-def _leads(place: Path, docs: Path, pages: dict[Path, Path]) -> Callable[[re.Match[str]], str]:
-    def lead(link: re.Match[str]) -> str:
+    def leads(link: re.Match[str]) -> str:
         target = (place / link[1]).resolve()
         target = pages.get(target, target)
-        is_page = target.suffix == ".md" and target.is_relative_to(docs)
-        return f"/{target.relative_to(docs).as_posix()}" if is_page else link[1]
+        if target.suffix == ".md" and target.is_relative_to(docs):
+            return f"/{target.relative_to(docs).as_posix()}"
+        return os.path.relpath(target, page) if target.is_file() else link[1]
 
-    return lead
+    return _LINK.sub(leads, text)
 
 
 def on_source_read(app: Any, docname: str, source: list[str]) -> None:
     """Sphinx' event: a page was read."""
     docs = Path(app.srcdir).resolve()
-    source[0] = relinked(source[0], (docs / docname).parent, docs)
+    page = (docs / docname).parent
+    source[0] = relinked(source[0], page, page, docs)
 
 
-def on_include_read(app: Any, path: Path, parent: str, content: list[str]) -> None:
-    """Sphinx' event: a file was read because a page includes it."""
+def on_include_read(app: Any, path: Path, _: str, content: list[str]) -> None:
+    """Sphinx' event: a file was read because a page includes it.
+
+    MyST tells the page's name without its folder, so the page that is being read is asked for.
+    """
     docs = Path(app.srcdir).resolve()
-    content[0] = relinked(content[0], (docs / path).resolve().parent, docs)
+    place = (docs / path).resolve().parent
+    content[0] = relinked(content[0], place, (docs / app.env.docname).parent, docs)

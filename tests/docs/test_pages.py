@@ -20,7 +20,7 @@ from bohb_seg import plugins
 ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
 MANUAL = sorted((ROOT / "docs").rglob("*.md"))
 MEASURED = [*sorted(ROOT.glob("benchmarks/**/README.md")), ROOT / "results/README.md"]
-PAGES = [*ROOT_PAGES, *MANUAL, *MEASURED]
+PAGES = [*ROOT_PAGES, *MANUAL, *MEASURED, ROOT / "examples/README.md"]
 REFERENCE = ROOT / "docs/reference"
 OTHERS_FLAGS = {"--no-deps", "--help", "--version"}
 """Flags of pip, and those that every command has, told in sentences."""

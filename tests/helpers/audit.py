@@ -20,7 +20,7 @@ from bohb_seg.master.run_setup import assemble
 from bohb_seg.search import hyperband
 from bohb_seg.search.events import Evaluate, Evaluated, Finish, Settled
 from bohb_seg.settings import SearchSettings, merge
-from bohb_seg.storage import journal, run_directory
+from bohb_seg.storage import journal, resume
 from bohb_seg.storage.journal import Entry, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
@@ -155,7 +155,7 @@ def _it_replays(run_dir: Path, events: Sequence[object]) -> None:
     finishes = [event for event in events if isinstance(event, Finish)]
     assert len(finishes) == 1, f"finished {len(finishes)} times"
     flags = {"resume": True, "run_dir": run_dir}
-    run = assemble(*run_directory.resumed(merge(SearchSettings, flags, environment={}), flags))
+    run = assemble(*resume.resumed(merge(SearchSettings, flags, environment={}), flags))
     assert run.due == []
     assert run.scheduler.finished
     incumbent = run.scheduler.progress.incumbent

@@ -91,6 +91,8 @@ def test_other_values_are_refused(hyperparameter, values, allowed):
         {"default": 3, "range": (0, 2)},
         {"default": "c", "choices": ("a", "b")},
         {"default": "a", "choices": ("a", "b"), "is_value": True},
+        {"default": 0.5, "range": (0.0, 1.0), "is_value": True},
+        {"default": 0.5, "range": (-0.1, 0.9), "is_value": True},
     ],
 )
 def test_a_hyperparameter_that_contradicts_itself_cannot_be_made(facts):

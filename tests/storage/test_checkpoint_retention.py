@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.checkpoint_retention import cap, leftovers
-from bohb_seg.storage.checkpoint_store import Storage
+from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.trials import TrialId, checkpoint_folder
 
 # --- the cap ----------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_the_cap_keeps_what_it_must(sizes, losses, running, room):
 
 
 def test_what_earlier_starts_left_is_cleared(tmp_path):
-    token = Storage(tmp_path).token
+    token = CheckpointStore(tmp_path).token
     live, dead = TrialId(1, 0, 2), TrialId(-1, 1, 0)
     for trial in (live, dead, TrialId(0, 0, 0)):
         checkpoint(tmp_path, trial, 1)
@@ -94,7 +94,7 @@ def test_what_earlier_starts_left_is_cleared(tmp_path):
     for folder in folders[1:]:
         files = {path.name for path in (tmp_path / folder).iterdir() if path.is_file()}
         assert files - {"epoch-00001.npz"} == {".new.upload", "old"}
-    assert Storage(tmp_path).token == token
+    assert CheckpointStore(tmp_path).token == token
 
 
 def test_what_the_master_did_not_finish_is_cleared(tmp_path):

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import checkpoint_names, pyro
-from bohb_seg.storage import checkpoint_store
-from bohb_seg.storage.checkpoint_store import Storage
+from bohb_seg.storage import uploads
+from bohb_seg.storage.checkpoint_store import CheckpointStore
 
 FOLDER, NAME = "checkpoints/0-1-2", "epoch-00003.npz"
 ANN, BOB = "a" * 32, "b" * 32
@@ -30,7 +30,7 @@ def served(run_dir):
     """A real daemon in a thread; yields a function that makes proxies."""
     pyro.set_up_pyro()
     daemon = Pyro4.Daemon(host="127.0.0.1")
-    uri = str(daemon.register(Storage(run_dir), "storage"))
+    uri = str(daemon.register(CheckpointStore(run_dir), "storage"))
     thread = threading.Thread(target=daemon.requestLoop, daemon=True)
     thread.start()
     try:
@@ -154,7 +154,7 @@ def test_an_upload_is_not_visible_before_it_is_kept(remote):
 
 def test_an_abandoned_upload_leaves_nothing(remote, tmp_path, monkeypatch):
     sent(remote, b"first")
-    monkeypatch.setattr(checkpoint_store, "ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr(uploads, "ABANDONED_AFTER", 0.0)
     put(remote, b"other", folder="checkpoints/0-0-9", uploader=BOB)
     assert tree(tmp_path / "checkpoints") == {
         "0-1-2": None,
@@ -166,7 +166,7 @@ def test_an_abandoned_upload_leaves_nothing(remote, tmp_path, monkeypatch):
 
 
 def test_there_are_few_uploads_at_a_time(remote, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint_store, "MAX_UPLOADS", 2)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 2)
     uploaders = [secrets.token_hex(16) for _ in range(3)]
     for uploader in uploaders[:2]:
         sent(remote, b"abc", uploader=uploader)
@@ -212,7 +212,7 @@ def test_two_uploaders_of_one_file(tmp_path):
 
 def test_calls_from_many_threads_keep_their_own(tmp_path):
     """Directly, without a daemon that might put the calls in a row."""
-    store = Storage(tmp_path)
+    store = CheckpointStore(tmp_path)
     contents = {f"part-{number}.bin": os.urandom(100_000) for number in range(8)}
 
     def upload(name):
@@ -284,7 +284,7 @@ def traps(base):
 def test_no_name_leads_out(folder, name):
     with tempfile.TemporaryDirectory() as base:
         run_dir = traps(Path(base))
-        store = Storage(run_dir)
+        store = CheckpointStore(run_dir)
         before = tree(Path(base))
         for read in (lambda: store.fetch(folder, name, 0), lambda: store.stored(folder)):
             with contextlib.suppress(ValueError, OSError):
@@ -318,7 +318,7 @@ anything = st.none() | st.integers() | st.floats() | st.text(max_size=3) | st.bi
 @given(arguments=st.lists(anything | st.lists(anything, max_size=2), min_size=3, max_size=5))
 def test_arguments_of_any_kind_are_refused_in_a_sentence(arguments):
     with tempfile.TemporaryDirectory() as base:
-        store = Storage(Path(base))
+        store = CheckpointStore(Path(base))
         before = tree(Path(base))
         with pytest.raises(ValueError):
             store.fetch(*arguments[:3])
@@ -344,7 +344,7 @@ def test_arguments_of_any_kind_are_refused_in_a_sentence(arguments):
     ],
 )
 def test_what_is_no_piece_is_refused(tmp_path, offset, data, uploader):
-    store = Storage(tmp_path)
+    store = CheckpointStore(tmp_path)
     before = tree(tmp_path)
     with pytest.raises(ValueError) as refusal:
         store.store(FOLDER, NAME, offset, data, uploader)
@@ -387,19 +387,19 @@ def test_a_full_disk_is_told_and_nothing_is_left(small_disk, caplog):
 def test_a_token_that_cannot_be_written_is_a_setting_to_change(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(SettingsError, match=r"cannot be written: Read-only .*; choose another"):
-        Storage(small_disk)
+        CheckpointStore(small_disk)
 
 
 # --- the token --------------------------------------------------------------------------------
 
 
 def test_the_token_lies_in_the_checkpoints_and_outlives_the_master(tmp_path):
-    token = Storage(tmp_path).token
+    token = CheckpointStore(tmp_path).token
     assert (tmp_path / "checkpoints" / ".token").read_text() == token + "\n"
     assert checkpoint_names.is_token(token)
-    assert Storage(tmp_path).token == token
+    assert CheckpointStore(tmp_path).token == token
     (tmp_path / "checkpoints" / ".token").write_text(token[:7])
-    again = Storage(tmp_path).token
+    again = CheckpointStore(tmp_path).token
     assert checkpoint_names.is_token(again)
     assert (tmp_path / "checkpoints" / ".token").read_text() == again + "\n"
 

@@ -97,25 +97,25 @@ def test_little_is_lost_and_little_time_is_spent(epoch, cost):
     assert longest <= max(30.0, 20 * cost) + epoch + 1e-6
 
 
-def test_a_keeper_writes_what_is_due_and_the_rest_when_asked(tmp_path, monkeypatch):
+def test_a_writer_writes_what_is_due_and_the_rest_when_asked(tmp_path, monkeypatch):
     def on_disk():
         return sorted(path.name for path in tmp_path.iterdir())
 
-    keeper = checkpoints.Keeper(tmp_path, "key")
-    keeper.write()
-    keeper.hold(checkpoint(1))
+    writer = checkpoints.CheckpointWriter(tmp_path, "key")
+    writer.write()
+    writer.hold(checkpoint(1))
     assert on_disk() == []
     monkeypatch.setattr(checkpoints, "LONGEST_LOSS", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    keeper.hold(checkpoint(2))
+    writer.hold(checkpoint(2))
     assert on_disk() == ["epoch-00002.npz"]
     monkeypatch.undo()
-    keeper.hold(checkpoint(3))
+    writer.hold(checkpoint(3))
     assert on_disk() == ["epoch-00002.npz"]
-    keeper.write()
+    writer.write()
     assert on_disk() == ["epoch-00003.npz"]
     (tmp_path / "epoch-00003.npz").unlink()
-    keeper.write()
+    writer.write()
     assert on_disk() == []  # what was written once is not written again
 
 
@@ -132,30 +132,30 @@ def disk(tmp_path):
 
 
 def test_a_full_disk_is_only_complained_of(disk, caplog):
-    keeper = checkpoints.Keeper(disk / "trial", "key")
+    writer = checkpoints.CheckpointWriter(disk / "trial", "key")
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(56 * 1024))
     large = Checkpoint([np.zeros(4096)], [], checkpoint(4).history)
-    keeper.hold(large)
-    keeper.write()
-    assert keeper.complaint == (
+    writer.hold(large)
+    writer.write()
+    assert writer.complaint == (
         f"after epoch 4 the disk of {disk / 'trial'} was full, so a worker that goes on may have"
         " to train again"
     )
     assert "no checkpoint: after epoch 4" in caplog.text
     assert list((disk / "trial").iterdir()) == []
     ballast.unlink()
-    keeper.write()
-    assert keeper.complaint == ""
+    writer.write()
+    assert writer.complaint == ""
     assert checkpoints.load(disk / "trial", "key", 9).epoch == 4
 
 
 def test_a_checkpoint_that_cannot_be_written_for_another_reason_is_an_error(tmp_path):
     (tmp_path / "trial").write_text("not a folder")
-    keeper = checkpoints.Keeper(tmp_path / "trial", "key")
-    keeper.hold(checkpoint(1))
+    writer = checkpoints.CheckpointWriter(tmp_path / "trial", "key")
+    writer.hold(checkpoint(1))
     with pytest.raises(OSError, match="trial"):
-        keeper.write()
+        writer.write()
 
 
 # --- seeds ------------------------------------------------------------------------------------

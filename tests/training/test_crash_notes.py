@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from bohb_seg.training.crash_notes import FORGOTTEN_AFTER, Deaths
+from bohb_seg.training.crash_notes import FORGOTTEN_AFTER, CrashNotes
 
 AT_WORK = """
 import sys, time
 from pathlib import Path
-from bohb_seg.training.crash_notes import Deaths
+from bohb_seg.training.crash_notes import CrashNotes
 
-with Deaths(Path(sys.argv[1]), sys.argv[2]).risk(int(sys.argv[3])):
+with CrashNotes(Path(sys.argv[1]), sys.argv[2]).risk(int(sys.argv[3])):
     print("at work", flush=True)
     time.sleep(600)
 """
@@ -52,7 +52,7 @@ def died(at_work):
 
 
 def forbidden(folder, key="unet"):
-    return [size for size in (16, 8, 4, 2, 1) if Deaths(folder, key).forbid(size)]
+    return [size for size in (16, 8, 4, 2, 1) if CrashNotes(folder, key).forbid(size)]
 
 
 def test_nobody_knows_anything_of_a_new_machine(tmp_path):
@@ -82,7 +82,7 @@ def test_those_at_work_are_not_dead(tmp_path, at_work):
 def test_who_lives_disproves_them(tmp_path, died):
     died(16, 8, 4)
     died(4, key="another network")
-    with Deaths(tmp_path, "unet").risk(8):
+    with CrashNotes(tmp_path, "unet").risk(8):
         assert forbidden(tmp_path) == [16, 8]
     assert forbidden(tmp_path) == []
     died(16)
@@ -91,7 +91,7 @@ def test_who_lives_disproves_them(tmp_path, died):
 
 def test_an_error_is_no_death_and_disproves_none(tmp_path, died):
     died(8, 8)
-    with pytest.raises(MemoryError), Deaths(tmp_path, "unet").risk(8):
+    with pytest.raises(MemoryError), CrashNotes(tmp_path, "unet").risk(8):
         raise MemoryError
     assert forbidden(tmp_path) == [16, 8]
     assert len(list(tmp_path.iterdir())) == 2
@@ -108,5 +108,5 @@ def test_the_past_is_forgotten(tmp_path, died):
 
 def test_work_goes_on_where_no_note_can_be_left(tmp_path):
     (tmp_path / "file").write_text("")
-    with Deaths(tmp_path / "file", "unet").risk(8):
+    with CrashNotes(tmp_path / "file", "unet").risk(8):
         assert forbidden(tmp_path / "file") == []

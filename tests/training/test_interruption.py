@@ -15,7 +15,6 @@ from helpers.commands import TESTS
 from bohb_seg.training import artefacts, evaluation
 from bohb_seg.training.evaluation import Job, evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
-from bohb_seg.worker.shutdown import Departure
 
 pytestmark = pytest.mark.training
 
@@ -157,18 +156,18 @@ devices.prepare("cpu", threads=1)
 from bohb_seg.data.audit import Audit
 from bohb_seg.training.evaluation import Job, evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
-from bohb_seg.worker.shutdown import Departure
+from bohb_seg.worker.shutdown import Shutdown
 sys.path.insert(0, sys.argv[1])
 from helpers import scenes
 logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
-departure = Departure()
-departure.notice = float(sys.argv[3])
-departure.at_work = Interruption()
-departure.listen()
+shutdown = Shutdown()
+shutdown.notice = float(sys.argv[3])
+shutdown.evaluation = Interruption()
+shutdown.listen()
 data = scenes.data(Audit(18, 3, {}, 0, {}, 0.0, 0.0, {}, (), ()))
 job = Job((0, 0, 4), eval(sys.argv[4]), float(sys.argv[5]), Path(sys.argv[2]))
 try:
-    evaluate(scenes.settings(cache_dir=sys.argv[2]), data, job, departure.at_work)
+    evaluate(scenes.settings(cache_dir=sys.argv[2]), data, job, shutdown.evaluation)
 except Interrupted as reason:
     print("ended:", reason)
 """
@@ -203,15 +202,6 @@ def test_a_process_that_is_told_to_leave_in_an_epoch(train, tmp_path, notice):
     # It had one thread, so sums differ in their last digits, and a pixel may tip over in Dice.
     for name, tolerance in {"train_loss": 1e-5, "validation_loss": 2e-3}.items():
         assert info["curves"][name] == pytest.approx(expected["curves"][name], abs=tolerance), name
-
-
-def test_a_departure_that_has_begun_is_not_disturbed():
-    departure = Departure()
-    departure.notice = 1000.0
-    departure.say_goodbye()
-    departure._told(signal.SIGTERM, None)
-    assert departure.reason == "told to by SIGTERM"
-    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 # --- a full disk ------------------------------------------------------------------------------

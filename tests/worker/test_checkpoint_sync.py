@@ -15,9 +15,10 @@ import Pyro4
 import pytest
 
 from bohb_seg.rpc import checkpoint_names, pyro
-from bohb_seg.storage.checkpoint_store import Storage
-from bohb_seg.worker import checkpoint_sync
-from bohb_seg.worker.checkpoint_sync import Mirror
+from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.storage.uploads import Uploads
+from bohb_seg.worker import checkpoint_sync, local_copies, storage_calls
+from bohb_seg.worker.checkpoint_sync import CheckpointSync
 
 TRIAL, FOLDER = (0, 1, 2), "checkpoints/0-1-2"
 EVIL, EVIL_SHA256 = b"evil", hashlib.sha256(b"evil").hexdigest()
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @Pyro4.expose
-class Recording(Storage):
+class Recording(CheckpointStore):
     """The real storage, which remembers what it was asked for and may be told to misbehave."""
 
     def __init__(self, run_dir):
@@ -90,8 +91,8 @@ def master(tmp_path):
 
 
 @pytest.fixture
-def mirrored(master, tmp_path):
-    return Mirror(master.proxy, master.storage.token, tmp_path / "local", patience=LONG)
+def synced(master, tmp_path):
+    return CheckpointSync(master.proxy, master.storage.token, tmp_path / "local", patience=LONG)
 
 
 def write(directory, name, content, folder=FOLDER):
@@ -120,51 +121,51 @@ ELSEWHERE = "/nonexistent/run"
 # --- there and back ---------------------------------------------------------------------------
 
 
-def test_a_trial_goes_on_elsewhere(master, mirrored):
+def test_a_trial_goes_on_elsewhere(master, synced):
     three, five = os.urandom(2_500_000), os.urandom(3_000_000)
     write(master.run_dir, "epoch-00003.npz", three)
-    with mirrored.trial(TRIAL, ELSEWHERE) as directory:
+    with synced.trial(TRIAL, ELSEWHERE) as directory:
         path = Path(directory) / FOLDER / "epoch-00003.npz"
         assert path.read_bytes() == three
         write(directory, "epoch-00005.npz", five)
         path.unlink()
     assert master.files() == {"epoch-00005.npz": five}
-    assert mirrored.complaint == ""
+    assert synced.complaint == ""
     assert files_below(directory) == set()
 
 
-def test_a_new_trial_has_no_files_and_needs_none(master, mirrored):
-    with mirrored.trial(TRIAL, ELSEWHERE) as directory:
+def test_a_new_trial_has_no_files_and_needs_none(master, synced):
+    with synced.trial(TRIAL, ELSEWHERE) as directory:
         assert files_below(directory) == set()
     assert not (master.run_dir / FOLDER).exists()
-    assert mirrored.complaint == ""
+    assert synced.complaint == ""
 
 
-def test_what_is_here_already_is_neither_brought_nor_pushed(master, mirrored):
+def test_what_is_here_already_is_neither_brought_nor_pushed(master, synced):
     write(master.run_dir, "epoch-00003.npz", b"three")
-    with mirrored.trial((0, 0, 9), ELSEWHERE) as directory:
+    with synced.trial((0, 0, 9), ELSEWHERE) as directory:
         write(directory, "epoch-00003.npz", b"three")
         write(directory, "epoch-00004.npz", b"of another trial", folder="checkpoints/0-0-8")
     # As if the worker had been killed: its copy of this trial and of another one still lie there.
     write(directory, "epoch-00003.npz", b"three")
     write(directory, "epoch-00004.npz", b"of another trial", folder="checkpoints/0-0-8")
-    with mirrored.trial(TRIAL, ELSEWHERE):
+    with synced.trial(TRIAL, ELSEWHERE):
         assert files_below(directory) == {f"{FOLDER}/epoch-00003.npz"}
     assert (master.did("fetch"), master.did("keep")) == ([], [])
 
 
-def test_a_copy_with_other_content_is_replaced(master, mirrored):
+def test_a_copy_with_other_content_is_replaced(master, synced):
     write(master.run_dir, "epoch-00003.npz", b"right")
-    with mirrored.trial((0, 0, 9), ELSEWHERE) as directory:
+    with synced.trial((0, 0, 9), ELSEWHERE) as directory:
         pass
     write(directory, "epoch-00003.npz", b"wrong")
-    with mirrored.trial(TRIAL, ELSEWHERE) as directory:
+    with synced.trial(TRIAL, ELSEWHERE) as directory:
         assert (Path(directory) / FOLDER / "epoch-00003.npz").read_bytes() == b"right"
     assert master.files() == {"epoch-00003.npz": b"right"}
 
 
 def test_new_whole_files_are_pushed_while_the_work_goes_on(master, tmp_path):
-    busy = Mirror(master.proxy, master.storage.token, tmp_path / "local", interval=0.05)
+    busy = CheckpointSync(master.proxy, master.storage.token, tmp_path / "local", interval=0.05)
     with busy.trial(TRIAL, ELSEWHERE) as directory:
         path = write(directory, "epoch-00001.npz", b"one")
         path.with_name(".epoch-00002.npz.7").write_bytes(b"half")
@@ -180,15 +181,15 @@ def test_new_whole_files_are_pushed_while_the_work_goes_on(master, tmp_path):
     assert master.did("keep") == ["epoch-00001.npz", "epoch-00002.npz", "log.txt"]
 
 
-def test_the_comparison_brings_its_artefacts(master, mirrored):
+def test_the_comparison_brings_its_artefacts(master, synced):
     write(master.run_dir, "validation.npz", b"seen", folder="comparison")
-    with mirrored.trial((-1, 1, 2), ELSEWHERE) as directory:
+    with synced.trial((-1, 1, 2), ELSEWHERE) as directory:
         write(directory, "epoch-00007.npz", b"state", folder="checkpoints/-1-1-2")
         write(directory, "validation.npz", b"seen", folder="comparison")
         write(directory, "model.keras", b"model", folder="comparison/incumbent-2")
         write(directory, "model.keras", b"not mine", folder="comparison/default-2")
         write(directory, "notes.txt", b"not mine", folder="elsewhere")
-    assert mirrored.complaint == ""
+    assert synced.complaint == ""
     assert master.files("checkpoints/-1-1-2") == {"epoch-00007.npz": b"state"}
     assert master.files("comparison") == {"validation.npz": b"seen"}
     assert master.files("comparison/incumbent-2") == {"model.keras": b"model"}
@@ -204,12 +205,12 @@ class Leave(BaseException):
 
 
 @pytest.mark.parametrize("error", [Leave, ValueError, SystemExit])
-def test_what_was_done_is_pushed_whatever_ends_the_work(master, mirrored, error):
-    with pytest.raises(error), mirrored.trial(TRIAL, ELSEWHERE) as directory:  # noqa: PT012
+def test_what_was_done_is_pushed_whatever_ends_the_work(master, synced, error):
+    with pytest.raises(error), synced.trial(TRIAL, ELSEWHERE) as directory:  # noqa: PT012
         write(directory, "epoch-00004.npz", b"four")
         raise error
     assert master.files() == {"epoch-00004.npz": b"four"}
-    assert mirrored.complaint == ""
+    assert synced.complaint == ""
 
 
 def refused():
@@ -220,7 +221,9 @@ def test_a_leave_does_not_wait_long_for_a_master_that_is_away(master, tmp_path, 
     """With the patience of a result this would run into the test's own limit."""
     monkeypatch.setattr(checkpoint_sync, "FAREWELL", 0.3)
     answers = iter([master.proxy])
-    lonely = Mirror(lambda: next(answers, refused)(), master.storage.token, tmp_path / "local")
+    lonely = CheckpointSync(
+        lambda: next(answers, refused)(), master.storage.token, tmp_path / "local"
+    )
     with pytest.raises(Leave), lonely.trial(TRIAL, ELSEWHERE) as directory:  # noqa: PT012
         write(directory, "epoch-00004.npz", b"four")
         raise Leave
@@ -248,7 +251,7 @@ def test_a_worker_told_to_go_while_it_waits_for_the_master_goes(master, tmp_path
         raise Leave
 
     before = signal.signal(signal.SIGUSR1, leave)
-    lonely = Mirror(storage, master.storage.token, tmp_path / "local")
+    lonely = CheckpointSync(storage, master.storage.token, tmp_path / "local")
     try:
         with pytest.raises(Leave), lonely.trial(TRIAL, ELSEWHERE) as directory:
             write(directory, "epoch-00004.npz", b"four")
@@ -269,7 +272,7 @@ def test_a_master_that_restarts_elsewhere_gets_the_rest(master, tmp_path):
             master.start()
         return master.proxy()
 
-    faithful = Mirror(storage, master.storage.token, tmp_path / "local", patience=LONG)
+    faithful = CheckpointSync(storage, master.storage.token, tmp_path / "local", patience=LONG)
     with faithful.trial(TRIAL, ELSEWHERE) as directory:
         write(directory, "epoch-00004.npz", b"four" * 1_000_000)
         master.stop()
@@ -278,27 +281,27 @@ def test_a_master_that_restarts_elsewhere_gets_the_rest(master, tmp_path):
     assert faithful.complaint == ""
 
 
-def test_an_upload_the_master_forgot_begins_again(master, mirrored, monkeypatch):
+def test_an_upload_the_master_forgot_begins_again(master, synced, monkeypatch):
     """The master restarts between two pieces: what it had of the file is not gone on with."""
     store, forgotten = Recording.store, []
 
     def forgetful(self, folder, name, offset, data, uploader):
         if offset and not forgotten:
             forgotten.append(offset)
-            self._uploads.clear()
+            self._uploads = Uploads(self._folders)
         return store(self, folder, name, offset, data, uploader)
 
     monkeypatch.setattr(Recording, "store", Pyro4.expose(forgetful), raising=True)
     content = os.urandom(3_000_000)
-    with mirrored.trial(TRIAL, ELSEWHERE) as directory:
+    with synced.trial(TRIAL, ELSEWHERE) as directory:
         write(directory, "epoch-00004.npz", content)
     assert forgotten == [checkpoint_names.PIECE_BYTES]
     assert master.files()["epoch-00004.npz"] == content
-    assert mirrored.complaint == ""
+    assert synced.complaint == ""
 
 
 def test_an_absent_master_is_a_complaint_not_an_error(master, tmp_path):
-    lonely = Mirror(refused, master.storage.token, tmp_path / "local", patience=0.5)
+    lonely = CheckpointSync(refused, master.storage.token, tmp_path / "local", patience=0.5)
     with lonely.trial(TRIAL, ELSEWHERE) as directory:
         write(directory, "epoch-00001.npz", b"one")
     assert lonely.complaint == (
@@ -306,7 +309,7 @@ def test_an_absent_master_is_a_complaint_not_an_error(master, tmp_path):
         " so training began without it; not all files are at the master"
         " (the nameserver does not answer), so another worker may have to start again"
     )
-    lonely._storage = master.proxy
+    lonely._connect = master.proxy
     with lonely.trial(TRIAL, ELSEWHERE):
         assert files_below(directory) == {f"{FOLDER}/epoch-00001.npz"}
     assert (lonely.complaint, files_below(directory)) == ("", set())
@@ -327,8 +330,8 @@ def test_an_absent_master_is_a_complaint_not_an_error(master, tmp_path):
 )
 def test_a_wrong_file_is_not_taken(master, tmp_path, monkeypatch, answer):
     """Nor waited for as long as for a master that is away: that would outlast the test's limit."""
-    monkeypatch.setattr(checkpoint_sync, "REFUSED", 0.3 / checkpoint_sync.PATIENCE)
-    wary = Mirror(master.proxy, master.storage.token, tmp_path / "local")
+    monkeypatch.setattr(storage_calls, "REFUSED", 0.3 / storage_calls.PATIENCE)
+    wary = CheckpointSync(master.proxy, master.storage.token, tmp_path / "local")
     write(master.run_dir, "epoch-00001.npz", b"bytes")
     answer = {name.replace("HERE", str(tmp_path)): facts for name, facts in answer.items()}
     master.storage._answer = answer
@@ -358,7 +361,7 @@ def test_a_full_disk_at_the_master_is_a_complaint(tmp_path):
 def break_full(run_dir, local):
     try:
         master = Master(run_dir)
-        hopeful = Mirror(master.proxy, master.storage.token, local, patience=5)
+        hopeful = CheckpointSync(master.proxy, master.storage.token, local, patience=5)
         with hopeful.trial(TRIAL, ELSEWHERE) as directory:
             write(directory, "epoch-00001.npz", bytes(4_000_000))
         assert hopeful.complaint == (
@@ -375,7 +378,7 @@ def break_full(run_dir, local):
 
 
 def test_shared_storage_is_recognised(master, tmp_path):
-    here = Mirror(refused, master.storage.token, tmp_path / "local")
+    here = CheckpointSync(refused, master.storage.token, tmp_path / "local")
     with here.trial(TRIAL, str(master.run_dir)) as directory:
         assert directory == str(master.run_dir)
         write(directory, "epoch-00001.npz", b"one")
@@ -383,30 +386,30 @@ def test_shared_storage_is_recognised(master, tmp_path):
     assert master.files() == {"epoch-00001.npz": b"one"}
 
 
-def test_a_folder_of_the_same_name_is_not_shared_storage(master, mirrored, tmp_path):
-    other = Storage(tmp_path / "local")
+def test_a_folder_of_the_same_name_is_not_shared_storage(master, synced, tmp_path):
+    other = CheckpointStore(tmp_path / "local")
     assert other.token != master.storage.token
-    with mirrored.trial(TRIAL, str(tmp_path / "local")) as directory:
+    with synced.trial(TRIAL, str(tmp_path / "local")) as directory:
         assert directory != str(tmp_path / "local")
 
 
 def test_a_stock_master_has_no_storage(tmp_path):
-    with Mirror(refused, "", tmp_path / "local").trial(TRIAL, "/some/where") as directory:
+    with CheckpointSync(refused, "", tmp_path / "local").trial(TRIAL, "/some/where") as directory:
         assert directory == "/some/where"
 
 
 @pytest.mark.parametrize("token", ["..", "../" + "0" * 32, "0" * 31, "0" * 32 + "\n", "/"])
 def test_a_token_that_is_none_is_refused(tmp_path, token):
     with pytest.raises(ValueError, match="is no token of a run"):
-        Mirror(refused, token, tmp_path)
+        CheckpointSync(refused, token, tmp_path)
 
 
 def test_workers_of_one_machine_keep_out_of_each_others_way(master, tmp_path):
     """A worker that was killed leaves its folder to the next one."""
     script = (
-        "import sys, pathlib; from bohb_seg.worker.checkpoint_sync import Mirror\n"
+        "import sys, pathlib; from bohb_seg.worker.checkpoint_sync import CheckpointSync\n"
         "def storage(): raise OSError('away')\n"
-        "mirror = Mirror(storage, sys.argv[1], pathlib.Path(sys.argv[2]), patience=0)\n"
+        "mirror = CheckpointSync(storage, sys.argv[1], pathlib.Path(sys.argv[2]), patience=0)\n"
         "with mirror.trial((0, 0, 1), '/nonexistent') as directory:\n"
         "    print(directory, flush=True); sys.stdin.read()\n"
     )
@@ -416,12 +419,12 @@ def test_workers_of_one_machine_keep_out_of_each_others_way(master, tmp_path):
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         theirs = other.stdout.readline().strip()
-        first = Mirror(master.proxy, token, local)
+        first = CheckpointSync(master.proxy, token, local)
         with first.trial(TRIAL, ELSEWHERE) as mine:
             pass
         other.kill()
         other.wait(LONG)
-    second = Mirror(master.proxy, token, local)
+    second = CheckpointSync(master.proxy, token, local)
     with second.trial(TRIAL, ELSEWHERE) as inherited:
         pass
     assert [theirs, mine, inherited] == [str(local / token / n) for n in "010"]
@@ -431,8 +434,10 @@ def test_a_file_system_without_locks_will_do(master, tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    monkeypatch.setattr(checkpoint_sync.fcntl, "flock", unsupported)
-    workers = [Mirror(master.proxy, master.storage.token, tmp_path / "local") for _ in range(2)]
+    monkeypatch.setattr(local_copies.fcntl, "flock", unsupported)
+    workers = [
+        CheckpointSync(master.proxy, master.storage.token, tmp_path / "local") for _ in range(2)
+    ]
     with workers[0].trial(TRIAL, ELSEWHERE) as one, workers[1].trial(TRIAL, ELSEWHERE) as other:
         assert one != other
         write(one, "epoch-00001.npz", b"one")

@@ -102,12 +102,12 @@ def test_a_name_that_was_taken_away_does_not_come_back(start):
 def test_a_worker_that_never_had_a_name_says_no_goodbye(start):
     master, member = start(refusal="its data is another")
     member.begin()
-    assert member._work.ended.wait(LONG)
+    assert member._jobs.ended.wait(LONG)
     until(thread_ended)
     member.leave()
     assert (master.known(), master.heard("goodbye")) == ({}, [])
-    assert member._work.reason == "the master refuses it"
-    assert "refuses this worker: its data is another" in str(member._work.error)
+    assert member._jobs.reason == "the master refuses it"
+    assert "refuses this worker: its data is another" in str(member._jobs.error)
 
 
 def test_a_worker_may_leave_before_any_master_answers(start):

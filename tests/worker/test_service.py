@@ -15,7 +15,7 @@ from helpers.commands import free_port, only_sentence, processes
 from helpers.fake_master import LONG, PREFIX, Dispatcher, Master, Ours, TellsToLeave, until
 
 from bohb_seg.rpc import pyro
-from bohb_seg.storage.checkpoint_store import Storage
+from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.worker.shutdown import FORWARDED
 
 pytestmark = pytest.mark.loopback
@@ -292,7 +292,7 @@ def test_a_worker_without_shared_storage_goes_on_from_the_masters_checkpoint(
     done = run_dir / "checkpoints/0-0-0/unit-00002"
     done.parent.mkdir(parents=True)
     done.write_bytes(b"trained\n")
-    storage = Storage(run_dir)
+    storage = CheckpointStore(run_dir)
     master.token = storage.token
     master._daemons[-1].register(storage, f"{PREFIX}storage")
     start(program="toy")

@@ -39,7 +39,7 @@ class Candidate:
 
     @property
     def luck(self) -> float | None:
-        """That mean minus the loss in the search: the part of the latter that was luck."""
+        """Luck in the loss of the search: the mean with further seeds minus that loss."""
         return None if self.mean is None else self.mean - self.search_loss
 
 

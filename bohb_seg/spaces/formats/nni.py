@@ -1,10 +1,11 @@
 """NNI's ``search_space.json``: ``{"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}, ...}``.
 
-A *nested choice* has dictionaries among its options; each has a ``_name`` and hyperparameters of
-its own, which are active only when it is chosen. NNI gives nested dictionaries to its trials, we
-give flat ones: the choice has the name as its value, and a nested hyperparameter keeps its name
-beside the others; only if the file uses this name elsewhere, too, it is ``choice.name``. Options of
-one choice may share a hyperparameter, if they describe it alike.
+A *nested choice* has dictionaries among its options. Each of them has a ``_name`` and
+hyperparameters of its own, which are active only when the option is chosen. NNI gives nested
+dictionaries to its trials; our configurations are flat. There the value of the choice is the name
+of the option, and a nested hyperparameter keeps its name, or is called ``choice.name`` if the file
+uses its name more than once. Options of one choice may share a hyperparameter if they describe it
+alike.
 
 Source: https://nni.readthedocs.io/en/stable/hpo/search_space.html
 """
@@ -29,10 +30,10 @@ class _Entry:
     """One hyperparameter of the file.
 
     Args:
-        path: The choices it is nested in, outermost first, then its own name.
+        path: Names of the choices that it is nested in, outermost first, then its own name.
         kind: Its ``_type``.
         value: Its ``_value``, as it stands in the file.
-        options: Of the innermost choice: those with which it is active; empty: always.
+        options: Options of the innermost choice with which it is active; empty: always active.
     """
 
     path: tuple[str, ...]
@@ -87,7 +88,7 @@ def _naming(where: str, entry: _Entry) -> Iterator[None]:
 
 
 def _names(entries: Sequence[_Entry]) -> dict[tuple[str, ...], str]:
-    """What each hyperparameter is called in our flat space, by its path."""
+    """Names of all hyperparameters in our flat space, by their paths."""
     own = Counter(entry.path[-1] for entry in entries)
     return {
         entry.path: entry.path[-1] if own[entry.path[-1]] == 1 else ".".join(entry.path)
@@ -107,7 +108,7 @@ def _add(space: ConfigurationSpace, entry: _Entry, names: Mapping[tuple[str, ...
 
 
 def _nested(choice: _Entry) -> Iterator[_Entry]:
-    """The hyperparameters within the options of a choice, at any depth.
+    """Finds the hyperparameters within the options of a choice, at any depth.
 
     Raises:
         ValueError: an option has no name, or two describe one hyperparameter differently.
@@ -128,7 +129,7 @@ def _nested(choice: _Entry) -> Iterator[_Entry]:
 
 
 def _within(choice: _Entry) -> Iterator[tuple[str, str, Form]]:
-    """Option, name and description of all that is nested directly in a choice."""
+    """Option, name and description of each hyperparameter that is nested directly in a choice."""
     for option in _options(choice):
         for name, item in option.items() if isinstance(option, Mapping) else ():
             if name == "_name":

@@ -1,14 +1,15 @@
-"""The types of hyperparameters in NNI's ``search_space.json``, each as ConfigSpace's.
+"""The types of hyperparameters in NNI's ``search_space.json``, translated to ConfigSpace's.
 
-Whatever has an order keeps it where ConfigSpace can say so, for a model learns faster that way:
+Values that have an order keep it where ConfigSpace can express it, because a model then learns
+faster:
 
-- step 1 between whole numbers: integers. ConfigSpace gives the two ends of a range a whole cell,
-  NNI half a one, and its normal integers spread a little wider than NNI's;
-- ``quniform`` with any other step: an ordinal of all its values, again with whole ends;
-- the other rounded types: a choice of all their values with exactly NNI's probabilities, without an
-  order (the integers of ConfigSpace's log-normal distribution leave out whole values).
+- Steps of 1 between whole numbers become integers. The two ends of the range are then as probable
+  as other values, in NNI half as probable; normal integers spread a little wider than NNI's.
+- ``quniform`` with any other step becomes an ordinal of all its values, again with equal ends.
+- The other rounded types become a choice of all their values with exactly NNI's probabilities and
+  without an order: the integers of ConfigSpace's log-normal distribution leave out whole values.
 
-Normal distributions are unbounded in NNI; here they end 4 standard deviations from the mean, which
+Normal distributions are unbounded in NNI. Here they end 4 standard deviations from the mean, which
 cuts off 0.006 %.
 
 Sources: https://nni.readthedocs.io/en/stable/hpo/search_space.html, ``parameter_expressions.py``.
@@ -30,27 +31,27 @@ from ConfigSpace import (
 from ConfigSpace.hyperparameters import Hyperparameter
 
 MAX_STEPS = 1000
-"""More values than this in an ordinal mean a mistaken step."""
+"""Most values of an ordinal; more mean a mistaken step."""
 MAX_CHOICES = 100
-"""More values than this without an order tell a model nothing about each other."""
+"""Most values without an order; of more, a model learns nothing about one from the others."""
 
 _DEVIATIONS = 4
-"""Where a normal distribution is cut, in standard deviations."""
+"""Distance from the mean, in standard deviations, at which a normal distribution is cut."""
 
 Distribution = Callable[[float], float]
 """A cumulative distribution function."""
 
 
 def translated(name: str, kind: str, value: Any) -> Hyperparameter[Any, Any]:
-    """One hyperparameter.
+    """Translates one hyperparameter.
 
     Args:
-        name: What it is to be called.
+        name: Its name in the space.
         kind: NNI's ``_type``.
-        value: NNI's ``_value``; the options of nested choices are their names.
+        value: NNI's ``_value``; options of nested choices are given by their names.
 
     Raises:
-        ValueError: it cannot be expressed, in words that follow upon the hyperparameter's name.
+        ValueError: it cannot be expressed; the message is written to follow its name.
     """
     if kind == "choice":
         return _choice(name, value)
@@ -82,7 +83,7 @@ def _choice(name: str, values: Any) -> CategoricalHyperparameter:
 
 
 def _randint(name: str, low: float, high: float) -> UniformIntegerHyperparameter:
-    """NNI's upper bound is exclusive."""
+    """Whole numbers; NNI's upper bound is exclusive."""
     return UniformIntegerHyperparameter(name, _whole(low), _whole(high) - 1)
 
 
@@ -128,7 +129,7 @@ def _qnormal(name: str, mean: float, deviation: float, step: float) -> Hyperpara
 
 
 def _lognormal(name: str, mean: float, deviation: float) -> NormalFloatHyperparameter:
-    """NNI means the logarithm's mean and deviation; ConfigSpace wants both exponentiated."""
+    """A log-normal number: NNI gives mean and deviation of the logarithm, ConfigSpace their exp."""
     low, high = map(math.exp, _ends(mean, deviation))
     return NormalFloatHyperparameter(name, math.exp(mean), math.exp(deviation), low, high, log=True)
 
@@ -163,7 +164,10 @@ def _rounded(
     distribution: Distribution,
     clip: bool = True,
 ) -> CategoricalHyperparameter:
-    """All multiples of ``step`` near [low, high], each as probable as what is rounded to it."""
+    """A choice of the multiples of ``step`` near [low, high].
+
+    A multiple is as probable as the numbers that are rounded to it.
+    """
     values = _multiples(low, high, step, MAX_CHOICES)
     weights = [distribution(v + step / 2) - distribution(v - step / 2) for v in values]
     if clip:
@@ -173,7 +177,7 @@ def _rounded(
 
 
 def _multiples(low: float, high: float, step: float, most: int) -> list[float]:
-    """What ``round(x / step) * step`` can be for ``x`` in [low, high]."""
+    """All values of ``round(x / step) * step`` for ``x`` in [low, high]."""
     if (high - low) / step > most:
         raise ValueError(
             f"steps of {step:g} from {low:g} to {high:g} are more than {most} values; take a larger"

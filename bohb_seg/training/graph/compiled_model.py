@@ -68,7 +68,7 @@ class Shape:
         rates = {name: ANY_RATE for name in architecture.rates if recipe.model[name]}
         structure = tuple({**recipe.model, **rates}.items())
         augments = recipe.augmentation is not None
-        return cls(architecture, structure, classes, policy, family_of(recipe.optimizer), augments)
+        return cls(architecture, structure, classes, policy, family_of(recipe), augments)
 
     def build(self, dropout: MakeDropout) -> keras.Model:
         """A new model; its weights are those of seed 0."""

@@ -13,7 +13,6 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from bohb_seg.plugins.hyperparameters import GradientOptimizer
 from bohb_seg.training.graph.types import Tensor
 from bohb_seg.training.recipe import Recipe
 
@@ -28,9 +27,9 @@ NO_DECAY = ["bias", "gamma", "beta"]
 """Variables without decay, which is meant for the convolutions' kernels."""
 
 
-def family_of(name: GradientOptimizer) -> Family:
-    """The family of a gradient optimizer; all of a family share a compiled step."""
-    return "sgd" if name == "sgd" else "adamw"
+def family_of(recipe: Recipe) -> Family:
+    """The family of a recipe's gradient optimizer; all of a family share a compiled step."""
+    return "sgd" if recipe.optimizer == "sgd" else "adamw"
 
 
 @final

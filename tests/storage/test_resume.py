@@ -1,0 +1,167 @@
+"""When a run may begin in a directory, and with which settings one is gone on with."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from helpers.run_directories import beginning, chosen, new_run, searched
+
+from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.search.events import Finish
+from bohb_seg.settings import flag_of
+from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.resume import holds_run, refuse_used, resumed
+from bohb_seg.storage.run_directory import RunDirectory
+from bohb_seg.trials import Observation
+
+
+def test_a_new_run_is_refused_where_one_lies(tmp_path):
+    refuse_used(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    refuse_used(tmp_path / "run")
+    new_run(tmp_path).close()
+    with pytest.raises(SettingsError, match=r"already holds a run; add --resume .* or choose"):
+        refuse_used(tmp_path / "run")
+
+
+def test_a_run_is_resumed_with_its_own_settings(tmp_path):
+    run = new_run(tmp_path)
+    run.record(searched())
+    run.close()
+    now = chosen(tmp_path, seed=0, resume=True, port=1234, max_hours=2.0, run_id="other")
+    flags = {"resume": True, "port": "1234", "max_hours": "2", "seed": None, "run_id": None}
+    settings, past = resumed(now, flags)
+    assert (settings.seed, settings.run_id) == (5, "r")
+    assert (settings.port, settings.max_hours, settings.resume) == (1234, 2.0, True)
+    assert [entry.event for entry in past][1:] == searched()
+
+
+@pytest.mark.parametrize(("given", "then"), [({}, 9.0), ({"max_hours": 2.0}, 2.0)])
+def test_every_stop_rule_survives_unless_a_start_has_its_own_hours(tmp_path, given, then):
+    rules = {"max_evaluations": 7, "max_epochs": 80.0, "target_loss": 0.25}
+    settings = chosen(tmp_path, max_hours=9.0, **rules)
+    RunDirectory(settings, beginning(settings), []).close()
+    found, _ = resumed(chosen(tmp_path, **given), given)
+    assert {name: getattr(found, name) for name in rules} == rules
+    assert found.max_hours == then
+
+
+def test_the_earlier_runs_of_a_resumed_run_may_be_gone(tmp_path):
+    settings = chosen(tmp_path, warm_start=["gone", "too"])
+    start = beginning(settings)
+    learnt = (Observation({"x": 1}, 3.0, None), Observation({"y": "a"}, 9.0, 0.5))
+    RunDirectory(settings, dataclasses.replace(start, earlier=learnt), []).close()
+    found, past = resumed(chosen(tmp_path), {"warm_start": None})
+    assert found.warm_start == (Path("gone"), Path("too"))
+    assert past[0].event.earlier == learnt
+
+
+def test_a_run_that_was_begun_before_there_was_a_setting_has_its_default(tmp_path):
+    start = beginning(chosen(tmp_path))
+    known = {name: value for name, value in start.settings.items() if name != "max_epochs"}
+    write_journal(tmp_path, dataclasses.replace(start, settings=known))
+    found, _ = resumed(chosen(tmp_path), {})
+    assert found.max_epochs is None
+    with pytest.raises(SettingsError, match=r"--max-epochs 90\.0 contradicts .* has None"):
+        resumed(chosen(tmp_path, max_epochs=90), {"max_epochs": "90"})
+
+
+def test_a_moved_run_is_resumed_where_it_lies_now(tmp_path):
+    new_run(tmp_path).close()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    now = chosen(tmp_path, run_dir=tmp_path / "moved", resume=True)
+    assert resumed(now, {})[0].run_dir == tmp_path / "moved"
+
+
+def contents(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_resuming_changes_nothing_that_is_there(tmp_path):
+    run = new_run(tmp_path)
+    run.record(searched())
+    run.close()
+    before = contents(run.path)
+    settings, past = resumed(chosen(tmp_path, resume=True), {})
+    RunDirectory(settings, beginning(chosen(tmp_path, seed=9)), past).close()
+    assert contents(run.path) == before
+
+
+def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
+    run = new_run(tmp_path)
+    run.record(searched())
+    run.close()
+    results = tmp_path / "run/results.json"
+    whole = results.read_bytes()
+    results.write_bytes(whole[:20])
+    settings, past = resumed(chosen(tmp_path, resume=True), {})
+    RunDirectory(settings, beginning(settings), past).close()
+    assert results.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("flag", "now"),
+    [
+        *[("seed", 6), ("n_iterations", 7), ("max_evaluations", 3), ("eta", 4.0)],
+        *[("max_epochs", 90.0), ("continue_", False), ("final_candidates", 2)],
+    ],
+)
+def test_a_flag_that_contradicts_the_run_is_refused(tmp_path, flag, now):
+    new_run(tmp_path).close()
+    settings = chosen(tmp_path, **{flag: now})
+    with pytest.raises(SettingsError) as error:
+        resumed(settings, {flag: str(now)})
+    was = chosen(tmp_path).model_dump(mode="json")[flag]
+    assert str(error.value) == (
+        f"{flag_of(flag)} {now} contradicts the run that is resumed, which has {was};"
+        " leave the flag out or start a new run"
+    )
+
+
+def test_a_flag_that_repeats_what_the_run_has_is_accepted(tmp_path):
+    new_run(tmp_path).close()
+    assert resumed(chosen(tmp_path), {"seed": "5"})[0].seed == 5
+
+
+def test_where_no_run_lies_none_is_resumed(tmp_path):
+    with pytest.raises(SettingsError, match=r"--resume: .* holds no run; name its directory"):
+        resumed(chosen(tmp_path), {})
+
+
+def write_journal(folder, *events):
+    (folder / "run").mkdir()
+    journal = Journal(folder / "run" / FILE_NAME)
+    journal.append(events)
+    journal.close()
+
+
+@pytest.mark.parametrize("events", [[], [Finish("end")], [Finish("end"), None]])
+def test_a_journal_without_its_beginning_is_not_resumed(tmp_path, events):
+    start = beginning(chosen(tmp_path))
+    write_journal(tmp_path, *(event or start for event in events))
+    with pytest.raises(JournalError, match="line 1: the journal does not begin with RunStarted"):
+        resumed(chosen(tmp_path), {})
+
+
+def test_a_damaged_journal_is_not_resumed(tmp_path):
+    write_journal(tmp_path, beginning(chosen(tmp_path)), Finish("end"))
+    file = tmp_path / "run" / FILE_NAME
+    file.write_bytes(file.read_bytes().replace(b'"kind":"Finish"', b'"kind":"Finis"'))
+    with pytest.raises(JournalError, match="line 2"):
+        resumed(chosen(tmp_path), {})
+
+
+def test_a_run_of_a_newer_version_is_not_resumed(tmp_path):
+    start = beginning(chosen(tmp_path))
+    write_journal(
+        tmp_path, dataclasses.replace(start, settings={**start.settings, "colour": "red"})
+    )
+    with pytest.raises(SettingsError, match=r"has a setting that .* not understand \(colour\)"):
+        resumed(chosen(tmp_path), {})
+
+
+@pytest.mark.parametrize(("line", "begun"), [(b"", False), (b'{"time": 17', False), (b"x\n", True)])
+def test_a_run_has_begun_when_its_first_line_is_whole(tmp_path, line, begun):
+    assert not holds_run(tmp_path)
+    (tmp_path / FILE_NAME).write_bytes(line)
+    assert holds_run(tmp_path) == begun
