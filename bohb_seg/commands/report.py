@@ -1,4 +1,4 @@
-"""``bohb-report``: rebuilds the report from what a run directory holds."""
+"""``bohb-report``: makes the report of a run directory again."""
 
 from importlib.metadata import version
 from pathlib import Path
