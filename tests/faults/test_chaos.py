@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from helpers.commands import ROOT
+from helpers.with_us import with_us
 
 pytestmark = pytest.mark.faults
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.faults
 def test_a_run_under_chaos_comes_to_the_same_as_an_undisturbed_one(tmp_path):
     flags = ("--seconds", "60", "--workers", "4", "--seed", "1", "--keep", str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.chaos", *flags],
+        [*with_us(), sys.executable, "-m", "benchmarks.chaos", *flags],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from helpers.commands import free_port
+from helpers.with_us import with_us
 
 from bohb_seg.rpc.names import is_worker
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
@@ -175,7 +176,7 @@ class Cluster:
         place = place or self.place
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [*place.enter, sys.executable, "-um", module, *map(str, flags)],
+                [*with_us(), *place.enter, sys.executable, "-um", module, *map(str, flags)],
                 stdout=stream,
                 stderr=stream,
                 cwd=self.folder,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from helpers.with_us import with_us
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -36,7 +37,7 @@ class Processes:
         log = self.folder / f"{len(self.running)}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *map(str, flags)],
+                [*with_us(), sys.executable, "-m", module, *map(str, flags)],
                 stdout=stream,
                 stderr=stream,
                 cwd=self.folder,
@@ -74,7 +75,7 @@ def processes(folder: Path) -> Iterator[Processes]:
 def run(module: str, *flags: object, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", module, *map(str, flags)],
+        [*with_us(), sys.executable, "-m", module, *map(str, flags)],
         capture_output=True,
         text=True,
         cwd=folder,

@@ -6,7 +6,7 @@ import click
 import pytest
 from deploy.kubernetes.manifests import COMMANDS, environment, merged
 
-from bohb_seg.master import loop
+from bohb_seg.commands import master
 from bohb_seg.settings import public
 
 
@@ -43,7 +43,7 @@ def test_commands_are_understood_and_find_their_paths(objects, readme):
     assert f"port-forward bohb-master-0 {search.dashboard}`" in readme
     assert (str(search.run_dir.parent), search.run_dir.name) == ("/results", search.run_id)
     assert "persistentVolumeClaim" in pods["bohb-master"].volume("/results")
-    loop._refuse_strangers(search)
+    master._refuse_strangers(search)
     threads = merged(pods["bohb-worker"], objects).threads
     assert str(threads) == pods["bohb-worker"].container["resources"]["limits"]["cpu"]
 
