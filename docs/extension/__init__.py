@@ -1,4 +1,4 @@
-"""What the manual takes from the code instead of telling it a second time.
+"""Parts of the manual that are made from the code, so that nothing is told twice.
 
 Directives for the pages of ``docs/``: tables of flags, presets, plug-ins, packages and words, and
 diagrams of the tables of states, of the import contract and of conversations. Nothing here imports

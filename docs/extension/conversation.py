@@ -1,4 +1,4 @@
-"""Who says what to whom, as a diagram: one line ``A -> B: words`` for each message."""
+"""A conversation as a diagram: one line ``A -> B: words`` for each message."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from extension.svg import Box, arrow, drawing, width_of, word
 
 HEIGHT, STEP = 32, 40
-"""Of a speaker's box, and between two messages."""
+"""Height of a speaker's box; distance between two messages."""
 
 LETTER_SMALL = 6.2
 """Width of an average letter of a message."""

@@ -6,7 +6,7 @@ from extension.commands import project
 from extension.svg import Box, drawing, width_of, word
 
 HEIGHT, GAP = 34, 8
-"""Of a floor's boxes, and between two floors and two boxes."""
+"""Height of a box; distance between two floors and between two boxes."""
 WIDTH = 680
 
 

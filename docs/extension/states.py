@@ -39,7 +39,7 @@ def table(module: str) -> Moves:
 
 
 def meanings(module: str) -> Mapping[str, str]:
-    """What the module says of its states in ``MEANINGS``; empty if it says nothing."""
+    """Explanations of the states, ``MEANINGS`` of the module; empty if it has none."""
     told = getattr(importlib.import_module(module), "MEANINGS", {})
     return {_name(state): text for state, text in told.items()}
 

@@ -1,4 +1,4 @@
-"""What the manual takes from the code is what the code says."""
+"""The parts of the manual that are made from the code say what the code says."""
 
 import subprocess
 import sys

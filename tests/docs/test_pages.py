@@ -1,4 +1,4 @@
-"""What the README and the manual tell is what the commands understand."""
+"""The README and the manual tell only what the commands understand."""
 
 import re
 import tomllib

@@ -30,7 +30,7 @@ def executed(file: Path) -> nbformat.NotebookNode:
 
 
 def shell(notebook: nbformat.NotebookNode) -> str:
-    """What the notebook's cells hand to the shell, as one page's block in Markdown."""
+    """The notebook's cells for the shell, as blocks of a page in Markdown."""
     cells = [cell.source for cell in notebook.cells if cell.source.startswith("%%bash\n")]
     return "".join(f"```sh\n{cell.partition(chr(10))[2]}\n```\n" for cell in cells)
 

@@ -133,7 +133,7 @@ def understand(name: str, words: tuple[str, ...]) -> None:
 
 
 def misunderstood(told: Iterable[Line]) -> list[str]:
-    """What the commands say of the command lines that they refuse."""
+    """Complaints of the commands about the command lines that they refuse."""
     found = []
     for line in told:
         try:
