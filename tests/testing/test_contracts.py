@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from bohb_seg.errors import BohbSegError, DataError, SettingsError
+from bohb_seg.errors import BohbSegError, DataError, PluginError, SettingsError
 from bohb_seg.plugins.hyperparameters import of_model
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import DataSettings, TrainingSettings, WorkerSettings
@@ -36,7 +36,7 @@ RAISED = {
     "test_suggestions_are_legal_and_plain": ValueError,
     "test_it_can_be_trained_on": DataError,
     "test_a_promoted_trial_goes_on": ZeroDivisionError,
-    "test_it_can_be_built_with_every_choice_and_least_value": ValueError,
+    "test_it_can_be_built_with_every_choice_and_least_value": PluginError,
     "test_it_learns": ValueError,
     "test_its_file_loads_where_this_package_is_not": subprocess.CalledProcessError,
 }
