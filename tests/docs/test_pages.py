@@ -55,7 +55,7 @@ class TestPage:
         assert dead_links(page) == []
 
     def test_it_names_no_place_outside_the_repository(self, page):
-        assert re.findall(r"(?<!\.)\.\./shared|/work/|/root/", page.read_text()) == []
+        assert re.findall(r"(?<!\.)\.\./shared|/root/|/home/", page.read_text()) == []
 
 
 def test_the_reference_has_every_command():
