@@ -41,6 +41,7 @@ class Attendance:
         self._surroundings = surroundings
         self._links: dict[str, WorkerLink] = {}
         self._expected: dict[str, _Expected] = {}
+        self._closed = False
         self._lock = threading.Lock()  # for moving from the expected ones to those with a link
 
     def expect(self, past: Mapping[str, Evaluate | None]) -> None:
@@ -119,13 +120,15 @@ class Attendance:
         return link is not None and link.is_alive()
 
     def close(self, dismiss: bool, seconds: float) -> None:
-        """Ends all links.
+        """Ends all links; none is started any more.
 
         Args:
             dismiss: Whether the workers are told to end.
             seconds: Longest time to wait for calls in progress.
         """
-        links = list(self._links.values())
+        with self._lock:
+            self._closed = True
+            links = list(self._links.values())
         for link in links:
             link.tell(MasterCloses(dismiss))
         deadline = time.monotonic() + seconds
@@ -135,8 +138,11 @@ class Attendance:
     def _start_link(self, name: str, uri: str) -> None:
         heartbeat = self._surroundings.heartbeat
         with self._lock:
+            if self._closed:
+                return
             expected = self._expected.pop(name, None)
             past = Past(expected.order) if expected else None
             life = WorkerLife(time.monotonic(), heartbeat, past)
-            link = self._links[name] = WorkerLink(name, uri, life, self._surroundings)
-        link.start()
+            link = WorkerLink(name, uri, life, self._surroundings)
+            link.start()
+            self._links[name] = link
