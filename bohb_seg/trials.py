@@ -156,10 +156,13 @@ class Info:
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Self:
         """Reads a table; facts of a wrong type are left out, see :func:`misfits`."""
-        wrong = {name for name, _ in misfits(told)}
-        known = _info_types()
-        own = {name: told[name] for name in told.keys() & known.keys() - wrong}
-        other = {name: value for name, value in told.items() if name not in known}
+        known, wrong = _info_types(), dict(misfits(told))
+        own, other = {}, {}
+        for name, value in told.items():
+            if name not in known:
+                other[name] = value
+            elif name not in wrong:
+                own[name] = value
         return cls(**own, other=other)
 
 

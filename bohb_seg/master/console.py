@@ -17,7 +17,7 @@ from bohb_seg.rpc.names import worker_name
 from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
 from bohb_seg.search.progress import Incumbent, Progress
 from bohb_seg.settings import SearchSettings
-from bohb_seg.trials import Info, evaluation_name
+from bohb_seg.trials import evaluation_name
 
 PLAIN_EVERY = 30.0
 """Seconds between two summary lines where there is no terminal."""
@@ -88,7 +88,7 @@ class Display:
         if not counts and news.outcome != "crashed":
             _log.info("%s: dropped, another attempt was first", name)
             return
-        self._epochs += Info.read(news.info).epochs_trained or 0.0
+        self._epochs += news.facts.epochs_trained or 0.0
         _log.info("%s: %s", name, news.outcome if news.loss is None else f"loss {news.loss:.4f}")
         if news.outcome == "crashed":
             _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])

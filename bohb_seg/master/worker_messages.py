@@ -54,9 +54,9 @@ def crashed(order: Evaluate, error: str) -> Evaluated:
     return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
 
 
-def micro_batches(info: Mapping[str, Any]) -> dict[str, int]:
+def micro_batches(facts: Info) -> dict[str, int]:
     """Patches that fit into memory at once, by device kind and shape, as a worker found out."""
-    told = Info.read(info).micro_batches
+    told = facts.micro_batches
     return {} if len(told) > MOST_LIMITS else {key: n for key, n in told.items() if n >= 1}
 
 

@@ -8,9 +8,10 @@ value of plain Python, because it lies in the journal, which also stores the nam
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
-from bohb_seg.trials import Attempt, Configuration, EvaluationId, TrialId
+from bohb_seg.trials import Attempt, Configuration, EvaluationId, Info, TrialId
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Evaluated:
     Args:
         loss: Finite if and only if the outcome is ``finished``; else None.
         outcome: ``diverged`` (NaN or infinite loss: bad, not retried) or ``crashed`` (retried).
-        info: The worker's facts beside the loss, a table that ``trials.Info`` reads.
+        info: The worker's facts beside the loss, the table that :attr:`facts` reads.
         error: The worker's traceback, or its words about the divergence.
     """
 
@@ -58,6 +59,11 @@ class Evaluated:
         finite = self.loss is not None and math.isfinite(self.loss)
         if finite != (self.outcome == "finished"):
             raise ValueError(f"a {self.outcome} evaluation cannot have the loss {self.loss}")
+
+    @cached_property
+    def facts(self) -> Info:
+        """The worker's facts by their names."""
+        return Info.read(self.info)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bohb_seg.master.worker_messages import LONGEST_ERROR, as_news, disagreement, micro_batches
 from bohb_seg.search.events import Evaluate
-from bohb_seg.trials import EvaluationId, TrialId
+from bohb_seg.trials import EvaluationId, Info, TrialId
 
 
 def order(number=0, attempt=1, worker="w", budget=3.0, x=1.0):
@@ -143,7 +143,7 @@ def test_whatever_comes_is_news_of_its_attempt(message):
     ],
 )
 def test_only_whole_numbers_of_patches_are_believed(told, believed):
-    assert micro_batches({"micro_batches": told}) == believed
+    assert micro_batches(Info.read({"micro_batches": told})) == believed
 
 
 def test_a_long_traceback_is_cut_at_its_beginning():

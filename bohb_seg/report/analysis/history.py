@@ -30,7 +30,6 @@ from bohb_seg.trials import (
     RUNOFF_BRACKET,
     Attempt,
     EvaluationId,
-    Info,
     TrialId,
 )
 
@@ -148,7 +147,7 @@ class _Replay:
             self._book(identity, *self._counted[identity])
 
     def _book(self, identity: Attempt, news: Evaluated, time: float) -> None:
-        told = {"loss": news.loss, "info": Info.read(news.info), "error": news.error}
+        told = {"loss": news.loss, "info": news.facts, "error": news.error}
         self._change(identity, end=time, fate=news.outcome, **told)
 
     def _lose(self, identities: set[Attempt], entry: Entry) -> None:
