@@ -2,11 +2,10 @@
 
 import copy
 
-from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
 
-from bohb_seg.spaces.formats.configspace import plain
-from bohb_seg.trials import Suggestion
+from bohb_seg.spaces.formats.configspace import plain_all
+from bohb_seg.trials import Configuration, Suggestion
 
 DRAWN_AT_ONCE = 32
 """Points drawn at a time: ConfigSpace draws many in little more time than one."""
@@ -18,10 +17,11 @@ class Prior:
     def __init__(self, space: ConfigurationSpace, seed: int) -> None:
         self._space = copy.deepcopy(space)
         self._space.seed(seed)
-        self._drawn: list[Point] = []
+        self._drawn: list[Configuration] = []
 
     def suggest(self) -> Suggestion:
         """A random configuration."""
         if not self._drawn:
-            self._drawn = self._space.sample_configuration(DRAWN_AT_ONCE)[::-1]
-        return Suggestion(plain(self._drawn.pop()), model_based=False)
+            points = self._space.sample_configuration(DRAWN_AT_ONCE)
+            self._drawn = list(plain_all(self._space, points)[::-1])
+        return Suggestion(self._drawn.pop(), model_based=False)

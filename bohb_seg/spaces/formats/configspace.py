@@ -2,12 +2,14 @@
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import FloatHyperparameter
+from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
 from bohb_seg.errors import SpaceError
 from bohb_seg.trials import Configuration
@@ -55,6 +57,28 @@ def from_json(form: Mapping[str, Any]) -> ConfigurationSpace:
 def plain(configuration: Point) -> Configuration:
     """The active hyperparameters as plain Python values, fit for the wire and for JSON."""
     return {name: _plain(value) for name, value in configuration.items()}
+
+
+def plain_all(space: ConfigurationSpace, points: Sequence[Point]) -> Sequence[Configuration]:
+    """The same as :func:`plain` of each point, several times as fast for many.
+
+    ConfigSpace decodes a column of vectors in little more time than a single number.
+
+    Args:
+        space: The space of all points.
+        points: Any number of points.
+    """
+    decoded: list[dict[str, Any]] = [{} for _ in points]
+    vectors = np.array([point.get_array() for point in points]).reshape(len(points), len(space))
+    for name, hyperparameter in space.items():
+        column = vectors[:, space.index_of[name]]
+        active = np.flatnonzero(~np.isnan(column))
+        values = hyperparameter.to_value(column[active])
+        if isinstance(hyperparameter, FloatHyperparameter):
+            values = np.round(values, ROUND_PLACES)  # as ConfigSpace does for one point
+        for row, value in zip(active, values.tolist(), strict=True):
+            decoded[row][name] = _plain(value)
+    return decoded
 
 
 def _plain(value: Any) -> Any:

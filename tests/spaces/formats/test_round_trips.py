@@ -122,3 +122,16 @@ def test_suggestions_are_legal_and_survive_every_format(optimizer, space):
         assert json.loads(json.dumps(suggestion.configuration)) == suggestion.configuration
     for copy in copies(space):
         assert suggestions(optimizer, copy) == expected
+
+
+@given(spaces_of_all_kinds(), st.integers(0, 5), st.integers(0, 9))
+def test_many_points_are_decoded_as_each_alone(space, number, seed):
+    space.seed(seed)
+    points = space.sample_configuration(number) if number > 1 else []
+    alone = [configspace.plain(point) for point in points]
+    together = configspace.plain_all(space, points)
+    assert [typed(each) for each in together] == [typed(each) for each in alone]
+
+
+def typed(configuration):
+    return [(name, type(value), value) for name, value in configuration.items()]
