@@ -5,11 +5,9 @@ import copy
 from ConfigSpace import Configuration as Point
 from ConfigSpace import ConfigurationSpace
 
+from bohb_seg.spaces.formats import drawing
 from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Suggestion
-
-DRAWN_AT_ONCE = 32
-"""Points drawn at a time: ConfigSpace draws many in little more time than one."""
 
 
 class Prior:
@@ -21,7 +19,11 @@ class Prior:
         self._drawn: list[Point] = []
 
     def suggest(self) -> Suggestion:
-        """A random configuration."""
+        """A random configuration.
+
+        Raises:
+            SpaceError: hardly any is legal.
+        """
         if not self._drawn:
-            self._drawn = self._space.sample_configuration(DRAWN_AT_ONCE)[::-1]
+            self._drawn = drawing.draw(self._space)[::-1]
         return Suggestion(plain(self._drawn.pop()), model_based=False)
