@@ -87,6 +87,7 @@ def new_start(settings: SearchSettings) -> RunStarted:
         space=configspace.to_json(space),
         data=data,
         default=configspace.plain(space.get_default_configuration()),
+        worker=plugins.digest("workers", settings.worker),
     )
     return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
 

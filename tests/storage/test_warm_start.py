@@ -265,6 +265,57 @@ def test_losses_of_something_else_are_refused(tmp_path, by, differing):
     )
 
 
+# --- another worker ---------------------------------------------------------------------------
+
+
+def by_worker(spec, digest=None):
+    return RunStarted({"objective": "default", "worker": spec}, SPACE, DATA, {}, worker=digest)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (by_worker("a.py:W", "1"), by_worker("b.py:W", "2")),
+        (by_worker("a.py:V", "1"), by_worker("a.py:W", "1")),
+        (by_worker("a.py", "1"), by_worker("toy", "")),
+        (by_worker("segmentation", ""), by_worker("toy", "")),
+        (by_worker("segmentation"), by_worker("a.py", "1")),
+        (by_worker("a.py:W"), by_worker("b.py:W", "2")),
+    ],
+)
+def test_losses_of_another_worker_are_refused(tmp_path, then, now):
+    folder = our_run(tmp_path / "run", *ended(begun(0, 0, 3.0, x0=0.5), 0.5), first=then)
+    assert refusal(folder, by=now) == (
+        f"--warm-start {folder}: it had another worker, so its losses cannot be compared with this"
+        " run's; leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "warns"),
+    [
+        (by_worker("a.py:W", "1"), by_worker("moved/b.py:W", "1"), False),
+        (by_worker("a.py", "1"), by_worker("a.py:W", "1"), False),
+        (by_worker("a.py:W", "1"), by_worker("./a.py:W", "2"), True),
+        (by_worker("a.py:W"), by_worker("./a.py:W", "2"), False),
+        (by_worker("toy"), by_worker("toy", ""), False),
+    ],
+)
+def test_losses_of_the_same_worker_are_learnt(tmp_path, caplog, then, now, warns):
+    folder = our_run(tmp_path / "run", *ended(begun(0, 0, 3.0, x0=0.5), 0.5), first=then)
+    assert learnt(folder, by=now) == (Observation({"x0": 0.5}, 3.0, 0.5),)
+    assert ("a.py has changed since" in caplog.text) == warns
+
+
+def test_a_run_without_a_loss_is_refused(tmp_path):
+    crashed = begun(0, 0, 3.0, x0=0.5)
+    folder = our_run(tmp_path / "run", *ended(crashed, None, "crashed"))
+    assert refusal(folder) == (
+        f"--warm-start {folder}: none of its 1 evaluations has a loss, so nothing can be learnt"
+        " from it; leave it out"
+    )
+
+
 def test_one_bad_run_of_several_is_refused(tmp_path):
     good = our_run(tmp_path / "good", *ended(begun(0, 0, 3.0, x0=0.5), 0.5))
     assert "there is no such directory" in refusal(good, tmp_path / "no")
