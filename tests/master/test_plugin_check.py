@@ -132,6 +132,42 @@ def test_a_worker_that_takes_no_settings_has_hyperparameters_of_its_own(here):
         check_new_run(settings(worker=worker, space="counting", data="gone", patch_size=20))
 
 
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            {"min_budget": 0.1, "max_budget": 1},
+            "--min-budget 0.1 and --max-budget 1 make a budget of 0.111111 epochs, and less than"
+            " one epoch cannot be trained; raise --min-budget to 1 or more, and --max-budget"
+            " accordingly",
+        ),
+        ({"min_budget": 0.9, "max_budget": 8.1}, "make a budget of 0.9 epochs"),
+        ({"min_budget": 0.5, "max_budget": 0.5}, "make a budget of 0.5 epochs"),
+        (
+            {"final_epochs": 0.4},
+            "--final-epochs 0.4 is less than one epoch, which cannot be trained",
+        ),
+    ],
+)
+def test_less_than_an_epoch_cannot_be_trained(here, flags, sentence):
+    """All of them trained one epoch, and what was promoted trained nothing more."""
+    with pytest.raises(SettingsError) as error:
+        check_new_run(settings(space="quick", **flags))
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"min_budget": 0.9, "max_budget": 10},  # the smallest budget is 10 / 9
+        {"final_epochs": 0.4, "comparison": False},
+        {"min_budget": 0.1, "max_budget": 1, "worker": "toy", "space": "counting"},
+    ],
+)
+def test_other_fractions_can(here, flags):
+    check_new_run(settings(**{"space": "quick", **flags}))
+
+
 def test_a_worker_may_say_that_it_needs_the_data(here):
     (here / "own.py").write_text(f"NEEDS_DATA = True\n{OWN_WORKER}")
     with pytest.raises(DataError, match="--data gone"):
