@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bohb_seg import plugins
+from bohb_seg import optimizers, plugins
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
@@ -100,7 +100,7 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     """
     ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
     space = configspace.from_json(start.space)
-    optimizer = plugins.call("optimizers", settings.optimizer, space, ladder, settings.seed)
+    optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)
     return Scheduler(optimizer, _plan(settings), start.default)
