@@ -21,11 +21,10 @@ from bohb_seg.errors import SpaceError
 from bohb_seg.spaces.formats.plain_values import (
     LARGEST_WHOLE,
     MOST_VALUES,
-    PLACES,
-    ROUNDING,
     is_number,
     is_plain,
     problem_of_name,
+    problem_of_number,
     repeated,
     shown,
 )
@@ -132,8 +131,8 @@ class Part:
             raise self.refusal(field, "is no whole number, but the type is one of whole numbers")
         if whole and abs(value) > LARGEST_WHOLE:
             raise self.refusal(field, "is too large to be kept exactly; use a float or a list")
-        if not math.isclose(value, kept := round(value, PLACES), rel_tol=ROUNDING):
-            raise self.refusal(field, f"would become {kept:g}: ConfigSpace keeps {PLACES} decimals")
+        if problem := problem_of_number(value):
+            raise self.refusal(field, problem)
         return float(value)
 
 
@@ -174,8 +173,6 @@ def _numeric(part: Part, kind: str) -> dict[str, Any]:
         raise part.refusal("upper", 'equals lower; for a single value use the type "constant"')
     if low > high:
         raise part.refusal("upper", f"lies below lower {shown(part.fields['lower'])}")
-    if not math.isfinite(high - low):
-        raise part.refusal("upper", f"lies too far from lower {shown(part.fields['lower'])}")
     for field in needed[:-2]:
         part.number(field)
     _check_scale(part, low)

@@ -32,12 +32,12 @@ from ConfigSpace import (
 from ConfigSpace.hyperparameters import Hyperparameter
 
 from bohb_seg.spaces.formats.plain_values import (
+    LARGEST,
     LARGEST_WHOLE,
     MOST_VALUES,
-    PLACES,
-    ROUNDING,
     is_number,
     is_plain,
+    problem_of_number,
     repeated,
     shown,
 )
@@ -177,17 +177,15 @@ def _ends(mean: float, deviation: float) -> tuple[float, float]:
     if deviation <= 0:
         raise ValueError(f"the standard deviation {deviation:g} must be above 0")
     low, high = mean - _DEVIATIONS * deviation, mean + _DEVIATIONS * deviation
-    if not -math.inf < low < high < math.inf:
+    if not -LARGEST < low < high < LARGEST:
         raise ValueError(f"the standard deviation {deviation:g} is too small or large for {mean:g}")
     return low, high
 
 
 def _kept(bound: float) -> float:
     """The bound itself, if ConfigSpace keeps it."""
-    if not math.isclose(bound, kept := round(bound, PLACES), rel_tol=ROUNDING):
-        raise ValueError(
-            f"the bound {bound:g} would become {kept:g}: ConfigSpace keeps {PLACES} decimals"
-        )
+    if problem := problem_of_number(bound):
+        raise ValueError(f"the bound {bound:g} {problem}")
     return bound
 
 

@@ -9,6 +9,8 @@ MOST_VALUES = 10_000
 """Values of one hyperparameter that are listed; ConfigSpace compares each with all others."""
 LARGEST_WHOLE = 2**53
 """Largest whole number that ConfigSpace's vectors of floats keep exactly."""
+LARGEST = 1e200
+"""Largest number; ConfigSpace multiplies by up to 1e13 before it rounds."""
 PLACES = 13
 """Decimal places to which ConfigSpace rounds bounds and defaults."""
 ROUNDING = 1e-4
@@ -33,6 +35,15 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return value.isprintable()
     return value is None or isinstance(value, bool) or is_number(value)
+
+
+def problem_of_number(value: float) -> str:
+    """The reason why ConfigSpace would not keep a number, to follow it; "" if it would."""
+    if abs(value) > LARGEST:
+        return f"is too large; stay below {LARGEST:g}"
+    if not math.isclose(value, kept := round(value, PLACES), rel_tol=ROUNDING):
+        return f"would become {kept:g}: ConfigSpace keeps {PLACES} decimals"
+    return ""
 
 
 def repeated(values: Iterable[Any]) -> list[Any]:

@@ -177,6 +177,8 @@ OTHER = {"_type": "uniform", "_value": [0, 2]}
         ("uniform", ["a", "b"], "expected finite numbers, not ['a', 'b']"),
         ("uniform", ["1e-4", "1"], "expected finite numbers, not ['1e-4', '1']"),
         ("uniform", [False, True], "expected finite numbers, not [False, True]"),
+        ("uniform", [0, 1e308], "the bound 1e+308 is too large; stay below 1e+200"),
+        ("normal", [0, 1e306], "the standard deviation 1e+306 is too small or large for 0"),
         ("uniform", [0, 1e-15], "the bound 1e-15 would become 0: ConfigSpace keeps 13 decimals"),
         (
             "loguniform",
