@@ -51,9 +51,7 @@ def check_new_run(settings: SearchSettings) -> None:
         plugins.file_of("datasets", dataset)
     if plugins.takes_settings(settings.worker):
         _check_epochs(settings)
-    space = loading.load(settings.space, patch_size=settings.patch_size)
-    if plugins.takes_settings(settings.worker):
-        _check_space(space, settings)
+    check_space(loading.load(settings.space, patch_size=settings.patch_size), settings)
 
 
 def _check_epochs(settings: SearchSettings) -> None:
@@ -72,13 +70,24 @@ def _check_epochs(settings: SearchSettings) -> None:
         )
 
 
-def _check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:
-    """A worker that takes no settings has hyperparameters of its own, of which we know nothing."""
+def check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:
+    """Makes sure that training knows a space, and that the model can halve the patches.
+
+    A worker that takes no settings has hyperparameters of its own, of which we know nothing.
+
+    Raises:
+        SettingsError: training or the model does not know a hyperparameter of the space, cannot use
+            one of its values, or cannot halve the patches as often as it would have to.
+    """
+    if not plugins.takes_settings(settings.worker):
+        return
     model = hyperparameters.of_model(plugins.file_of("models", settings.model))
     hyperparameters.check_names(space, model)
     for name, parameter in space.items():
         for value in _extremes(parameter):
             hyperparameters.check_values({name: value}, model)
+            if name == model.halvings:
+                hyperparameters.check_patch_size(settings.patch_size, model, {name: value})
     default = configspace.plain(space.get_default_configuration())
     hyperparameters.check_patch_size(settings.patch_size, model, default)
 

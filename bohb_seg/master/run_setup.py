@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from bohb_seg import optimizers, plugins
+from bohb_seg.master import plugin_check
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
@@ -82,6 +83,7 @@ def new_start(settings: SearchSettings) -> RunStarted:
     data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
+    plugin_check.check_space(space, settings)  # a second time, for it may follow from the facts
     start = RunStarted(
         settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
         space=configspace.to_json(space),

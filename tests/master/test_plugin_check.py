@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from bohb_seg.errors import DataError, PluginError, SettingsError, SpaceError
+from bohb_seg.master import run_setup
 from bohb_seg.master.plugin_check import check_new_run, check_plugins
 from bohb_seg.settings import SearchSettings, merge
 
@@ -118,6 +119,27 @@ def test_hyperparameters_that_training_does_not_know(here, hyperparameters, sent
 @pytest.mark.parametrize("patch_size", [16, 48, 64, 256])
 def test_our_own_spaces_suit_our_own_model(here, name, patch_size):
     check_new_run(settings(space=name, patch_size=patch_size))
+
+
+def test_patches_that_some_configuration_could_not_halve(here):
+    deep = space(here, depth=choice(3, 5, 4))
+    check_new_run(settings(space=deep, patch_size=96))
+    with pytest.raises(SettingsError, match="--patch-size 48 cannot be halved 5 times, as depth 5"):
+        check_new_run(settings(space=deep, patch_size=48))
+
+
+def test_a_space_that_follows_from_the_data_is_checked_with_the_data(here, monkeypatch):
+    (here / "follows.py").write_text(
+        "from ConfigSpace import Categorical, ConfigurationSpace\n\n\ndef space(facts):\n"
+        "    loss = 'ce' if facts.classes > 2 else 'hinge'\n"
+        "    return ConfigurationSpace(space={'loss': Categorical('loss', [loss])})\n"
+    )
+    given = settings(space="follows.py")
+    check_new_run(given)  # typical data have six classes
+    data = {"patches": {"train": 9}, "classes": ["a", "b"]}
+    monkeypatch.setattr(run_setup, "check_data", lambda _: data)
+    with pytest.raises(SettingsError, match="loss has the value 'hinge' but needs one of"):
+        run_setup.new_start(given)
 
 
 def test_a_space_for_a_model_of_ones_own(here):
