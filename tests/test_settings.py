@@ -312,6 +312,15 @@ def test_a_file_says_nothing_twice(file, second):
     )
 
 
+@pytest.mark.parametrize("number", ["010", "1:30", "1:30.5", "-017"])
+def test_a_number_of_old_yaml_is_refused(file, number):
+    file.write_text(f"n-iterations: 4\nseed: {number}\n")
+    assert refusal(file=file) == (
+        f"--config {file}, line 2: seed {number} would be taken for another number; write plain"
+        " digits, or text in quotation marks"
+    )
+
+
 def test_budgets_may_be_equal():
     assert search({"min_budget": "27"}).min_budget == 27
 

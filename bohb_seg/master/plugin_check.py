@@ -63,10 +63,11 @@ def _check_epochs(settings: SearchSettings) -> None:
             f" budget of {ladder.budgets[0]:g} epochs, and less than one epoch cannot be trained;"
             " raise --min-budget to 1 or more, and --max-budget accordingly"
         )
-    if settings.comparison and settings.final_epochs < 1:
+    final = settings.final_epochs
+    if settings.comparison and (final < 1 or final != round(final)):
         raise SettingsError(
-            f"--final-epochs {settings.final_epochs:g} is less than one epoch, which cannot be"
-            " trained; raise it, or add --no-comparison"
+            f"--final-epochs {final:g} is no whole number of epochs, and a part of one cannot be"
+            " trained; write a whole number, or add --no-comparison"
         )
 
 

@@ -7,6 +7,7 @@ over the defaults of the fields.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,11 @@ from bohb_seg.settings.fields import (
 )
 
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_OLD_NUMBER = re.compile(r"[-+]?0[0-9_]+|.*:.*")
+"""Octal and sexagesimal numbers, which YAML 1.2 has given up."""
 
 
 def merge(
@@ -89,7 +95,7 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
         ) from None
     if not isinstance(values, dict):
         raise SettingsError(f"--config {file} holds no settings; write one 'name: value' a line")
-    _refuse_twice(file, text)
+    _refuse_ambiguous(file, text)
     values = {str(name).replace("-", "_"): value for name, value in values.items()}
     fields = {public(field): field for field in kind.model_fields}
     if unknown := sorted(values.keys() - fields.keys()):
@@ -100,12 +106,20 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
     return {fields[name]: value for name, value in values.items()}
 
 
-def _refuse_twice(file: Path, text: str) -> None:
-    """YAML keeps the last of several lines with one name, and says nothing."""
+def _refuse_ambiguous(file: Path, text: str) -> None:
+    """YAML keeps the last line of a name, and takes 010 for eight and 1:30 for ninety."""
     table = yaml.compose(text, Loader=yaml.SafeLoader)
-    names = Counter(str(name.value).replace("-", "_") for name, _ in table.value) if table else {}
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise SettingsError(f"--config {file}: {twice[0]} stands there twice; leave one of them")
+    pairs = table.value if isinstance(table, yaml.MappingNode) else []
+    lines = [(str(name.value).replace("-", "_"), node) for name, node in pairs]
+    names = Counter(name for name, _ in lines)
+    for name, node in lines:
+        if names[name] > 1:
+            raise SettingsError(f"--config {file}: {name} stands there twice; leave one of them")
+        if node.tag in _NUMBERS and _OLD_NUMBER.fullmatch(node.value):
+            raise SettingsError(
+                f"--config {file}, line {node.start_mark.line + 1}: {name} {node.value} would be"
+                " taken for another number; write plain digits, or text in quotation marks"
+            )
 
 
 def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:

@@ -150,7 +150,7 @@ def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
     for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _damaged(file, number) from None
         if not isinstance(record, list) or len(record) < length or not _is_id(record[0]):
             raise _damaged(file, number)

@@ -165,13 +165,11 @@ def test_a_worker_that_takes_no_settings_has_hyperparameters_of_its_own(here):
         ),
         ({"min_budget": 0.9, "max_budget": 8.1}, "make a budget of 0.9 epochs"),
         ({"min_budget": 0.5, "max_budget": 0.5}, "make a budget of 0.5 epochs"),
-        (
-            {"final_epochs": 0.4},
-            "--final-epochs 0.4 is less than one epoch, which cannot be trained",
-        ),
+        ({"final_epochs": 0.4}, "--final-epochs 0.4 is no whole number of epochs, and a part of"),
+        ({"final_epochs": 2.5}, "--final-epochs 2.5 is no whole number of epochs, and a part of"),
     ],
 )
-def test_less_than_an_epoch_cannot_be_trained(here, flags, sentence):
+def test_a_part_of_an_epoch_cannot_be_trained(here, flags, sentence):
     """All of them trained one epoch, and what was promoted trained nothing more."""
     with pytest.raises(SettingsError) as error:
         check_new_run(settings(space="quick", **flags))

@@ -186,8 +186,12 @@ def test_a_torn_last_line_of_hpbandster_is_passed_over(tmp_path):
         '[[0, 0, 0], NaN, {}, {"loss": 1}, null]',
         '[[0, 0, 7], 3.0, {}, {"loss": 1}, null]',
         '["0", 3.0, {}, {"loss": 1}, null]',
+        "[" * 10**5,
     ],
-    ids=["torn", "no list", "short", "no loss", "no number", "NaN", "unknown trial", "no trial"],
+    ids=[
+        *("torn", "no list", "short", "no loss", "no number", "NaN", "unknown trial", "no trial"),
+        "deep",
+    ],
 )
 def test_a_damaged_line_of_hpbandster_is_named(tmp_path, line):
     folder = hpbandsters_run(tmp_path / "run", (0, 3.0, {"x0": 0.5}, {"loss": 0.5, "info": {}}))

@@ -14,8 +14,8 @@ from bohb_seg.errors import SpaceError
 
 DRAWN_AT_ONCE = 32
 """Points drawn at a time: ConfigSpace draws many in little more time than one."""
-MOST_DRAWS = 1_000_000
-"""Tries for one call; they take five to ten seconds."""
+MOST_DRAWS = 500_000
+"""Tries for one call; they take three to eight seconds."""
 MOST_NUMBERS = 20_000_000
 """Numbers that ConfigSpace may draw in one step; with many clauses it draws without measure."""
 
