@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -85,10 +86,8 @@ def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
 
 def brackets_for(epochs: float) -> int:
     """Number of brackets that train so many epochs in total."""
-    number = 0
-    rungs: list[tuple[hyperband.Rung, ...]] = []
-    while not rungs or expected(rungs, continuing=True)[1] < epochs:
-        rungs.append(hyperband.bracket(LADDER, number))
+    number = 1
+    while expected(partial(hyperband.bracket, LADDER), number, continuing=True)[1] < epochs:
         number += 1
     return number
 

@@ -270,6 +270,57 @@ def test_the_sentences_of_the_checks(kind, flags, sentence):
     assert refusal(flags, kind=kind) == sentence
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (SearchSettings, "seed", 2**32),
+        (SearchSettings, "final_seeds", 10**9),
+        (SearchSettings, "final_candidates", 10**9),
+        (SearchSettings, "heartbeat", 1e300),
+        (WorkerSettings, "notice", 1e300),
+        (WorkerSettings, "idle_timeout", 1e300),
+    ],
+)
+def test_numbers_that_no_machine_can_bear_are_refused(kind, name, value):
+    assert f"{flag_of(name)} {value}: input should be less than" in refusal(
+        {name: value}, kind=kind
+    )
+
+
+def test_local_workers_are_not_a_thousand_million():
+    assert "--local-workers 1000000000: " in refusal({"local_workers": 10**9})
+
+
+@pytest.mark.parametrize("low", [1e-300, 5e-324, 1e-15])
+def test_budgets_that_are_too_far_apart_are_refused(low):
+    sentence = refusal({"min_budget": low, "max_budget": 1e300})
+    assert sentence == (
+        f"--min-budget {low:g} and --max-budget 1e+300 have more than 32 budgets between them,"
+        " each --eta 3 times the last; bring them closer"
+    )
+
+
+def test_there_may_be_a_thousand_million_brackets():
+    assert search({"n_iterations": str(10**9)}).n_iterations == 10**9
+
+
+@pytest.mark.parametrize("second", ["n-iterations", "n_iterations"])
+def test_a_file_says_nothing_twice(file, second):
+    file.write_text(f"n-iterations: 4\nseed: 1\n{second}: 8\n")
+    assert refusal(file=file) == (
+        f"--config {file}: n_iterations stands there twice; leave one of them"
+    )
+
+
+@pytest.mark.parametrize("number", ["010", "1:30", "1:30.5", "-017"])
+def test_a_number_of_old_yaml_is_refused(file, number):
+    file.write_text(f"n-iterations: 4\nseed: {number}\n")
+    assert refusal(file=file) == (
+        f"--config {file}, line 2: seed {number} would be taken for another number; write plain"
+        " digits, or text in quotation marks"
+    )
+
+
 def test_budgets_may_be_equal():
     assert search({"min_budget": "27"}).min_budget == 27
 

@@ -14,7 +14,9 @@ from ConfigSpace import (
 )
 
 from bohb_seg import plugins
+from bohb_seg.errors import SettingsError
 from bohb_seg.plugins import hyperparameters
+from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
 from bohb_seg.spaces.formats import configspace, loading
 
@@ -39,25 +41,54 @@ def check_new_run(settings: SearchSettings) -> None:
         PluginError: a file is missing, is no plug-in of its kind, or fails.
         DataError: ``--data`` names neither a folder nor a data set.
         SpaceError: the space cannot be read, or holds what cannot be expressed.
-        SettingsError: training or the model does not know a hyperparameter of the space, cannot use
-            one of its values, or cannot halve the patches as often as it would have to.
+        SettingsError: a budget is less than one epoch; training or the model does not know a
+            hyperparameter of the space, cannot use one of its values, or cannot halve the patches
+            as often as it would have to.
     """
     plugins.file_of("spaces", settings.space)
     if plugins.needs_data(settings.worker):
         dataset, _ = plugins.data_source(settings.data)
         plugins.file_of("datasets", dataset)
-    space = loading.load(settings.space, patch_size=settings.patch_size)
     if plugins.takes_settings(settings.worker):
-        _check_space(space, settings)
+        _check_epochs(settings)
+    check_space(loading.load(settings.space, patch_size=settings.patch_size), settings)
 
 
-def _check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:
-    """A worker that takes no settings has hyperparameters of its own, of which we know nothing."""
+def _check_epochs(settings: SearchSettings) -> None:
+    """A worker that takes no settings has budgets of its own; with settings they are epochs."""
+    ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
+    if ladder.budgets[0] < 1:
+        raise SettingsError(
+            f"--min-budget {settings.min_budget:g} and --max-budget {settings.max_budget:g} make a"
+            f" budget of {ladder.budgets[0]:g} epochs, and less than one epoch cannot be trained;"
+            " raise --min-budget to 1 or more, and --max-budget accordingly"
+        )
+    final = settings.final_epochs
+    if settings.comparison and (final < 1 or final != round(final)):
+        raise SettingsError(
+            f"--final-epochs {final:g} is no whole number of epochs, and a part of one cannot be"
+            " trained; write a whole number, or add --no-comparison"
+        )
+
+
+def check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:
+    """Makes sure that training knows a space, and that the model can halve the patches.
+
+    A worker that takes no settings has hyperparameters of its own, of which we know nothing.
+
+    Raises:
+        SettingsError: training or the model does not know a hyperparameter of the space, cannot use
+            one of its values, or cannot halve the patches as often as it would have to.
+    """
+    if not plugins.takes_settings(settings.worker):
+        return
     model = hyperparameters.of_model(plugins.file_of("models", settings.model))
     hyperparameters.check_names(space, model)
     for name, parameter in space.items():
         for value in _extremes(parameter):
             hyperparameters.check_values({name: value}, model)
+            if name == model.halvings:
+                hyperparameters.check_patch_size(settings.patch_size, model, {name: value})
     default = configspace.plain(space.get_default_configuration())
     hyperparameters.check_patch_size(settings.patch_size, model, default)
 

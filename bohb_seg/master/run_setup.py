@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bohb_seg import plugins
+from bohb_seg import optimizers, plugins
+from bohb_seg.master import plugin_check
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
@@ -82,11 +83,13 @@ def new_start(settings: SearchSettings) -> RunStarted:
     data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
+    plugin_check.check_space(space, settings)  # a second time, for it may follow from the facts
     start = RunStarted(
         settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
         space=configspace.to_json(space),
         data=data,
         default=configspace.plain(space.get_default_configuration()),
+        worker=plugins.digest("workers", settings.worker),
     )
     return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
 
@@ -99,7 +102,7 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     """
     ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
     space = configspace.from_json(start.space)
-    optimizer = plugins.call("optimizers", settings.optimizer, space, ladder, settings.seed)
+    optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)
     return Scheduler(optimizer, _plan(settings), start.default)

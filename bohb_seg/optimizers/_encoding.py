@@ -53,7 +53,11 @@ class Encoding:
 
     def _coordinate(self, name: str, configuration: Configuration) -> float:
         hyperparameter = self._space[name]
-        if name not in configuration or not hyperparameter.legal_value(configuration[name]):
+        try:
+            is_legal = name in configuration and hyperparameter.legal_value(configuration[name])
+        except TypeError:  # NumPy has no numbers of so many digits
+            is_legal = False
+        if not is_legal:
             return np.nan
         return float(hyperparameter.to_vector(configuration[name]))
 

@@ -4,11 +4,9 @@ import copy
 
 from ConfigSpace import ConfigurationSpace
 
+from bohb_seg.spaces.formats import drawing
 from bohb_seg.spaces.formats.configspace import plain_all
 from bohb_seg.trials import Configuration, Suggestion
-
-DRAWN_AT_ONCE = 32
-"""Points drawn at a time: ConfigSpace draws many in little more time than one."""
 
 
 class Prior:
@@ -20,8 +18,12 @@ class Prior:
         self._drawn: list[Configuration] = []
 
     def suggest(self) -> Suggestion:
-        """A random configuration."""
+        """A random configuration.
+
+        Raises:
+            SpaceError: hardly any is legal.
+        """
         if not self._drawn:
-            points = self._space.sample_configuration(DRAWN_AT_ONCE)
+            points = drawing.draw(self._space)
             self._drawn = list(plain_all(self._space, points)[::-1])
         return Suggestion(self._drawn.pop(), model_based=False)

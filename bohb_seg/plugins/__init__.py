@@ -135,7 +135,7 @@ def blaming(kind: str, spec: str) -> Iterator[None]:
         yield
     except BohbSegError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not _is_path(kind, place):
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -332,7 +332,7 @@ def _imported(file: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def _last_line(error: Exception, file: Path) -> int | None:
+def _last_line(error: BaseException, file: Path) -> int | None:
     """The line of the file in which an error was raised, or through which it passed last."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), None)

@@ -264,8 +264,12 @@ def of_model(file: Path) -> ModelDeclaration:
 def _hyperparameters(literals: Literals) -> Iterator[Hyperparameter]:
     example = 'HYPERPARAMETERS = {"width": {"default": 16, "range": (8, 64)}}'
     table = literals.needed("HYPERPARAMETERS", example)
+    seen: set[str] = set()
     for key, node in literals.entries(table, "HYPERPARAMETERS"):
         name = str(literals.value(key, "the name of a hyperparameter"))
+        if name in seen:
+            raise literals.error(key, f"the hyperparameter {name} stands there twice; remove one")
+        seen.add(name)
         if name in TRAINING:
             raise literals.error(
                 key, f"{name} is a hyperparameter of training; choose another name"
@@ -283,6 +287,8 @@ def _hyperparameter(name: str, facts: Any) -> Hyperparameter:
     if unknown := sorted(map(str, facts.keys() - _FACTS)):
         raise ValueError(f"has {unknown[0]!r}, but there are only {', '.join(_FACTS)}")
     bounds, choices = facts.get("range"), facts.get("choices", ())
+    if not isinstance(facts.get("value", False), bool):
+        raise ValueError(f'has the "value" {facts["value"]!r}, which is neither True nor False')
     if bounds is not None and not _are_bounds(bounds):
         raise ValueError(f"has the range {bounds!r}, which is no pair of numbers")
     if not isinstance(choices, tuple | list):

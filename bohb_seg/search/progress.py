@@ -1,6 +1,6 @@
 """The state of a run as people are shown it, in plain values."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,18 +55,28 @@ class Progress:
     incumbent: Incumbent | None
 
 
-def expected(brackets: Iterable[tuple[Rung, ...]], continuing: bool) -> tuple[int, float]:
+MOST_COUNTED = 1000
+"""Brackets whose rungs are added up; a number of brackets may also mean "until time is over"."""
+
+
+def expected(
+    rungs_of: Callable[[int], tuple[Rung, ...]], brackets: int, continuing: bool
+) -> tuple[int, float]:
     """Evaluations and epochs of a whole search in which nothing fails.
 
+    Brackets after the first thousand are taken to be like those on average.
+
     Args:
-        brackets: The rungs of each.
+        rungs_of: The rungs of a bracket, by its running number.
+        brackets: Number of brackets.
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
     """
     count, epochs = 0, 0.0
-    for rungs in brackets:
+    counted = min(brackets, MOST_COUNTED)
+    for bracket in range(counted):
         below = 0.0
-        for rung in rungs:
+        for rung in rungs_of(bracket):
             count += rung.trials
             epochs += rung.trials * (rung.budget - below)
             below = rung.budget if continuing else 0.0
-    return count, epochs
+    return count * brackets // counted, epochs * (brackets / counted)

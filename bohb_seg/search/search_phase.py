@@ -37,7 +37,7 @@ class SearchPhase:
         self._open: dict[int, Bracket] = {}  # the unfinished ones of them, by age
         self.live: dict[TrialId, None] = {}  # trials that keep a checkpoint, by age
         self.tally = Tally()
-        self.expected = expected(map(optimizer.rungs, range(plan.n_iterations)), plan.continuing)
+        self.expected = expected(optimizer.rungs, plan.n_iterations, plan.continuing)
         self.best: tuple[Incumbent, ...] = ()
         """Distinct configurations with the lowest losses at the largest budget finished, in order:
         as many as may take part in the runoff."""

@@ -42,6 +42,8 @@ class RunStarted:
         default: The default configuration.
         earlier: Observations of earlier runs, which the optimizer learnt before its first
             suggestion.
+        worker: Digest of the worker's file, "" if the worker belongs to the package; None in runs
+            that began before it was recorded.
     """
 
     settings: Mapping[str, Any]
@@ -49,6 +51,7 @@ class RunStarted:
     data: Mapping[str, Any]
     default: Mapping[str, Any]
     earlier: tuple[Observation, ...] = ()
+    worker: str | None = None
 
     def __post_init__(self) -> None:
         # A run that an earlier version began has other names for some values.

@@ -5,11 +5,11 @@ evaluations too. The optimizer decides what it can use of a configuration of ano
 earlier run does not pass on what it learnt from still earlier ones; they may be named beside it.
 
 The optimizer's model compares losses as they are, so they must measure the same thing: runs with
-other data, another split or another objective are refused. (Optuna's ``add_trials`` and
-HpBandSter's ``previous_result`` take whatever they are given; SageMaker tells a warm start with
-identical data from transfer, and Syne Tune's transfer methods bring the losses of each task to a
-scale of its own first, which published BOHB does not.) HpBandSter's files do not say what was
-measured, so there is a warning only.
+other data, another split, another objective or another worker are refused. (Optuna's
+``add_trials`` and HpBandSter's ``previous_result`` take whatever they are given; SageMaker tells a
+warm start with identical data from transfer, and Syne Tune's transfer methods bring the losses of
+each task to a scale of its own first, which published BOHB does not.) HpBandSter's files do not say
+what was measured, so there is a warning only.
 """
 
 import json
@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bohb_seg import plugins
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Evaluate
 from bohb_seg.storage import journal
@@ -74,6 +75,11 @@ def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observati
     found: list[Observation] = []
     for run in runs:
         _refuse_other_losses(run, start)
+        if run.observations and all(each.loss is None for each in run.observations):
+            raise SettingsError(
+                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations has"
+                " a loss, so nothing can be learnt from it; leave it out"
+            )
         usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
         if not usable:
             raise SettingsError(
@@ -144,7 +150,7 @@ def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
     for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _damaged(file, number) from None
         if not isinstance(record, list) or len(record) < length or not _is_id(record[0]):
             raise _damaged(file, number)
@@ -168,7 +174,10 @@ def _refuse_other_losses(run: EarlierRun, start: RunStarted) -> None:
         )
         return
     then, now = _measured(run.start), _measured(start)
-    if differing := [name for name in now if then[name] != now[name]]:
+    differing = [name for name in now if then[name] != now[name]]
+    if not _is_same_worker(run, start):
+        differing.append("worker")
+    if differing:
         raise SettingsError(
             f"--warm-start {run.directory}: it had another {' and another '.join(differing)}, so"
             " its losses cannot be compared with this run's; leave it out"
@@ -182,3 +191,29 @@ def _measured(start: RunStarted) -> Mapping[str, Any]:
         "split": start.data.get("split_hash"),
         "objective": start.settings.get("objective"),
     }
+
+
+def _is_same_worker(run: EarlierRun, start: RunStarted) -> bool:
+    """Whether one program measured the losses of both runs, as far as can be told.
+
+    A file of one's own is the same if its content is, wherever it lies. If it has changed since, or
+    if the earlier run did not record its content, its path decides.
+    """
+    assert run.start
+    (then, its_class), (now, our_class) = (
+        plugins.parts("workers", each.settings.get("worker", "segmentation"))
+        for each in (run.start, start)
+    )
+    if its_class and our_class and its_class != our_class:
+        return False
+    if run.start.worker and run.start.worker == start.worker:
+        return True
+    if Path(then).expanduser().resolve() != Path(now).expanduser().resolve():
+        return False
+    if start.worker and run.start.worker:
+        _log.warning(
+            "--warm-start %s: %s has changed since; its losses are taken to be comparable with this"
+            " run's",
+            *(run.directory, then),
+        )
+    return True

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from bohb_seg.errors import DataError, PluginError, SettingsError, SpaceError
+from bohb_seg.master import run_setup
 from bohb_seg.master.plugin_check import check_new_run, check_plugins
 from bohb_seg.settings import SearchSettings, merge
 
@@ -120,6 +121,27 @@ def test_our_own_spaces_suit_our_own_model(here, name, patch_size):
     check_new_run(settings(space=name, patch_size=patch_size))
 
 
+def test_patches_that_some_configuration_could_not_halve(here):
+    deep = space(here, depth=choice(3, 5, 4))
+    check_new_run(settings(space=deep, patch_size=96))
+    with pytest.raises(SettingsError, match="--patch-size 48 cannot be halved 5 times, as depth 5"):
+        check_new_run(settings(space=deep, patch_size=48))
+
+
+def test_a_space_that_follows_from_the_data_is_checked_with_the_data(here, monkeypatch):
+    (here / "follows.py").write_text(
+        "from ConfigSpace import Categorical, ConfigurationSpace\n\n\ndef space(facts):\n"
+        "    loss = 'ce' if facts.classes > 2 else 'hinge'\n"
+        "    return ConfigurationSpace(space={'loss': Categorical('loss', [loss])})\n"
+    )
+    given = settings(space="follows.py")
+    check_new_run(given)  # typical data have six classes
+    data = {"patches": {"train": 9}, "classes": ["a", "b"]}
+    monkeypatch.setattr(run_setup, "check_data", lambda _: data)
+    with pytest.raises(SettingsError, match="loss has the value 'hinge' but needs one of"):
+        run_setup.new_start(given)
+
+
 def test_a_space_for_a_model_of_ones_own(here):
     own = space(here, width=choice(8, 16))
     check_new_run(settings(model="net.py", space=own, patch_size=40))
@@ -130,6 +152,40 @@ def test_a_space_for_a_model_of_ones_own(here):
 def test_a_worker_that_takes_no_settings_has_hyperparameters_of_its_own(here):
     for worker in ("toy", "own.py"):
         check_new_run(settings(worker=worker, space="counting", data="gone", patch_size=20))
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            {"min_budget": 0.1, "max_budget": 1},
+            "--min-budget 0.1 and --max-budget 1 make a budget of 0.111111 epochs, and less than"
+            " one epoch cannot be trained; raise --min-budget to 1 or more, and --max-budget"
+            " accordingly",
+        ),
+        ({"min_budget": 0.9, "max_budget": 8.1}, "make a budget of 0.9 epochs"),
+        ({"min_budget": 0.5, "max_budget": 0.5}, "make a budget of 0.5 epochs"),
+        ({"final_epochs": 0.4}, "--final-epochs 0.4 is no whole number of epochs, and a part of"),
+        ({"final_epochs": 2.5}, "--final-epochs 2.5 is no whole number of epochs, and a part of"),
+    ],
+)
+def test_a_part_of_an_epoch_cannot_be_trained(here, flags, sentence):
+    """All of them trained one epoch, and what was promoted trained nothing more."""
+    with pytest.raises(SettingsError) as error:
+        check_new_run(settings(space="quick", **flags))
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"min_budget": 0.9, "max_budget": 10},  # the smallest budget is 10 / 9
+        {"final_epochs": 0.4, "comparison": False},
+        {"min_budget": 0.1, "max_budget": 1, "worker": "toy", "space": "counting"},
+    ],
+)
+def test_other_fractions_can(here, flags):
+    check_new_run(settings(**{"space": "quick", **flags}))
 
 
 def test_a_worker_may_say_that_it_needs_the_data(here):

@@ -174,6 +174,18 @@ def test_a_preset_may_change_defaults(read):
             "2",
             "batch_size is a hyperparameter of training; choose another name",
         ),
+        (
+            "HALVINGS = 2\nHYPERPARAMETERS = {\n 'x': {'default': 1, 'range': (0, 1)},\n"
+            " 'x': {'default': 2, 'range': (0, 2)}}",
+            "4",
+            "x stands there twice",
+        ),
+        (
+            "HALVINGS = 2\nHYPERPARAMETERS = {'x': {'default': 0.1, 'range': (0.0, 0.5), 'value':"
+            " 'false'}}",
+            "2",
+            "x has the \"value\" 'false', which is neither True nor False",
+        ),
         ("HYPERPARAMETERS = {}\nHALVINGS = 'depth'", "2", "HALVINGS is 'depth'"),
         ("HYPERPARAMETERS = {}\nHALVINGS = -1", "2", "HALVINGS is -1"),
         ("HYPERPARAMETERS = {}\nHALVINGS = 2.0", "2", "HALVINGS is 2.0"),

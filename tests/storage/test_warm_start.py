@@ -186,8 +186,12 @@ def test_a_torn_last_line_of_hpbandster_is_passed_over(tmp_path):
         '[[0, 0, 0], NaN, {}, {"loss": 1}, null]',
         '[[0, 0, 7], 3.0, {}, {"loss": 1}, null]',
         '["0", 3.0, {}, {"loss": 1}, null]',
+        "[" * 10**5,
     ],
-    ids=["torn", "no list", "short", "no loss", "no number", "NaN", "unknown trial", "no trial"],
+    ids=[
+        *("torn", "no list", "short", "no loss", "no number", "NaN", "unknown trial", "no trial"),
+        "deep",
+    ],
 )
 def test_a_damaged_line_of_hpbandster_is_named(tmp_path, line):
     folder = hpbandsters_run(tmp_path / "run", (0, 3.0, {"x0": 0.5}, {"loss": 0.5, "info": {}}))
@@ -262,6 +266,57 @@ def test_losses_of_something_else_are_refused(tmp_path, by, differing):
     assert refusal(folder, by=by) == (
         f"--warm-start {folder}: it had {differing}, so its losses cannot be compared with this"
         " run's; leave it out"
+    )
+
+
+# --- another worker ---------------------------------------------------------------------------
+
+
+def by_worker(spec, digest=None):
+    return RunStarted({"objective": "default", "worker": spec}, SPACE, DATA, {}, worker=digest)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (by_worker("a.py:W", "1"), by_worker("b.py:W", "2")),
+        (by_worker("a.py:V", "1"), by_worker("a.py:W", "1")),
+        (by_worker("a.py", "1"), by_worker("toy", "")),
+        (by_worker("segmentation", ""), by_worker("toy", "")),
+        (by_worker("segmentation"), by_worker("a.py", "1")),
+        (by_worker("a.py:W"), by_worker("b.py:W", "2")),
+    ],
+)
+def test_losses_of_another_worker_are_refused(tmp_path, then, now):
+    folder = our_run(tmp_path / "run", *ended(begun(0, 0, 3.0, x0=0.5), 0.5), first=then)
+    assert refusal(folder, by=now) == (
+        f"--warm-start {folder}: it had another worker, so its losses cannot be compared with this"
+        " run's; leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "warns"),
+    [
+        (by_worker("a.py:W", "1"), by_worker("moved/b.py:W", "1"), False),
+        (by_worker("a.py", "1"), by_worker("a.py:W", "1"), False),
+        (by_worker("a.py:W", "1"), by_worker("./a.py:W", "2"), True),
+        (by_worker("a.py:W"), by_worker("./a.py:W", "2"), False),
+        (by_worker("toy"), by_worker("toy", ""), False),
+    ],
+)
+def test_losses_of_the_same_worker_are_learnt(tmp_path, caplog, then, now, warns):
+    folder = our_run(tmp_path / "run", *ended(begun(0, 0, 3.0, x0=0.5), 0.5), first=then)
+    assert learnt(folder, by=now) == (Observation({"x0": 0.5}, 3.0, 0.5),)
+    assert ("a.py has changed since" in caplog.text) == warns
+
+
+def test_a_run_without_a_loss_is_refused(tmp_path):
+    crashed = begun(0, 0, 3.0, x0=0.5)
+    folder = our_run(tmp_path / "run", *ended(crashed, None, "crashed"))
+    assert refusal(folder) == (
+        f"--warm-start {folder}: none of its 1 evaluations has a loss, so nothing can be learnt"
+        " from it; leave it out"
     )
 
 

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from bohb_seg.errors import BohbSegError, DataError, PluginError, SettingsError
+from bohb_seg.errors import BohbSegError, DataError, PluginError, SettingsError, SpaceError
 from bohb_seg.plugins.hyperparameters import of_model
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import DataSettings, TrainingSettings, WorkerSettings
@@ -31,7 +31,7 @@ def write(tmp_path):
 
 
 RAISED = {
-    "test_the_default_configuration_is_legal": ValueError,
+    "test_the_default_configuration_is_legal": SpaceError,
     "test_training_understands_every_configuration": SettingsError,
     "test_suggestions_are_legal_and_plain": ValueError,
     "test_it_can_be_trained_on": DataError,

@@ -1,27 +1,13 @@
 """Loads a search space by its name or from a file of any format."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-import yaml
 from ConfigSpace import ConfigurationSpace
 
 from bohb_seg import plugins
 from bohb_seg.errors import SpaceError
 from bohb_seg.search.data_facts import TYPICAL, Facts
-from bohb_seg.spaces.formats import checks, configspace, nni, python
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML and tuples, which ConfigSpace writes for forbidden values but does not read."""
-
-    def values(self, node: yaml.SequenceNode) -> list[Any]:
-        """A tuple, as a list."""
-        return list(self.construct_sequence(node, deep=True))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.values)
+from bohb_seg.spaces.formats import checks, configspace, nni, python, text
 
 
 def load(
@@ -39,17 +25,20 @@ def load(
     Raises:
         UnknownPluginError: there is no space of this name.
         PluginError: there is no such file, or it is Python that defines no space or fails.
-        SpaceError: the file is broken, or holds what cannot be expressed.
+        SpaceError: the file is broken, or holds what cannot be expressed; names field and value.
     """
     file = plugins.file_of("spaces", spec)
     where = f"search space {spec}"
     if file.suffix == ".py":
         return python.build(spec, facts, patch_size, where)
-    return checks.checked(_read(file, where), where)
+    try:
+        return checks.checked(_read(file, where), where)
+    except RecursionError:
+        raise SpaceError(f"{where} is broken: it is nested too deeply") from None
 
 
 def _read(file: Path, where: str) -> ConfigurationSpace:
-    form = _parsed(file, where)
+    form = text.parsed(file, where)
     if configspace.looks_like(form):
         return configspace.read(form, where)
     if nni.looks_like(form):
@@ -58,14 +47,3 @@ def _read(file: Path, where: str) -> ConfigurationSpace:
         f"{where} is neither ConfigSpace's format (it has no 'hyperparameters')"
         " nor NNI's (not every entry has '_type' and '_value')"
     )
-
-
-def _parsed(file: Path, where: str) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return json.loads(text) if file.suffix == ".json" else yaml.load(text, _Loader)
-    except OSError as error:
-        raise SpaceError(f"{where} cannot be read: {error.strerror}") from None
-    except (ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SpaceError(f"{where} is broken: {reason}") from None

@@ -20,9 +20,12 @@ from ConfigSpace import ConfigurationSpace, InCondition
 
 from bohb_seg.errors import SpaceError
 from bohb_seg.spaces.formats import nni_types
+from bohb_seg.spaces.formats.plain_values import problem_of_name, reason, shown
 
 Form = Mapping[str, Any]
 """Parsed JSON."""
+
+_FIELDS = {"_type", "_value"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,10 @@ class _Entry:
 
 
 def looks_like(form: Any) -> bool:
-    """Whether a parsed JSON file has NNI's shape."""
-    return isinstance(form, Mapping) and bool(form) and all(map(_is_entry, form.values()))
+    """Whether a parsed JSON file has NNI's shape, at least in part."""
+    return isinstance(form, Mapping) and any(
+        isinstance(item, Mapping) and not _FIELDS.isdisjoint(item) for item in form.values()
+    )
 
 
 def read(form: Form, where: str) -> ConfigurationSpace:
@@ -63,7 +68,8 @@ def read(form: Form, where: str) -> ConfigurationSpace:
     space = ConfigurationSpace()
     entries: list[_Entry] = []
     for name, item in form.items():
-        entry = _Entry((name,), str(item["_type"]), item["_value"])
+        with _naming(where, shown(name)):
+            entry = _entry((name,), item)
         with _naming(where, entry):
             entries += [entry, *_nested(entry)]
     names = _names(entries)
@@ -73,18 +79,28 @@ def read(form: Form, where: str) -> ConfigurationSpace:
     return space
 
 
-def _is_entry(item: Any) -> bool:
-    return isinstance(item, Mapping) and {"_type", "_value"} <= set(item)
+def _entry(path: tuple[str, ...], item: Any, options: tuple[str, ...] = ()) -> _Entry:
+    """One hyperparameter of the file.
+
+    Raises:
+        ValueError: its name or its fields are not NNI's.
+    """
+    if problem := problem_of_name(path[-1]):
+        raise ValueError(problem)
+    if not isinstance(item, Mapping) or item.keys() != _FIELDS:
+        raise ValueError(f"expected a table of _type and _value alone, not {shown(item)}")
+    if not (isinstance(item["_type"], str) and item["_type"].isprintable()):
+        raise ValueError(f"its _type {shown(item['_type'])} is no type")
+    return _Entry(path, item["_type"], item["_value"], options)
 
 
 @contextmanager
-def _naming(where: str, entry: _Entry) -> Iterator[None]:
+def _naming(where: str, entry: object) -> Iterator[None]:
     """Turns errors within into one sentence that names space and hyperparameter."""
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
-        reason = " ".join(str(error).split())
-        raise SpaceError(f"{where}: {entry}: {reason}") from None
+        raise SpaceError(f"{where}: {entry}: {reason(error)}") from None
 
 
 def _names(entries: Sequence[_Entry]) -> dict[tuple[str, ...], str]:
@@ -123,7 +139,7 @@ def _nested(choice: _Entry) -> Iterator[_Entry]:
             )
         found[name] = item, (*options, option)
     for name, (item, options) in found.items():
-        entry = _Entry((*choice.path, name), str(item["_type"]), item["_value"], options)
+        entry = _entry((*choice.path, name), item, options)
         yield entry
         yield from _nested(entry)
 
@@ -134,8 +150,11 @@ def _within(choice: _Entry) -> Iterator[tuple[str, str, Form]]:
         for name, item in option.items() if isinstance(option, Mapping) else ():
             if name == "_name":
                 continue
-            if not _is_entry(item):
-                raise ValueError(f"{name} of the option {_name(option)} lacks _type or _value")
+            if not isinstance(item, Mapping) or item.keys() != _FIELDS:
+                raise ValueError(
+                    f"{shown(name)} of the option {_name(option)} needs _type and _value alone, not"
+                    f" {shown(item)}"
+                )
             yield _name(option), name, item
 
 
@@ -146,5 +165,5 @@ def _options(entry: _Entry) -> list[Any]:
 def _name(option: Form) -> str:
     name = option.get("_name")
     if not isinstance(name, str):
-        raise ValueError(f"the option {dict(option)!r} needs a _name")
+        raise ValueError(f"the option {shown(dict(option))} needs a _name")
     return name

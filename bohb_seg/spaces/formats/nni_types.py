@@ -22,6 +22,7 @@ from typing import Any
 
 from ConfigSpace import (
     CategoricalHyperparameter,
+    Constant,
     NormalFloatHyperparameter,
     NormalIntegerHyperparameter,
     OrdinalHyperparameter,
@@ -29,6 +30,17 @@ from ConfigSpace import (
     UniformIntegerHyperparameter,
 )
 from ConfigSpace.hyperparameters import Hyperparameter
+
+from bohb_seg.spaces.formats.plain_values import (
+    LARGEST,
+    LARGEST_WHOLE,
+    MOST_VALUES,
+    is_number,
+    is_plain,
+    problem_of_number,
+    repeated,
+    shown,
+)
 
 MAX_STEPS = 1000
 """Most values of an ordinal; more mean a mistaken step."""
@@ -61,12 +73,15 @@ def translated(name: str, kind: str, value: Any) -> Hyperparameter[Any, Any]:
     arguments, translate = _TYPES[kind]
     names = arguments.split()
     if not isinstance(value, Sequence) or len(value) != len(names):
-        raise ValueError(f"expected [{', '.join(names)}], not {value!r}")
+        raise ValueError(f"expected [{', '.join(names)}], not {shown(value)}")
+    if not all(map(is_number, value)):
+        raise ValueError(f"expected finite numbers, not {shown(value)}")
     numbers = [float(number) for number in value]
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"expected finite numbers, not {value!r}")
     if names[0].startswith("low") and not numbers[0] < numbers[1]:
-        raise ValueError(f"the lower bound {value[0]} is not below the upper bound {value[1]}")
+        raise ValueError(
+            f"the lower bound {value[0]} is not below the upper bound {value[1]}; for a single"
+            " value write a choice"
+        )
     if kind.endswith("loguniform") and numbers[0] <= 0:
         raise ValueError(f"the lower bound {value[0]} of a logarithmic scale must be above 0")
     if names[-1] == "q" and numbers[-1] <= 0:
@@ -76,35 +91,47 @@ def translated(name: str, kind: str, value: Any) -> Hyperparameter[Any, Any]:
 
 def _choice(name: str, values: Any) -> CategoricalHyperparameter:
     if not isinstance(values, list) or not values:
-        raise ValueError(f"expected a list of values, not {values!r}")
+        raise ValueError(f"expected a list of values, not {shown(values)}")
+    if len(values) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES} values; use a range")
     if any(isinstance(value, list) for value in values):
         raise ValueError("a list cannot be a value; give its values names")
+    if wrong := [value for value in values if not is_plain(value)]:
+        raise ValueError(
+            f"{shown(wrong[0])} cannot be a value; use finite numbers, text on one line, true,"
+            " false or null"
+        )
+    if twice := repeated(values):
+        raise ValueError(f"the value {shown(twice[0])} stands there twice (true equals 1)")
     return CategoricalHyperparameter(name, values, default_value=values[0])
 
 
-def _randint(name: str, low: float, high: float) -> UniformIntegerHyperparameter:
-    """Whole numbers; NNI's upper bound is exclusive."""
-    return UniformIntegerHyperparameter(name, _whole(low), _whole(high) - 1)
+def _randint(name: str, low: float, high: float) -> Hyperparameter[Any, Any]:
+    """Whole numbers; NNI's upper bound is exclusive, so that there may be only one."""
+    first, last = _whole(low), _whole(high) - 1
+    if first == last:
+        return Constant(name, first)
+    return UniformIntegerHyperparameter(name, first, last)
 
 
 def _uniform(name: str, low: float, high: float) -> UniformFloatHyperparameter:
-    return UniformFloatHyperparameter(name, low, high)
+    return UniformFloatHyperparameter(name, _kept(low), _kept(high))
 
 
 def _loguniform(name: str, low: float, high: float) -> UniformFloatHyperparameter:
-    return UniformFloatHyperparameter(name, low, high, log=True)
+    return UniformFloatHyperparameter(name, _kept(low), _kept(high), log=True)
 
 
 def _quniform(name: str, low: float, high: float, step: float) -> Hyperparameter[Any, Any]:
     if step == 1 and low.is_integer() and high.is_integer():
-        return UniformIntegerHyperparameter(name, int(low), int(high))
+        return UniformIntegerHyperparameter(name, _whole(low), _whole(high))
     values = [min(max(value, low), high) for value in _multiples(low, high, step, MAX_STEPS)]
     return OrdinalHyperparameter(name, values, default_value=values[len(values) // 2])
 
 
 def _qloguniform(name: str, low: float, high: float, step: float) -> Hyperparameter[Any, Any]:
     if step == 1 and low.is_integer() and high.is_integer():
-        return UniformIntegerHyperparameter(name, int(low), int(high), log=True)
+        return UniformIntegerHyperparameter(name, _whole(low), _whole(high), log=True)
 
     def distribution(value: float) -> float:
         if value <= low:
@@ -131,7 +158,9 @@ def _qnormal(name: str, mean: float, deviation: float, step: float) -> Hyperpara
 def _lognormal(name: str, mean: float, deviation: float) -> NormalFloatHyperparameter:
     """A log-normal number: NNI gives mean and deviation of the logarithm, ConfigSpace their exp."""
     low, high = map(math.exp, _ends(mean, deviation))
-    return NormalFloatHyperparameter(name, math.exp(mean), math.exp(deviation), low, high, log=True)
+    return NormalFloatHyperparameter(
+        name, math.exp(mean), math.exp(deviation), _kept(low), _kept(high), log=True
+    )
 
 
 def _qlognormal(name: str, mean: float, deviation: float, step: float) -> CategoricalHyperparameter:
@@ -147,12 +176,24 @@ def _qlognormal(name: str, mean: float, deviation: float, step: float) -> Catego
 def _ends(mean: float, deviation: float) -> tuple[float, float]:
     if deviation <= 0:
         raise ValueError(f"the standard deviation {deviation:g} must be above 0")
-    return mean - _DEVIATIONS * deviation, mean + _DEVIATIONS * deviation
+    low, high = mean - _DEVIATIONS * deviation, mean + _DEVIATIONS * deviation
+    if not -LARGEST < low < high < LARGEST:
+        raise ValueError(f"the standard deviation {deviation:g} is too small or large for {mean:g}")
+    return low, high
+
+
+def _kept(bound: float) -> float:
+    """The bound itself, if ConfigSpace keeps it."""
+    if problem := problem_of_number(bound):
+        raise ValueError(f"the bound {bound:g} {problem}")
+    return bound
 
 
 def _whole(number: float) -> int:
     if not number.is_integer():
         raise ValueError(f"{number:g} must be a whole number")
+    if abs(number) > LARGEST_WHOLE:
+        raise ValueError(f"{number:g} is too large to be kept exactly")
     return int(number)
 
 

@@ -112,6 +112,17 @@ def test_configspace_files_of_before_1_0(tmp_path):
             "k may not take the value (1, 2)",
         ),
         ("s.yaml", "!!python/object/apply:os.getcwd []", "is broken: "),
+        ("s.json", "[" * 10**5, "is broken: it is nested too deeply"),
+        ("s.yaml", "[" * 10**4, "is broken: it is nested too deeply"),
+        (
+            "s.json",
+            '{"hyperparameters": [{"name": "c", "type": "constant", "value": 1}], "forbiddens": ['
+            + '{"type": "AND", "clauses": [' * 300
+            + '{"type": "EQUALS", "name": "c", "value": 1}'
+            + "]}" * 300
+            + "]}",
+            "is broken: it is nested too deeply",
+        ),
     ],
 )
 def test_broken_files_are_one_sentence(tmp_path, name, text, complaint):

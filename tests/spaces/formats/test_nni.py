@@ -32,6 +32,7 @@ def choice(*values):
     [
         ("choice", ["a", 2, None], CS.CategoricalHyperparameter("h", ["a", 2, None])),
         ("randint", [1, 9], CS.UniformIntegerHyperparameter("h", 1, 8)),
+        ("randint", [3, 4], CS.Constant("h", 3)),
         ("uniform", [0.5, 2], CS.UniformFloatHyperparameter("h", 0.5, 2)),
         ("loguniform", [1e-4, 1], CS.UniformFloatHyperparameter("h", 1e-4, 1, log=True)),
         ("quniform", [2, 9, 1], CS.UniformIntegerHyperparameter("h", 2, 9)),
@@ -154,7 +155,11 @@ OTHER = {"_type": "uniform", "_value": [0, 2]}
     [
         ("choice", [{"x": OTHER}], "needs a _name"),
         ("choice", [{"_name": 3}], "needs a _name"),
-        ("choice", [{"_name": "a", "x": 3}], "x of the option a lacks _type or _value"),
+        (
+            "choice",
+            [{"_name": "a", "x": 3}],
+            "'x' of the option a needs _type and _value alone, not 3",
+        ),
         (
             "choice",
             [{"_name": "a", "x": OTHER}, {"_name": "b", "x": {**OTHER, "_value": [0, 1]}}],
@@ -169,9 +174,25 @@ OTHER = {"_type": "uniform", "_value": [0, 2]}
         ("randint", [1.5, 9], "1.5 must be a whole number"),
         ("randint", [9, 9], "the lower bound 9 is not below the upper bound 9"),
         ("uniform", [1], "expected [low, high], not [1]"),
-        ("uniform", ["a", "b"], "could not convert string to float"),
+        ("uniform", ["a", "b"], "expected finite numbers, not ['a', 'b']"),
+        ("uniform", ["1e-4", "1"], "expected finite numbers, not ['1e-4', '1']"),
+        ("uniform", [False, True], "expected finite numbers, not [False, True]"),
+        ("uniform", [0, 1e308], "the bound 1e+308 is too large; stay below 1e+200"),
+        ("normal", [0, 1e306], "the standard deviation 1e+306 is too small or large for 0"),
+        ("uniform", [0, 1e-15], "the bound 1e-15 would become 0: ConfigSpace keeps 13 decimals"),
+        (
+            "loguniform",
+            [1.4e-13, 1],
+            "the bound 1.4e-13 would become 1e-13: ConfigSpace keeps 13 decimals",
+        ),
+        ("choice", ["a", "b", "a"], "the value 'a' stands there twice"),
+        ("choice", [1, True], "the value 1 stands there twice (true equals 1)"),
+        ("choice", ["a", "b\n"], "'b\\n' cannot be a value"),
+        ("choice", list(range(10**5)), "it has more than 10000 values"),
+        ("randint", [0, 2**60], "is too large to be kept exactly"),
+        ("quniform", [0, 2**60, 1], "is too large to be kept exactly"),
+        ("normal", [1e20, 1], "the standard deviation 1 is too small or large for 1e+20"),
         ("uniform", [2, 1], "the lower bound 2 is not below the upper bound 1"),
-        ("uniform", [0, float("inf")], "expected finite numbers"),
         ("loguniform", [0, 1], "the lower bound 0 of a logarithmic scale must be above 0"),
         ("qloguniform", [-1, 1, 0.5], "the lower bound -1 of a logarithmic scale must be above 0"),
         ("quniform", [0, 1, 0], "the step 0 must be above 0"),
@@ -179,7 +200,7 @@ OTHER = {"_type": "uniform", "_value": [0, 2]}
         ("qloguniform", [1, 500, 2], "are more than 100 values; take a larger step"),
         ("qlognormal", [0, 5, 1], "are more than 100 values; take a larger step"),
         ("lognormal", [0, 400], "math range error"),
-        ("uniform", [0, 10**400], "too large"),
+        ("uniform", [0, 10**400], "expected finite numbers"),
         ("normal", [0, -1], "the standard deviation -1 must be above 0"),
         ("qnormal", [0, 1, -1], "the step -1 must be above 0"),
     ],
@@ -196,3 +217,23 @@ def test_refusals_name_file_and_hyperparameter(tmp_path, kind, value, complaint)
 def test_refusals_name_what_is_nested(tmp_path):
     with pytest.raises(SpaceError, match=r": h\.x \(zipf\): this type cannot be expressed"):
         one(tmp_path, "choice", [{"_name": "a", "x": {"_type": "zipf", "_value": []}}])
+
+
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ({"a": OTHER, "b": {**OTHER, "_default": 1}}, "'b': expected a table of _type and _value"),
+        ({"a": OTHER, "b": {"_type": "uniform", "_vlaue": [0, 1]}}, "'b': expected a table of"),
+        ({"a": OTHER, "b": 3}, "'b': expected a table of _type and _value alone, not 3"),
+        ({"a": {**OTHER, "_type": ["uniform"]}}, "'a': its _type ['uniform'] is no type"),
+        ({"a": {**OTHER, "_type": "\x1b[2J"}}, r"'a': its _type '\x1b[2J' is no type"),
+        ({"a\x1b": OTHER}, "the name 'a\\x1b' cannot be printed"),
+        ({"a": choice(True, 2)}, "a has the value True, which would be drawn as 1"),
+        ({"a": choice({"_name": "o", "x\n": OTHER})}, "the name 'x\\n' cannot be printed"),
+    ],
+)
+def test_entries_that_are_not_nnis_are_refused(tmp_path, form, complaint):
+    with pytest.raises(SpaceError) as error:
+        load(tmp_path, form)
+    assert complaint in str(error.value)
+    assert str(error.value).isprintable()

@@ -1,30 +1,17 @@
-"""All settings of all commands: name, type, default and help in one place, checked once.
+"""All settings of all commands: name, type, range, default and help in one place.
 
-A setting ``patch_size`` is the flag ``--patch-size``, the key ``patch_size`` of ``--config`` files
-and the environment variable ``BOHB_PATCH_SIZE``; a flag wins over a file, a file over the
-environment. All three win over the values of the chosen preset and of the synthetic data, and these
-over the defaults below. If the name of a setting is a keyword of Python it ends in ``_`` here, and
-only here: ``continue_``.
+If the name of a setting is a keyword of Python it ends in ``_`` here, and only here: ``continue_``.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-
-from bohb_seg.errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -32,6 +19,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Values that ``--preset`` changes; ``milestone3`` is the set-up of the Milestone 3 reports
 (docs/origin.md)."""
+
+LONGEST = 10**6
+"""Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
+MOST_BUDGETS = 32
+"""Budgets between the smallest and the largest; already then the first bracket never ends."""
 
 FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
     "preset": {"seed": "milestone3"},
@@ -92,7 +84,7 @@ class TrainingSettings(DataSettings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the device gains by it"
     )
-    seed: int = Field(0, ge=0, description="seed of the whole run")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the whole run")
     continue_: bool = Field(
         True, description="promoted trials go on from their checkpoint, or begin again"
     )
@@ -125,7 +117,7 @@ class SearchSettings(TrainingSettings):
     checkpoint_gb: float | None = Field(
         None, gt=0, description="disk space for checkpoints; those of the worst trials go first"
     )
-    local_workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+    local_workers: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(
         "auto",
         description="workers started on this machine (auto: one per GPU, or per two processors)",
     )
@@ -133,7 +125,9 @@ class SearchSettings(TrainingSettings):
         "segmentation", description="program of the local workers: NAME or FILE.py[:Class]"
     )
     min_workers: int = Field(1, ge=1, description="wait for this many workers before starting")
-    heartbeat: float = Field(5, gt=0, description="seconds between two looks at each worker")
+    heartbeat: float = Field(
+        5, gt=0, le=LONGEST, description="seconds between two looks at each worker"
+    )
     dashboard: str | None = Field(
         None,
         description="[HOST:]PORT of the live report; for this machine only, or, where HOST is a"
@@ -155,9 +149,12 @@ class SearchSettings(TrainingSettings):
     )
     target_loss: float | None = Field(None, description="stop the search at this loss")
     final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
-    final_seeds: int = Field(3, ge=1, description="seeds of the final comparison")
+    final_seeds: int = Field(3, ge=1, le=1000, description="seeds of the final comparison")
     final_candidates: int = Field(
-        3, ge=1, description="the best so many are run off before the comparison (1: no runoff)"
+        3,
+        ge=1,
+        le=1000,
+        description="the best so many are run off before the comparison (1: no runoff)",
     )
     comparison: bool = Field(True, description="retrain and compare incumbent and default")
     max_attempts: int = Field(3, ge=1, description="tries of an evaluation that raises")
@@ -188,20 +185,22 @@ class SearchSettings(TrainingSettings):
         return value.split(os.pathsep) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _first_evaluation_fits(self) -> Self:
-        if self.max_epochs is not None and self.max_epochs < self.min_budget:
+    def _budgets_rise(self) -> Self:
+        low, high = self.min_budget, self.max_budget
+        if self.max_epochs is not None and self.max_epochs < low:
             raise ValueError(
                 f"--max-epochs {self.max_epochs:g} has no room for one evaluation of --min-budget"
-                f" {self.min_budget:g} epochs; raise the one or lower the other"
+                f" {low:g} epochs; raise the one or lower the other"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _budgets_rise(self) -> Self:
-        if self.min_budget > self.max_budget:
+        if low > high:
             raise ValueError(
-                f"--min-budget {self.min_budget:g} is larger than --max-budget"
-                f" {self.max_budget:g}; lower the one or raise the other"
+                f"--min-budget {low:g} is larger than --max-budget {high:g}; lower the one or raise"
+                " the other"
+            )
+        if (math.log(high) - math.log(low)) / math.log(self.eta) >= MOST_BUDGETS:
+            raise ValueError(
+                f"--min-budget {low:g} and --max-budget {high:g} have more than {MOST_BUDGETS}"
+                f" budgets between them, each --eta {self.eta:g} times the last; bring them closer"
             )
         return self
 
@@ -234,9 +233,14 @@ class WorkerSettings(TrainingSettings):
     bind: str | None = Field(None, description="own address (default: the way to the master)")
     tls: Path | None = Field(None, description="folder made by bohb-certs")
     notice: float = Field(
-        8, ge=0, description="seconds to finish an epoch after SIGTERM (docker stop grants 10)"
+        8,
+        ge=0,
+        le=LONGEST,
+        description="seconds to finish an epoch after SIGTERM (docker stop grants 10)",
     )
-    idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
+    idle_timeout: float | None = Field(
+        None, gt=0, le=LONGEST, description="leave after so many idle seconds"
+    )
     leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
     check: bool = Field(
         False, description="only say what a worker finds here: status 0 if one could start, else 2"
@@ -262,87 +266,3 @@ def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
         name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
         for name, value in values.items()
     }
-
-
-AnySettings = TypeVar("AnySettings", bound=DataSettings)
-
-
-def merge(
-    kind: type[AnySettings],
-    flags: Mapping[str, Any],
-    file: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> AnySettings:
-    """Merges flags, settings file and environment over presets and defaults, and checks them.
-
-    Args:
-        kind: The settings class to fill.
-        flags: Values of the command line; None means that the flag was not given.
-        file: The ``--config`` file, YAML with the fields of ``kind`` as keys.
-        environment: The environment, in which ``BOHB_<FIELD>`` is looked up.
-
-    Raises:
-        SettingsError: one sentence that names the setting, its source and its value.
-    """
-    sources = {
-        "environment": _from_environment(kind, environment),
-        str(file): _from_file(kind, file),
-        "command line": {key: value for key, value in flags.items() if value is not None},
-    }
-    given = with_present_names(
-        {key: value for source in sources.values() for key, value in source.items()}
-    )
-    origin = {key: name for name, source in sources.items() for key in source}
-    try:
-        return kind.model_validate({**_brought_along(kind, given), **given})
-    except ValidationError as error:
-        raise SettingsError(_sentence(error, origin)) from None
-
-
-def _brought_along(kind: type[DataSettings], given: Mapping[str, Any]) -> dict[str, Any]:
-    preset = str(given.get("preset", "default"))
-    synthetic = given.get("data", "synthetic") == "synthetic"
-    values = {**(SYNTHETIC if synthetic else {}), **PRESETS.get(preset, {})}
-    return {key: value for key, value in values.items() if key in kind.model_fields}
-
-
-def _from_environment(kind: type[DataSettings], environment: Mapping[str, str]) -> dict[str, str]:
-    names = {field: f"BOHB_{public(field).upper()}" for field in kind.model_fields}
-    return {field: environment[name] for field, name in names.items() if environment.get(name)}
-
-
-def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        where = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", str(error).splitlines()[0])
-        line = f", line {where.line + 1}" if where else ""
-        raise SettingsError(
-            f"--config {file}{line} is not YAML: {problem}; write one 'name: value' a line"
-        ) from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"--config {file} holds no settings; write one 'name: value' a line")
-    values = {str(name).replace("-", "_"): value for name, value in values.items()}
-    fields = {public(field): field for field in kind.model_fields}
-    if unknown := sorted(values.keys() - fields.keys()):
-        raise SettingsError(
-            f"--config {file}: unknown setting {unknown[0]!r}; there are:"
-            f" {', '.join(sorted(fields))}"
-        )
-    return {fields[name]: value for name, value in values.items()}
-
-
-def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return message
-    field = str(first["loc"][0])
-    place = origin.get(field, "default")
-    source = "" if place == "command line" else f" (from {place})"
-    return f"{flag_of(field)} {first['input']}{source}: {message.lower()}"
