@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from bohb_seg.errors import SettingsError
+from bohb_seg.files import read_regular
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -315,7 +316,7 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load(read_regular(file).decode("utf-8")) or {}
     except OSError as error:
         raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:
