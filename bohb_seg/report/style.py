@@ -69,6 +69,8 @@ ARM_LOOKS = {
     "default": Look("#E69F00", (0, (5, 2)), "s", "///"),
     "incumbent": Look("#00568C", "-", "o", ""),
 }
+APART = 0.15
+"""Share of the axis between its losses and those at its edge that are too far for any axis."""
 FADED = "#9aa0a6"
 """Colour of context."""
 PALE = "#c3c8cd"
@@ -139,14 +141,19 @@ class Limits:
 
 def limits(losses: Sequence[float]) -> Limits:
     """Ends of the axis of losses: a few extreme ones must not squeeze all others flat."""
-    near = [loss for loss in losses if abs(loss) <= FARTHEST] or [0.0]
-    low, upper_quartile, high = np.quantile(near, (0, 0.75, 1))
+    near = [loss for loss in losses if abs(loss) < FARTHEST] or [0.0]
+    low, upper_quartile, high = (float(each) for each in np.quantile(near, (0, 0.75, 1)))
     limit = upper_quartile + 4 * (upper_quartile - low)
-    return Limits(float(low), float(high if high <= limit or upper_quartile == low else limit))
+    top = high if high <= limit or upper_quartile == low else limit
+    room = APART * (top - low) or APART
+    return Limits(
+        low - room if min(losses) <= -FARTHEST else low,
+        top + room if max(losses) >= FARTHEST else top,
+    )
 
 
 def loss_axis(ax: Axes, losses: Sequence[float], label: str = "validation loss") -> Limits:
-    """Labels the y axis and gives it limits for losses; notes count those beyond.
+    """Labels the y axis and gives it limits for losses; a note above it counts those beyond.
 
     Returns:
         The limits, at which losses beyond should be drawn.
@@ -155,17 +162,13 @@ def loss_axis(ax: Axes, losses: Sequence[float], label: str = "validation loss")
     margin = 0.06 * (ends.top - ends.low) or 0.05
     ax.set_ylim(ends.low - margin, ends.top + margin)
     ax.set_ylabel(f"{label} (lower is better)")
-    _note(ax, sum(loss > ends.top for loss in losses), "▲", "above", (0.99, "top"))
-    _note(ax, sum(loss < ends.low for loss in losses), "▼", "below", (0.01, "bottom"))
+    above, below = sum(loss > ends.top for loss in losses), sum(loss < ends.low for loss in losses)
+    beyond = [f"▲ {above} higher"] * bool(above) + [f"▼ {below} lower"] * bool(below)
+    if beyond:
+        place: Any = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
+        note = f"{', '.join(beyond)}, at the edge"
+        ax.text(1, 1.015, note, fontsize=8, color="#444444", **place)
     return ends
-
-
-def _note(ax: Axes, count: int, sign: str, where: str, place: tuple[float, str]) -> None:
-    """Says in a corner how many losses lie beyond an end of the axis."""
-    if count:
-        note = f"{sign} {count} {where} the axis, drawn at its edge"
-        corner: Any = {"transform": ax.transAxes, "ha": "right", "va": place[1]}
-        ax.text(0.995, place[0], note, fontsize=8, color="#444444", **corner)
 
 
 class PlainLogFormatter(LogFormatter):
@@ -200,9 +203,9 @@ def time_unit(seconds: float) -> tuple[float, str]:
     return (60.0, "minutes") if seconds < 3 * 3600 else (3600.0, "hours")
 
 
-def short(name: str) -> str:
-    """A name from outside that fits beside an axis."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+def short(name: str, most: int = LONGEST_NAME) -> str:
+    """A name from outside that fits beside an axis, or of so many letters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def numbers(values: Sequence[float | None]) -> list[float]:

@@ -29,7 +29,7 @@ def class_iou(arms: Sequence[Arm], part: str, names: Sequence[str]) -> Figure:
         _bars(ax, arm, places, height, [by_class.get(name, []) for name in names])
     ax.set(xlim=(0, 1.08), xlabel="intersection over union (higher is better; 1 = perfect)")
     ax.set_yticks(range(len(names)), [short(name) for name in names])
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_title(f"IoU of each class, {part} part")
     figure.legend(handles=[_key(arm) for arm in scores], loc="outside upper right", ncols=2)
