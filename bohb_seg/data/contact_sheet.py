@@ -21,7 +21,7 @@ COLUMNS = 2
 """Pairs side by side."""
 INCHES = 2.6
 """Edge of one picture on the sheet, in inches."""
-LEGEND_COLUMNS, LEGEND_INCHES = 6, 0.2
+LEGEND_COLUMNS, LEGEND_INCHES = 6, 0.17
 """Classes side by side in the legend, and the height of its rows in inches."""
 LONGEST_FILE, LONGEST_CLASS = 48, 16
 """Letters of a file's name that fit above a picture, and of a class's name in the legend."""
@@ -71,6 +71,7 @@ def _png(collection: Collection, shown: Sequence[Pair]) -> bytes:
         loc="outside lower center",
         ncol=min(len(keys), LEGEND_COLUMNS),
         frameon=False,
+        fontsize=8,
     )
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=150, format="png")

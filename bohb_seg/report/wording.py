@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 FARTHEST = 1e100
-"""Numbers from here on stand for "bad", as people write it: they are drawn at the edge of an axis, and
-computed with as if they were this one, so that their squares fit into a float."""
+"""Numbers from here on stand for "bad", as people write it: they are drawn at the edge of an axis,
+and computed with as if they were this one, so that their squares fit into a float."""
 LONGEST = 1e6
 """From here on a number is shown in powers of ten."""
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bohb_seg.report import page
 from bohb_seg.report.analysis.history import read
 from bohb_seg.report.sections import patches, precision_recall
-from bohb_seg.report.sections.section import Gap, Section, listed, picture, stands_alone
+from bohb_seg.report.sections.section import Gap, Picture, Section, listed, picture, stands_alone
 from bohb_seg.search.events import Finish, StopRequested, WorkersChanged
 from bohb_seg.trials import PREDICTIONS_FILE, VALIDATION_FILE, Info
 
@@ -231,6 +231,13 @@ def test_a_damaged_file_leaves_what_it_does_not_hold(copy, damage):
     found = [gap.sentence for section in of_the_arrays(copy) for gap in section.gaps]
     assert found
     assert all(f"could not be made: {path}" in sentence for sentence in found)
+
+
+def test_a_damaged_file_of_one_arm_leaves_the_curves_of_the_other(copy):
+    DAMAGES["text"](copy / "comparison/incumbent-0" / PREDICTIONS_FILE)
+    curves = of_the_arrays(copy)[0]
+    assert [type(each) for each in curves.pictures] == [Gap, Picture, Gap, Picture]
+    assert curves.tables[0].columns == ("part", "class", "default")
 
 
 def test_a_missing_file_is_no_damage(copy):

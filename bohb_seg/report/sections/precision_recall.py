@@ -32,11 +32,13 @@ def section(run: RunRecord) -> Section:
     pictures: list[Picture | Gap] = []
     lists: list[Table | Gap] = []
     for part in ("validation", "test"):
-        read = partial(arm_curves, run, arms(run), part)
-        curves = attempt(f"The curves on the {part} part", read)
-        if isinstance(curves, Gap):
-            pictures.append(curves)
-        elif curves:
+        curves: dict[str, Curves] = {}
+        for arm in arms(run):
+            read = partial(arm_curves, run, (arm,), part)
+            found = attempt(f"The curves of the {arm.name} on the {part} part", read)
+            pictures += [found] if isinstance(found, Gap) else []
+            curves |= {} if isinstance(found, Gap) else found
+        if curves:
             pictures.append(_picture(curves, chosen, part))
             lists += _tables(curves, part)
     if not pictures:
