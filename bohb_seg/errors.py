@@ -4,17 +4,55 @@ Attributes hold the facts, the message names the next step. A broken promise of 
 ``assert`` or a plain exception instead: it should be loud.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+EXIT_INCOMPLETE = 1
+"""Exit status of ``bohb-report`` if a part of the report could not be made."""
 EXIT_BAD_INPUT = 2
 """Exit status of every command whose input must be changed."""
 EXIT_STOPPED_EARLY = 3
 """Exit status of a command that was stopped and can be resumed."""
 
 
+_JOINERS = "\u200c\u200d"
+"""Show nothing, but words of several languages are written with them."""
+
+
+def printable(text: str) -> str:
+    """Text from outside in one line, as text and nothing else for terminals, logs and pages.
+
+    Characters that do something instead of being shown (ends of lines, escape sequences, changes of
+    the direction of writing), and bytes of a name that is not UTF-8, become visible escapes such as
+    ``\\n``, ``\\x1b`` and ``\\xdf``. Everything else stays as it is; the result can be encoded.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def printable_lines(text: str) -> str:
+    """Text from outside in several lines, each of them as :func:`printable` has it."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def _shown(character: str) -> str:
+    shows = character.isprintable() or unicodedata.category(character) == "Zs"
+    if shows or character in _JOINERS:
+        return character
+    if "\udc80" <= character <= "\udcff":  # Python's sign for a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class BohbSegError(Exception):
-    """Ends a command with one sentence and exit status 2; never a traceback."""
+    """Ends a command with one sentence and exit status 2; never a traceback.
+
+    Args:
+        sentence: The fault, its place and the next step; text from outside in it is made harmless.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(printable(sentence))
 
 
 class SettingsError(BohbSegError):

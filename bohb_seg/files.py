@@ -11,14 +11,21 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 Content = bytes | str | Callable[[BinaryIO], object]
 """Bytes, a text (written as UTF-8), or a function that writes to an open file."""
 
+LARGEST_TEXT = 1_000_000
+"""Bytes of a file that people write, of settings or classes for example, at most."""
+
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}-.+", re.DOTALL)
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+"""Words for what is no regular file; all others are devices."""
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 """Some network file systems answer so; their servers keep folders safe themselves."""
 
@@ -92,6 +99,39 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def open_regular(path: Path, most: int) -> BufferedReader:
+    """Opens a file of the user for reading; pipes and devices are refused, not waited for.
+
+    Args:
+        path: The file, or a link to one.
+        most: Largest size in bytes.
+
+    Raises:
+        OSError: it cannot be opened, is no regular file, or is larger; ``strerror`` says which.
+    """
+    _refuse(path, path.stat(), most)  # opening a device may already do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        _refuse(path, os.fstat(descriptor), most)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
+    """Reads a file of the user as :func:`open_regular` opens it.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger than ``most`` bytes.
+    """
+    with open_regular(path, most) as file:
+        content = file.read(most + 1)  # some files of the system do not tell their size
+    if len(content) > most:
+        raise _too_large(path, most)
+    return content
+
+
 def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> None:
     """Gives a finished file of a folder its name; a file that had it before is gone.
 
@@ -118,6 +158,18 @@ def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> Non
 def is_unfinished(name: str) -> bool:
     """Whether a file or folder of this name was begun here and never finished."""
     return _UNFINISHED.fullmatch(name) is not None
+
+
+def _refuse(path: Path, state: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(state.st_mode), "a device")
+        raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+    if state.st_size > most:
+        raise _too_large(path, most)
+
+
+def _too_large(path: Path, most: int) -> OSError:
+    return OSError(errno.EFBIG, f"larger than {most / 1e6:g} MB", str(path))
 
 
 def _unfinished(path: Path) -> Path:

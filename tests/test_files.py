@@ -3,17 +3,26 @@
 import errno
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg import files
-from bohb_seg.files import is_unfinished, publish, whole_file, whole_folder, write_whole
+from bohb_seg.files import (
+    is_unfinished,
+    publish,
+    read_regular,
+    whole_file,
+    whole_folder,
+    write_whole,
+)
 
 
 class Stop(BaseException):
@@ -313,3 +322,54 @@ def test_a_process_killed_at_any_moment_leaves_whole_files_only(tmp_path, lines)
     folders = [tmp_path / name for name in finished(tmp_path) if name != "file"]
     assert len(folders) > lines
     assert {tuple(names(folder)) for folder in folders} == {("c", "d")}
+
+
+# --- files of the user ------------------------------------------------------------------------
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_link_to_a_pipe(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+def a_link_to_a_device(path):
+    path.symlink_to("/dev/zero")
+
+
+def a_socket(path):
+    with socket.socket(socket.AF_UNIX) as its:
+        its.bind(str(path))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (a_pipe, "a pipe, not a file"),
+        (a_link_to_a_pipe, "a pipe, not a file"),
+        (a_link_to_a_device, "a device, not a file"),
+        (a_socket, "a socket, not a file"),
+        (os.mkdir, "a folder, not a file"),
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+        (lambda path: None, "No such file or directory"),
+    ],
+)
+def test_what_is_no_file_is_refused_at_once(tmp_path, make, sentence):
+    make(tmp_path / "file")
+    with pytest.raises(OSError, match="") as refused:
+        read_regular(tmp_path / "file", 10)
+    assert refused.value.strerror == sentence
+
+
+def test_a_file_is_read_through_a_link_and_up_to_its_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"0123456789")
+    (tmp_path / "link").symlink_to("file")
+    assert read_regular(tmp_path / "link", 10) == b"0123456789"
+    with pytest.raises(OSError, match="larger than 9e-06 MB"):
+        read_regular(tmp_path / "file", 9)
+    with pytest.raises(OSError, match="larger"):  # tells a size of zero, and has more
+        read_regular(Path("/proc/self/status"), 9)

@@ -6,12 +6,19 @@ import typing
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 
-from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_STOPPED_EARLY, BohbSegError
+from bohb_seg.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_STOPPED_EARLY,
+    BohbSegError,
+    printable,
+    printable_lines,
+)
 from bohb_seg.settings import DataSettings, flag_of
 
 
@@ -50,15 +57,32 @@ def run(command: click.Command) -> typing.NoReturn:
 def start_logging(level: str) -> None:
     """Sends log lines with time and level to standard error.
 
+    Whatever text from outside is in a message, it stays one line and does nothing to a terminal.
+
     Args:
         level: The least important level that is logged, e.g. ``"info"``.
     """
+    logging.setLogRecordFactory(_LogRecord)
     logging.basicConfig(
         level=level.upper(),
         format="%(asctime)s %(levelname)-7s %(message)s",
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
+
+
+class _LogRecord(logging.LogRecord):
+    """A record whose text is harmless, whichever handler shows it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.exc_info:
+            trace = printable_lines(logging.Formatter().formatException(self.exc_info))
+            self.exc_text = indent(trace, "    ")  # so that no line of it looks like one of ours
+
+    def getMessage(self) -> str:  # noqa: N802 - the library's name
+        """The message with its arguments, in one line."""
+        return printable(super().getMessage())
 
 
 def _flag(name: str, field: FieldInfo) -> Callable[[Any], Any]:
@@ -88,5 +112,5 @@ def _none_if_empty(
 
 
 def _fail(name: str, sentence: str) -> typing.NoReturn:
-    click.echo(f"{name}: {sentence}", err=True)
+    click.echo(f"{name}: {printable(sentence)}", err=True)
     sys.exit(EXIT_BAD_INPUT)

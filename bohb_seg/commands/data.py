@@ -8,13 +8,14 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bohb_seg import plugins
 from bohb_seg.commands import command_line
 from bohb_seg.data import contact_sheet
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, printable
 from bohb_seg.settings import DataSettings, merge
 
 
@@ -44,7 +45,7 @@ def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) ->
         data = prepare(settings)
     except UnusableDataError as error:
         for problem in error.problems if not as_json else ():
-            console.print(f"problem: {problem}", style="red", markup=False, highlight=False)
+            console.print(Text(f"problem: {problem}", style="red"), soft_wrap=True)
         raise
     if as_json:
         click.echo(json.dumps(data.summary()))
@@ -68,15 +69,15 @@ def make(path: Path, **given: int | None) -> None:
     \b
     Example: bohb-data make scenes && bohb-data check scenes --patch-size 64
     """
-    if path.exists() and (path.is_file() or any(path.iterdir())):
-        raise DataError(f"{path} exists already; name a new folder")
     try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise DataError(f"{path} exists already; name a new folder")
         images = plugins.find("datasets", "synthetic").make(
             path, **{name: value for name, value in given.items() if value is not None}
         )
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {images} images with masks to {path}")
+    click.echo(printable(f"wrote {images} images with masks to {path}"))
 
 
 @command.command()
@@ -97,7 +98,7 @@ def show(path: str | None, out: Path, pairs: int, config: Path | None, **flags: 
         raise DataError(f"a file {error}; run bohb-data check to see which") from None
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}") from None
-    click.echo(f"wrote {out}")
+    click.echo(printable(f"wrote {out}"))
 
 
 def main() -> None:
@@ -116,7 +117,7 @@ def _settings(path: str | None, config: Path | None, flags: dict[str, Any]) -> D
 def _print(console: Console, settings: DataSettings, data: SegmentationData) -> None:
     audit = data.audit
     sizes = ", ".join(f"{size} ({count})" for size, count in audit.sizes.items())
-    facts = Table(title=f"{settings.data}, preset {settings.preset}", show_header=False)
+    facts = Table(title=_text(f"{settings.data}, preset {settings.preset}"), show_header=False)
     for name, value in (
         ("images with masks", f"{audit.images} in {audit.groups} groups"),
         ("sizes in pixels", sizes),
@@ -136,8 +137,8 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
 def _classes(data: SegmentationData) -> Table:
     table = Table("", "class", "share of counted pixels", title="classes")
     for name, colour in zip(data.classes.names, data.classes.colours, strict=True):
-        swatch = f"[on rgb({','.join(map(str, colour))})]   [/]"
-        table.add_row(swatch, name, f"{data.audit.frequencies[name]:.1%}")
+        swatch = Text("   ", style=f"on rgb({','.join(map(str, colour))})")
+        table.add_row(swatch, _text(name), f"{data.audit.frequencies[name]:.1%}")
     return table
 
 
@@ -145,8 +146,13 @@ def _parts(settings: DataSettings, data: SegmentationData) -> Table:
     table = Table("part", "patches", f"whole {settings.split}s" * (settings.split != "patch"))
     table.title = f"split by {settings.split}, {settings.patch_size}-pixel patches"
     for name, part in data.parts.items():
-        table.add_row(name, str(len(part)), ", ".join(_units(settings.split, part.sources)))
+        table.add_row(name, str(len(part)), _text(", ".join(_units(settings.split, part.sources))))
     return table
+
+
+def _text(text: str) -> Text:
+    """Text from outside as it is: brackets and colons in it are no markup."""
+    return Text(printable(text))
 
 
 def _units(split: str, sources: tuple[str, ...]) -> list[str]:

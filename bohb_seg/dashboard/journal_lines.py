@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, assert_never
 
+from bohb_seg.errors import printable
+from bohb_seg.report.wording import decimals
 from bohb_seg.rpc.names import worker_name
 from bohb_seg.search.events import (
     BracketFinished,
@@ -29,21 +31,21 @@ class JournalLine:
     """An entry for people.
 
     Args:
-        number: Number of its line in the journal, from 1.
+        place: Number of bytes in the journal before its line.
         time: Time of day, UTC.
         look: How the page shows it.
     """
 
-    number: int
+    place: int
     time: str
     look: Look
     text: str
 
 
-def journal_line(number: int, entry: Entry) -> JournalLine:
-    """Words for the entry in line ``number`` of the journal."""
+def journal_line(place: int, entry: Entry) -> JournalLine:
+    """Words for the entry whose line begins after ``place`` bytes of the journal."""
     time = f"{datetime.fromtimestamp(entry.time, UTC):%H:%M:%S}"
-    return JournalLine(number, time, _look(entry.event), _text(entry.event))
+    return JournalLine(place, time, _look(entry.event), printable(_text(entry.event)))
 
 
 def phase(events: Iterable[Event]) -> str:
@@ -111,6 +113,6 @@ def _progress(event: Evaluate | Evaluated | Settled) -> str:
 
 def _outcome(event: Evaluated) -> str:
     if event.loss is not None:
-        return f"loss {event.loss:.4f}"
+        return f"loss {decimals(event.loss)}"
     reason = (event.error or "").strip().rpartition("\n")[2]
     return f"{event.outcome} ({reason})" if reason else event.outcome

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import final
 
 from bohb_seg.dashboard.journal_lines import journal_line, phase
-from bohb_seg.errors import BohbSegError
+from bohb_seg.errors import BohbSegError, printable
 from bohb_seg.report import templates
 from bohb_seg.storage import journal
 from bohb_seg.storage.journal import Entry
@@ -113,9 +113,11 @@ class RunPages:
         try:
             entries = journal.tail(self._journal, TAIL)
         except (OSError, BohbSegError) as error:
-            return self._notice(f"The journal cannot be read: {error}.", REPORT_LINK)
+            return self._notice(
+                f"The journal cannot be read: {printable(str(error))}.", REPORT_LINK
+            )
         newest = max((entry.time for entry in entries.values()), default=0.0)
-        lines = [journal_line(number, entry) for number, entry in reversed(entries.items())]
+        lines = [journal_line(place, entry) for place, entry in reversed(entries.items())]
         page = _journal_page(title=self._run_id, lines=lines)
         return Page(page, self._run_id, _phase(entries), newest, REPORT_LINK)
 
@@ -127,7 +129,7 @@ class RunPages:
         except Exception as error:  # whatever it is, the next report may succeed
             known = isinstance(error, BohbSegError | OSError)
             _log.warning("the report could not be made: %s", error, exc_info=not known)
-            page = self._failed(f"the report cannot be made now: {error}")
+            page = self._failed(f"the report cannot be made now: {printable(str(error))}")
         with self._changed:
             self._report, self._made_of, self._making = page, stamp, False
             # The time of this thread: the clock also runs while others compute.

@@ -20,10 +20,10 @@ import numpy as np
 
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import MaskCode, decode
-from bohb_seg.data.pixels import Pixels, read_image, refuse_torn, shrink
+from bohb_seg.data.pixels import LARGEST, Pixels, read_image, refuse_torn, shrink
 from bohb_seg.data.records import Record, refuse
 from bohb_seg.errors import DataError
-from bohb_seg.files import whole_folder
+from bohb_seg.files import open_regular, read_regular, whole_folder
 from bohb_seg.machine import processors
 from bohb_seg.trials import IGNORE
 
@@ -146,16 +146,16 @@ def _build(folder: Path, collection: Collection, downscale: int) -> None:
 def _decode_into(target: Path, pair: Pair, code: MaskCode, downscale: int) -> Record | str:
     """Decodes one pair; returns a sentence if its files cannot be used."""
     try:
-        image = read_image(pair.image.read_bytes())
+        image = read_image(read_regular(pair.image, LARGEST))
     except (ValueError, OSError) as error:
-        return f"{pair.name} cannot be read: the file {_reason(error)}"
+        return f"{pair.name} cannot be read: {_reason(error)}"
     mask_name = f"its mask {pair.mask.name}"
     try:
-        content = pair.mask.read_bytes()
+        content = read_regular(pair.mask, LARGEST)
         refuse_torn(content)
         mask = decode(content, code)
     except (ValueError, OSError) as error:
-        return f"{pair.name}: {mask_name} cannot be read: the file {_reason(error)}"
+        return f"{pair.name}: {mask_name} cannot be read: {_reason(error)}"
     if image.shape[:2] != mask.labels.shape:
         return (
             f"{pair.name} is {_size(image.shape)} pixels but {mask_name} is"
@@ -191,7 +191,7 @@ def _pool() -> ThreadPoolExecutor:
 
 def _digest(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, LARGEST) as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {_reason(error)}") from None
@@ -202,7 +202,7 @@ def _array(folder: Path, number: int) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return (error.strerror or str(error)) if isinstance(error, OSError) else f"the file {error}"
 
 
 def _size(shape: tuple[int, ...]) -> str:

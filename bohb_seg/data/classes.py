@@ -24,7 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, printable
+from bohb_seg.files import read_regular
 
 MAX_CLASSES = 254
 """Number of labels that a uint8 has left: 255 is IGNORE, 254 marks unknown colours in decoding."""
@@ -45,6 +46,10 @@ class ClassTable:
 
     names: tuple[str, ...]
     colours: tuple[Colour, ...]
+
+    def __post_init__(self) -> None:
+        # Here, because names are shown everywhere from now on, and YAML can write any character.
+        object.__setattr__(self, "names", tuple(map(printable, self.names)))
 
 
 class ClassEntry(BaseModel):
@@ -90,7 +95,7 @@ def entries_for(root: Path, file: Path | None) -> tuple[ClassEntry, ...]:
     Raises:
         DataError: the file cannot be read or is no class table.
     """
-    if file is None and (root / FILE_NAME).is_file():
+    if file is None and (root / FILE_NAME).exists():
         file = root / FILE_NAME
     return DUBAI if file is None else _read(file)
 
@@ -102,7 +107,7 @@ def rgb(packed: int) -> Colour:
 
 def _read(file: Path) -> tuple[ClassEntry, ...]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_regular(file).decode("utf-8"))
         entries = TypeAdapter(tuple[ClassEntry, ...]).validate_python(content)
     except OSError as error:
         raise DataError(f"class table {file} cannot be read: {error.strerror}") from None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bohb_seg.data.masks import MaskCode
+from bohb_seg.errors import printable
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class Pair:
     """An image and its mask.
 
     Args:
-        name: Path of the image below the data folder, with forward slashes.
+        name: Path of the image below the data folder, with forward slashes; made harmless.
         group: Folder above ``images/``, e.g. ``"Tile 1"``: pieces of one mosaic.
         image: The image file.
         mask: The mask file.
@@ -21,6 +22,11 @@ class Pair:
     group: str
     image: Path
     mask: Path
+
+    def __post_init__(self) -> None:
+        # Here, because a name is shown everywhere from now on, and a file's name may be any bytes.
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "group", printable(self.group))
 
 
 @dataclass(frozen=True)

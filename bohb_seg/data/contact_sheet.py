@@ -1,5 +1,7 @@
 """Contact sheets: images beside their masks, with a legend."""
 
+import errno
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import numpy as np
 from bohb_seg.data.classes import ClassTable, Colour
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import decode
-from bohb_seg.data.pixels import Pixels, read_image
+from bohb_seg.data.pixels import LARGEST, Pixels, read_image
+from bohb_seg.errors import printable
+from bohb_seg.files import read_regular
 from bohb_seg.trials import IGNORE
 
 IGNORED_GREY = (128, 128, 128)
@@ -17,6 +21,10 @@ COLUMNS = 2
 """Pairs side by side."""
 INCHES = 2.6
 """Edge of one picture on the sheet, in inches."""
+LEGEND_COLUMNS, LEGEND_INCHES = 6, 0.17
+"""Classes side by side in the legend, and the height of its rows in inches."""
+LONGEST_FILE, LONGEST_CLASS = 48, 16
+"""Letters of a file's name that fit above a picture, and of a class's name in the legend."""
 
 
 def draw(collection: Collection, pairs: int, target: Path) -> None:
@@ -28,34 +36,46 @@ def draw(collection: Collection, pairs: int, target: Path) -> None:
         target: The file to write.
 
     Raises:
-        OSError: the file cannot be written.
-        ValueError: an image or mask cannot be read.
+        OSError: a file cannot be read or written.
+        ValueError: an image or mask cannot be decoded.
     """
+    from matplotlib import rc_context
+
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "this is no file", str(target))
+    with rc_context({"text.parse_math": False}):  # a $ in a name begins no formula
+        target.write_bytes(_png(collection, _evenly(collection.pairs, pairs)))
+
+
+def _png(collection: Collection, shown: Sequence[Pair]) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    shown = _evenly(collection.pairs, pairs)
+    classes = collection.code.classes
+    keys = [*zip(classes.names, classes.colours, strict=True), ("ignored", IGNORED_GREY)]
+    legend = -(-len(keys) // LEGEND_COLUMNS)
     rows = -(-len(shown) // COLUMNS)
-    size = (2 * COLUMNS * INCHES, rows * (INCHES + 0.35) + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    height = rows * (INCHES + 0.35) + LEGEND_INCHES * legend + 0.4
+    figure = Figure(figsize=(2 * COLUMNS * INCHES, height), layout="constrained")
     axes = figure.subplots(rows, 2 * COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    classes = collection.code.classes
     for pair, image_axis, mask_axis in zip(shown, axes[::2], axes[1::2], strict=False):
-        labels = decode(pair.mask.read_bytes(), collection.code).labels
-        image_axis.imshow(read_image(pair.image.read_bytes()))
-        image_axis.set_title(pair.name, fontsize=7, loc="left")
+        labels = decode(read_regular(pair.mask, LARGEST), collection.code).labels
+        image_axis.imshow(read_image(read_regular(pair.image, LARGEST)))
+        image_axis.set_title(_end(pair.name), fontsize=7, loc="left")
         mask_axis.imshow(coloured(labels, classes), interpolation="nearest")
-        mask_axis.set_title(pair.mask.name, fontsize=7, loc="left")
-    keys = [*zip(classes.names, classes.colours, strict=True), ("ignored", IGNORED_GREY)]
+        mask_axis.set_title(_end(printable(pair.mask.name)), fontsize=7, loc="left")
     figure.legend(
-        handles=[Patch(color=_hex(colour), label=name) for name, colour in keys],
+        handles=[Patch(color=_hex(colour), label=_beginning(name)) for name, colour in keys],
         loc="outside lower center",
-        ncol=min(len(keys), 7),
+        ncol=min(len(keys), LEGEND_COLUMNS),
         frameon=False,
+        fontsize=8,
     )
-    figure.savefig(target, dpi=150, format="png")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=150, format="png")
+    return buffer.getvalue()
 
 
 def coloured(labels: Pixels, classes: ClassTable) -> Pixels:
@@ -70,6 +90,14 @@ def coloured(labels: Pixels, classes: ClassTable) -> Pixels:
 def _evenly(pairs: Sequence[Pair], wanted: int) -> list[Pair]:
     picked = np.linspace(0, len(pairs) - 1, min(wanted, len(pairs))).round().astype(int)
     return [pairs[number] for number in picked]
+
+
+def _end(name: str) -> str:
+    return name if len(name) <= LONGEST_FILE else f"…{name[1 - LONGEST_FILE :]}"
+
+
+def _beginning(name: str) -> str:
+    return name if len(name) <= LONGEST_CLASS else f"{name[: LONGEST_CLASS - 1]}…"
 
 
 def _hex(colour: Colour) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.classes import ClassEntry, ClassTable, rgb
+from bohb_seg.data.pixels import decoded
 from bohb_seg.trials import IGNORE
 
 Labels = npt.NDArray[np.uint8]
@@ -103,10 +104,7 @@ def decode(content: bytes, code: MaskCode) -> DecodedMask:
     Raises:
         ValueError: it is no image that can be a mask; the message gives the reason.
     """
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError("is not an image")
-    values: Values = image
+    values: Values = decoded(content, cv2.IMREAD_UNCHANGED)
     palette = _palette(content)
     if values.ndim == 2 and code.by_index:
         values, table, name = _undo_scaling(values, content), code.index_table, "index {}"

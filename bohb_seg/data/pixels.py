@@ -1,8 +1,13 @@
 """Image files to pixels, and pixels to a smaller scale."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+LARGEST = (1 << 31) - 1
+"""Bytes of an image file at most: OpenCV takes no more."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -23,11 +28,23 @@ def read_image(content: bytes) -> Pixels:
         ValueError: it is no image, or only the beginning of one; the message gives the reason.
     """
     refuse_torn(content)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    image = decoded(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def decoded(content: bytes, flags: int) -> npt.NDArray[Any]:
+    """Decodes an image file as OpenCV does.
+
+    Raises:
+        ValueError: it is no image, or one with more pixels than OpenCV takes.
+    """
+    try:
+        image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        raise ValueError("is not an image, or has more than a billion pixels") from None
     if image is None:
         raise ValueError("is not an image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return image
 
 
 def refuse_torn(content: bytes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, printable
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class UnusableDataError(DataError):
     """Files must be mended; ``problems`` holds one sentence for each, the message the first."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(map(printable, problems))
         more = len(problems) - 1
         rest = f" ({more} more like this: bohb-data check lists them)" if more else ""
         super().__init__(problems[0] + rest)

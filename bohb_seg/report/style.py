@@ -1,4 +1,7 @@
-"""The look of all figures: readable in colour and in grey, because shapes differ as well."""
+"""The look of all figures: readable in colour and in grey, because shapes differ as well.
+
+Names of classes, files and hyperparameters are text and never markup: no ``$`` begins a formula.
+"""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -8,10 +11,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, NullFormatter
+
+from bohb_seg.report.wording import FARTHEST, bounded
 
 WIDTH = 9.0
 """Inches, shown about 1000 pixels wide: 10-point text is as large as the text of the page."""
@@ -19,6 +25,8 @@ DPI = 130
 """Dots per inch; figures are drawn a little larger than shown, which keeps small text crisp."""
 SHOWN_DPI = 115
 """Dots per inch at which the page shows figures at most."""
+LONGEST_NAME = 28
+"""Letters of a name of a class or a hyperparameter that figures show."""
 RC: Any = {
     "figure.dpi": DPI,
     "savefig.dpi": "figure",
@@ -40,6 +48,7 @@ RC: Any = {
     "hatch.linewidth": 0.7,
     "lines.linewidth": 1.8,
     "path.simplify": True,
+    "text.parse_math": False,
 }
 
 P = ParamSpec("P")
@@ -60,6 +69,8 @@ ARM_LOOKS = {
     "default": Look("#E69F00", (0, (5, 2)), "s", "///"),
     "incumbent": Look("#00568C", "-", "o", ""),
 }
+APART = 0.15
+"""Share of the axis between its losses and those at its edge that are too far for any axis."""
 FADED = "#9aa0a6"
 """Colour of context."""
 PALE = "#c3c8cd"
@@ -116,29 +127,63 @@ def grid_of_axes(figure: Figure, count: int, columns: int, **options: Any) -> li
     return list(axes[:count])
 
 
-def ceiling(losses: Sequence[float]) -> float:
-    """Upper end of the axis of losses: a few huge ones must not squeeze all others flat."""
-    low, upper_quartile, high = np.quantile(losses, (0, 0.75, 1))
+@dataclass(frozen=True)
+class Limits:
+    """Lower and upper end of an axis of losses."""
+
+    low: float
+    top: float
+
+    def within(self, losses: Sequence[float]) -> npt.NDArray[np.float64]:
+        """The losses, with those beyond an end drawn at it."""
+        return np.clip(np.asarray(losses, dtype=np.float64), self.low, self.top)
+
+
+def limits(losses: Sequence[float]) -> Limits:
+    """Ends of the axis of losses: a few extreme ones must not squeeze all others flat."""
+    near = [loss for loss in losses if abs(loss) < FARTHEST] or [0.0]
+    low, upper_quartile, high = (float(each) for each in np.quantile(near, (0, 0.75, 1)))
     limit = upper_quartile + 4 * (upper_quartile - low)
-    return float(high if high <= limit or upper_quartile == low else limit)
+    top = high if high <= limit or upper_quartile == low else limit
+    room = APART * (top - low) or APART
+    return Limits(
+        low - room if min(losses) <= -FARTHEST else low,
+        top + room if max(losses) >= FARTHEST else top,
+    )
 
 
-def loss_axis(ax: Axes, losses: Sequence[float], label: str = "validation loss") -> float:
-    """Labels the y axis and gives it limits for losses; a note counts those above.
+def loss_axis(ax: Axes, losses: Sequence[float], label: str = "validation loss") -> Limits:
+    """Labels the y axis and gives it limits for losses; a note above it counts those beyond.
 
     Returns:
-        The ceiling, at which higher losses should be drawn.
+        The limits, at which losses beyond should be drawn.
     """
-    top, low = ceiling(losses), min(losses)
-    margin = 0.06 * (top - low) or 0.05
-    ax.set_ylim(low - margin, top + margin)
+    ends = limits(losses)
+    margin = 0.06 * (ends.top - ends.low) or 0.05
+    ax.set_ylim(ends.low - margin, ends.top + margin)
     ax.set_ylabel(f"{label} (lower is better)")
-    above = sum(loss > top for loss in losses)
-    if above:
-        note = f"▲ {above} above the axis, drawn at its edge"
-        corner: Any = {"transform": ax.transAxes, "ha": "right", "va": "top"}
-        ax.text(0.995, 0.99, note, fontsize=8, color="#444444", **corner)
-    return top
+    above, below = sum(loss > ends.top for loss in losses), sum(loss < ends.low for loss in losses)
+    beyond = [f"▲ {above} higher"] * bool(above) + [f"▼ {below} lower"] * bool(below)
+    if beyond:
+        place: Any = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
+        note = f"{', '.join(beyond)}, at the edge"
+        ax.text(1, 1.015, note, fontsize=8, color="#444444", **place)
+    return ends
+
+
+class PlainLogFormatter(LogFormatter):
+    """Numbers at the ticks of a logarithmic axis, without markup."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The number at a tick; empty where ticks are too many for numbers."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def log_axis(ax: Axes) -> None:
+    """Makes the x axis logarithmic, with plain numbers."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(PlainLogFormatter())
+    ax.xaxis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1, 0.4)))
 
 
 def epoch_axis(ax: Axes, ticks: Sequence[float], label: str) -> None:
@@ -158,9 +203,14 @@ def time_unit(seconds: float) -> tuple[float, str]:
     return (60.0, "minutes") if seconds < 3 * 3600 else (3600.0, "hours")
 
 
+def short(name: str, most: int = LONGEST_NAME) -> str:
+    """A name from outside that fits beside an axis, or of so many letters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def numbers(values: Sequence[float | None]) -> list[float]:
     """A curve for matplotlib, with gaps where a value is None."""
-    return [np.nan if value is None else float(value) for value in values]
+    return [np.nan if value is None else bounded(float(value)) for value in values]
 
 
 def key(look: Look, label: str, **options: Any) -> Line2D:

@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from bohb_seg.errors import SettingsError
+from bohb_seg.files import read_regular
 from bohb_seg.settings.fields import (
     PRESETS,
     SYNTHETIC,
@@ -82,7 +83,7 @@ def _from_file(kind: type[DataSettings], file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file).decode("utf-8")
         values = yaml.safe_load(text) or {}
     except OSError as error:
         raise SettingsError(f"--config {file} cannot be read: {error.strerror}") from None

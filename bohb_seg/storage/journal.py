@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,12 +21,14 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.errors import JournalError, SettingsError, printable
 from bohb_seg.search.events import Evaluated, News, Order, Settled
 from bohb_seg.settings import with_present_names
 from bohb_seg.trials import Observation
 
 FILE_NAME = "events.jsonl"
+_BLOCK = 1 << 18
+"""Bytes that are first read of the end of a journal."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +68,8 @@ class RunResumed:
 
 Event = RunStarted | RunResumed | News | Order
 
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can write and nothing can encode."""
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     name: TypeAdapter(kind) for name, kind in _KINDS.items()
@@ -146,15 +151,30 @@ def read(path: Path) -> list[Entry]:
 
 
 def tail(path: Path, count: int) -> dict[int, Entry]:
-    """The last ``count`` entries by the number of their line; a torn last line is left out.
+    """The last ``count`` entries by the place of their line; a torn last line is left out.
+
+    The file is read from its end, so that a long journal takes no longer than a short one.
+
+    Returns:
+        Entries by the number of bytes in the file before their line, oldest first.
 
     Raises:
         JournalError: one of them is damaged.
         OSError: the file cannot be read.
     """
-    whole = path.read_bytes().split(b"\n")[:-1]
-    lines = list(enumerate(whole, start=1))[-count:]
-    return {number: _decode(path, number, line) for number, line in lines}
+    start, text = _end(path, count)
+    *lines, torn = text.split(b"\n")
+    lines = lines[-count:]
+    place = start + len(text) - len(torn) - sum(len(line) + 1 for line in lines)
+    entries: dict[int, Entry] = {}
+    for line in lines:
+        try:
+            entries[place] = _decode(path, 0, line)
+        except JournalError as error:
+            number = path.read_bytes()[:place].count(b"\n") + 1
+            raise JournalError(path, number, error.reason) from None
+        place += len(line) + 1
+    return entries
 
 
 def counted(entries: Iterable[Entry]) -> Iterator[tuple[Evaluated, float]]:
@@ -178,6 +198,20 @@ def counted(entries: Iterable[Entry]) -> Iterator[tuple[Evaluated, float]]:
                     yield latest
 
 
+def _end(path: Path, count: int) -> tuple[int, bytes]:
+    """The end of a file with more than ``count`` ends of lines, or all of it, and its place."""
+    length = _BLOCK
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while True:
+            start = max(0, size - length)
+            file.seek(start)
+            text = file.read(size - start)
+            if start == 0 or text.count(b"\n") > count:
+                return start, text
+            length *= 2
+
+
 def _whole_length(path: Path) -> int:
     text = path.read_bytes()
     return text.rfind(b"\n") + 1
@@ -194,6 +228,8 @@ def _encode(entry: Entry) -> bytes:
 def _decode(path: Path, number: int, line: bytes) -> Entry:
     try:
         record = json.loads(line)
+        if b"\\ud" in line:
+            record = _whole_characters(record)
         when, kind = float(record.pop("time")), record.pop("kind")
         if unknown := record.keys() - {f.name for f in dataclasses.fields(_KINDS[kind])}:
             raise ValueError(f"unknown field {min(unknown)}")
@@ -201,3 +237,15 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise JournalError(path, number, f"not an entry of a journal ({reason})") from None
+
+
+def _whole_characters(value: Any) -> Any:
+    """A value whose texts can be encoded: bytes that are not UTF-8 (of a file's name) are shown."""
+    match value:
+        case str():
+            return _HALVES.sub(lambda half: printable(half[0]), value)
+        case dict():
+            return {_whole_characters(key): _whole_characters(its) for key, its in value.items()}
+        case list():
+            return [_whole_characters(each) for each in value]
+    return value

@@ -20,7 +20,7 @@ from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, counted, read
 from bohb_seg.storage.settings_record import settings_record
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE
+from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE, comparison_folder
 
 RESULTS_EVERY = 30.0
 """Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
@@ -124,8 +124,9 @@ class RunDirectory:
         ]
         incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
         best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
-        artefacts = best.facts.artefacts if best else None
-        if artefacts and (model := self.path / artefacts / MODEL_FILE).is_file():
+        # The folder is that of the trial: nothing that a worker says becomes a path.
+        folder = comparison_folder(best.evaluation.trial) if best else ""
+        if folder and (model := self.path / folder / MODEL_FILE).is_file():
             with model.open("rb") as source:
                 write_whole(
                     self.path / MODEL_FILE, lambda target: shutil.copyfileobj(source, target)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb_seg.trials import SCORE_BINS
+
 Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
@@ -20,10 +22,6 @@ FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
 al. 2017."""
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, as in the Milestone 3 reports; Keras' epsilon."""
-
-SCORE_BINS = 1024
-"""Bins of score histograms; an even number, so that 0.5 is an edge between two. Average precision
-from 4096 bins is off by 1e-4."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import click
 from hpbandster.core.worker import Worker
 
 from bohb_seg import machine, plugins
-from bohb_seg.errors import EXIT_BAD_INPUT, BohbSegError, SettingsError
+from bohb_seg.errors import EXIT_BAD_INPUT, BohbSegError, SettingsError, printable
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training import devices
 from bohb_seg.worker import service
@@ -52,7 +52,7 @@ def run(settings: WorkerSettings, load: Load, build: Build) -> int:
     for name, step in _steps(settings, load, build).items():
         finding = _found(step)
         if finding is not None:
-            click.echo(f"{finding.mark:<5} {name:<13} {finding.text}")
+            click.echo(printable(f"{finding.mark:<5} {name:<13} {finding.text}"))
             failed += [name] if finding.mark == "FAIL" else []
     click.echo(f"not ready: {', '.join(failed)}" if failed else "ready")
     return EXIT_BAD_INPUT if failed else 0

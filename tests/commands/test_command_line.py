@@ -1,11 +1,16 @@
 """Flags out of settings; one sentence and status 2 for whatever a user can put right."""
 
+import contextlib
+import io
 import logging
+import re
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
+from rich.logging import RichHandler
 
 from bohb_seg.commands import command_line
 from bohb_seg.errors import DataError, JournalError, SettingsError
@@ -129,17 +134,62 @@ def test_a_broken_promise_of_our_own_is_loud(monkeypatch):
         command_line.run(click.Command("bohb-try", callback=lambda: 1 / 0))
 
 
-def test_the_log_goes_to_standard_error(capsys):
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
+@contextlib.contextmanager
+def logged(level):
+    """Logging as a command starts it in its process."""
+    root, factory = logging.getLogger(), logging.getLogRecordFactory()
+    before = root.level, list(root.handlers)
     root.handlers = []
     try:
-        command_line.start_logging("warning")
-        logging.getLogger("bohb_seg.try").info("quiet")
-        logging.getLogger("bohb_seg.try").warning("loud")
+        command_line.start_logging(level)
+        yield logging.getLogger("bohb_seg.try")
     finally:
-        root.level, root.handlers = level, handlers
+        root.level, root.handlers = before
+        logging.setLogRecordFactory(factory)
+
+
+def test_the_log_goes_to_standard_error(capsys):
+    with logged("warning") as log:
+        log.info("quiet")
+        log.warning("loud")
     said = capsys.readouterr()
     assert said.out == ""
     assert "WARNING loud" in said.err
     assert "quiet" not in said.err
+
+
+HOSTILE = "gone\n12:00:00 INFO    all is well \x1b[2J\x1b]0;title\x07 \udcdf"
+
+
+def test_text_from_outside_makes_no_line_and_no_escape_in_the_log(capsys):
+    with logged("info") as log:
+        log.warning("worker %s", HOSTILE)
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError:
+            log.exception("told %s", HOSTILE)
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first.endswith(r"worker gone\n12:00:00 INFO    all is well \x1b[2J\x1b]0;title\x07 \xdf")
+    assert others[1] == "    Traceback (most recent call last):"
+    assert not [line for line in others if not line.isprintable()]
+    assert others[-1].startswith("    12:00:00 INFO    all is well"), "no line looks like another"
+
+
+def test_nor_in_the_panel_of_a_terminal():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+    with logged("info") as log:
+        logging.getLogger().handlers = [RichHandler(console=console, show_path=False)]
+        log.warning("worker %s", f"[/x] :boom: {HOSTILE}")
+    told = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert told.count("\n") == 1
+    assert r"worker [/x] :boom: gone\n12:00:00 INFO    all is well \x1b[2J" in told
+    assert told.strip().isprintable()
+
+
+def test_a_sentence_is_one_line_whatever_it_names(capsys, monkeypatch):
+    for error in (DataError(HOSTILE), click.UsageError(HOSTILE)):
+        status, said = ends(capsys, raises(error), monkeypatch=monkeypatch)
+        assert status == 2
+        assert said.startswith(r"bohb-try: gone\n12:00:00")
+        assert said.removesuffix("\n").isprintable()

@@ -10,7 +10,8 @@ from helpers.recorded_run import Recorder, started, write_run
 
 from bohb_seg.report import write_report
 from bohb_seg.report.analysis.history import read
-from bohb_seg.report.page import render, status
+from bohb_seg.report.header import header, status
+from bohb_seg.report.page import render
 from bohb_seg.report.sections import outline
 from bohb_seg.search.events import StopRequested, WorkersChanged
 
@@ -169,7 +170,7 @@ def test_a_run_that_has_hardly_begun_has_a_page_with_reasons(tmp_path, events):
 def test_a_worker_that_tells_nothing_but_losses():
     its = comparison([0.5, 0.6], [0.3, 0.41], parts=())
     parts = outline.sections(its)
-    html = render(its, parts)
+    html = render(header(its), parts)
     assert "is better than the default" in html
     assert [each.anchor for each in parts if each.empty] == [
         *("loss", "precision-recall", "values", "iou", "confusion", "best-patches"),

@@ -23,7 +23,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, counted, read
+from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, counted, read, tail
 from bohb_seg.trials import Attempt, EvaluationId, Observation, TrialId
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -341,3 +341,38 @@ def test_what_counts_is_what_the_cluster_counted(ladder, plan, story):
     world = play(ladder, plan, story)
     entries = [at(0, event) for news, orders in world.told for event in (news, *orders)]
     assert {n.evaluation: n for n, _ in counted(entries)} == world.counted
+
+
+# --- the end of a journal ---------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, st.integers(1, 8), st.integers(1, 400), st.booleans())
+def test_the_tail_is_the_end_of_the_whole(file, history, count, block, torn):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bohb_seg.storage.journal._BLOCK", block)
+        write(file, history)
+        whole = file.read_bytes()
+        if torn:
+            file.write_bytes(whole + b'{"time":')
+        found = tail(file, count)
+    assert list(found.values()) == read(file)[-count:]
+    for place in found:
+        assert place == 0 or whole[place - 1 : place] == b"\n"
+
+
+def test_the_tail_names_the_line_that_is_damaged(file):
+    write(file, [RunResumed()] * 5)
+    file.write_bytes(file.read_bytes() + b"{}\n")
+    with pytest.raises(JournalError) as damage:
+        tail(file, 3)
+    assert damage.value.line == 6
+
+
+def test_a_text_that_is_no_text_is_read(file):
+    """A file's name of other bytes than UTF-8, in an error that a worker reported."""
+    error = "FileNotFoundError: 'Stra\udcdfe.png', \U0001f600, \ud800"
+    identity = EvaluationId(TrialId(0, 0, 0), 1.0)
+    write(file, [Evaluated(identity, 1, "w", "crashed", error=error)])
+    (entry,) = read(file)
+    assert entry.event.error == "FileNotFoundError: 'Stra\\xdfe.png', \U0001f600, \\ud800"

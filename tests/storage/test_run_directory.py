@@ -14,7 +14,13 @@ from bohb_seg.storage.hpbandster_files import LiveLog
 from bohb_seg.storage.journal import FILE_NAME, read
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.storage.settings_record import RECORDED_VERSIONS
-from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, INCUMBENT_ARM, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    DEFAULT_ARM,
+    INCUMBENT_ARM,
+    TrialId,
+    comparison_folder,
+)
 
 # --- a new run --------------------------------------------------------------------------------
 
@@ -97,7 +103,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
 
 def compared(run, arm, seed, loss, model=True):
     """One retraining of the comparison, whose model holds its own name."""
-    name = f"comparison/{arm}-{seed}"
+    name = comparison_folder((COMPARISON_BRACKET, arm, seed))
     folder = Path(run.path) / name
     folder.mkdir(parents=True, exist_ok=True)
     if model:
@@ -137,6 +143,17 @@ def test_the_model_of_the_incumbents_best_seed_is_kept(tmp_path, results, name):
 def test_a_run_whose_worker_leaves_no_model_keeps_none(tmp_path):
     run = new_run(tmp_path)
     compared(run, INCUMBENT_ARM, 0, 0.5, model=False)
+    assert kept(run) is None
+
+
+@pytest.mark.parametrize("told", ["../../other", "/other", "other", "x\0y", "x" * 5000])
+def test_a_worker_cannot_name_the_folder_of_the_model(tmp_path, told):
+    run = new_run(tmp_path)
+    for folder in ("other", "run/other"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "model.keras").write_text("foreign")
+    identity = evaluation(0, COMPARISON_BRACKET, INCUMBENT_ARM, 100.0)
+    run.record([evaluated(identity, 0.5, artefacts=told), Settled(identity, 1, "w")])
     assert kept(run) is None
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
+from bohb_seg.report.analysis.averages import median
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
 
 
@@ -26,8 +26,10 @@ def by_budget(run: RunRecord) -> tuple[BudgetSummary, ...]:
 
 def evaluations_by_budget(run: RunRecord) -> dict[float, list[EvaluationRecord]]:
     """Evaluations of the search by budget, budgets in rising order."""
-    budgets = sorted({each.budget for each in run.evaluations})
-    return {budget: [e for e in run.evaluations if e.budget == budget] for budget in budgets}
+    found: dict[float, list[EvaluationRecord]] = {}
+    for each in run.evaluations:
+        found.setdefault(each.budget, []).append(each)
+    return dict(sorted(found.items()))
 
 
 def losses_of(evaluations: Iterable[EvaluationRecord]) -> tuple[float, ...]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from bohb_seg.report.analysis.records import AttemptRecord, EvaluationRecord, RunRecord
 from bohb_seg.report.wording import is_number
-from bohb_seg.trials import ARMS, Configuration
+from bohb_seg.trials import ARMS, IGNORE, Configuration, comparison_folder
 
 Matrix = Sequence[Sequence[int]]
 PARTS = ("train", "validation", "test")
 """Parts of the data; a later one says more about new images."""
+MOST_PIXELS = 1 << 48
+"""Counts beyond it are none; the sum of those of all seeds fits into 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,9 @@ def class_names(run: RunRecord) -> list[str]:
 
 
 def _retraining(run: RunRecord, evaluation: EvaluationRecord) -> Retraining:
-    artefacts = evaluation.info.artefacts
-    folder = run.directory / artefacts if artefacts and _lies_within(artefacts) else None
+    place = comparison_folder(evaluation.id.trial)
+    # Nothing that a worker says becomes a path: it can only say whether the files are there.
+    folder = run.directory / place if evaluation.info.artefacts == place else None
     told = {"validation": {"loss": evaluation.loss}, **evaluation.info.parts}
     parts = {part: _part_scores(scores) for part, scores in told.items()}
     return Retraining(evaluation.id.trial.number, evaluation.attempt, parts, folder)
@@ -125,18 +128,21 @@ def _part_scores(told: Mapping[str, Any]) -> PartScores:
 
 def _is_by_class(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
-        each is None or is_number(each) for each in value.values()
+        each is None or (is_number(each) and 0 <= each <= 1) for each in value.values()
     )
 
 
 def _is_square(value: Any) -> bool:
-    """Whether a value is a square matrix of whole numbers, with at least one row."""
-    return isinstance(value, list) and all(
-        isinstance(row, list) and len(row) == len(value) and all(type(n) is int for n in row)
-        for row in value
+    """Whether a value is a square matrix of counts, with at most ``IGNORE`` rows."""
+    return (
+        isinstance(value, list)
+        and len(value) <= IGNORE
+        and all(
+            isinstance(row, list) and len(row) == len(value) and all(map(_is_count, row))
+            for row in value
+        )
     )
 
 
-def _lies_within(path: str) -> bool:
-    """Whether a path that a worker reported stays below the run directory."""
-    return not Path(path).is_absolute() and ".." not in Path(path).parts
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MOST_PIXELS

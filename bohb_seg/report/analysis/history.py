@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bohb_seg.errors import SettingsError
+from bohb_seg.report.analysis.cleaning import cleaned
 from bohb_seg.report.analysis.records import AttemptRecord, EvaluationRecord, Presence, RunRecord
 from bohb_seg.search.events import (
     Discard,
@@ -56,7 +57,9 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
     Raises:
         SettingsError: the journal does not begin with the start of a run.
     """
-    if not entries or not isinstance(entries[0].event, RunStarted):
+    entries = [cleaned(entry) for entry in entries]
+    started = entries[0].event if entries else None
+    if not isinstance(started, RunStarted):
         raise SettingsError(
             f"{run_dir / journal.FILE_NAME} holds no started run yet; wait until bohb-master"
             " has started its search"
@@ -67,7 +70,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
     evaluations = _records(attempts)
     return RunRecord(
         directory=run_dir,
-        started=entries[0].event,
+        started=started,
         begin=entries[0].time,
         end=entries[-1].time,
         attempts=tuple(attempts.known.values()),

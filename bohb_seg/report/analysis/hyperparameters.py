@@ -9,7 +9,7 @@ from scipy.stats import chi2, kruskal
 
 from bohb_seg.report.analysis.budgets import evaluations_by_budget, losses_of
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
-from bohb_seg.report.wording import is_number
+from bohb_seg.report.wording import bounded, is_number
 
 CHANCE = 0.05
 """Above this probability a dependence is called possible chance."""
@@ -78,7 +78,7 @@ def _keys(values: Sequence[Any]) -> Sequence[Any]:
     """Group of each value: a choice itself, or the third of all values that a number lies in."""
     if len(set(values)) <= GROUPS or not all(is_number(value) for value in values):
         return [str(value) for value in values]
-    edges = np.quantile(values, np.arange(1, GROUPS) / GROUPS)
+    edges = np.quantile([bounded(value) for value in values], np.arange(1, GROUPS) / GROUPS)
     return [int(key) for key in np.searchsorted(edges, values, side="left")]
 
 

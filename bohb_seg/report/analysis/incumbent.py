@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean
 
+from bohb_seg.report.analysis.averages import mean
 from bohb_seg.report.analysis.configuration import same_configuration
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
 from bohb_seg.trials import TrialId
@@ -80,7 +80,9 @@ def runoff_winner(run: RunRecord) -> EvaluationRecord | None:
 
 def _mean_loss(evaluations: Iterable[EvaluationRecord]) -> float:
     """Mean of the losses; infinite if one is missing."""
-    return fmean(math.inf if each.loss is None else each.loss for each in evaluations)
+    losses = [each.loss for each in evaluations]
+    known = [loss for loss in losses if loss is not None]
+    return mean(known) if len(known) == len(losses) else math.inf
 
 
 def _with_epochs(run: RunRecord) -> Iterable[tuple[EvaluationRecord, float]]:

@@ -1,6 +1,6 @@
 """Validation patches worth showing: those that are not trivial, the best and the worst."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bohb_seg.errors import printable
+from bohb_seg.report.analysis import arrays
+from bohb_seg.report.analysis.comparison import class_names
+from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.trials import IGNORE, PREDICTIONS_FILE, VALIDATION_FILE
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,29 +62,35 @@ class RatedPatch:
     accuracies: dict[str, float]
 
 
-def load(directory: Path, artefacts: dict[str, Path]) -> Patches | None:
+def load(run: RunRecord, artefacts: Mapping[str, Path]) -> Patches | None:
     """Reads ``comparison/validation.npz`` and the class maps of the arms.
 
     Args:
-        directory: The run directory.
+        run: The run; its data and settings tell how large the arrays must be.
         artefacts: Folder with ``predictions.npz`` by name of the arm.
 
     Returns:
-        None if a file is missing.
+        None if a file is missing, or if the run has no images.
+
+    Raises:
+        DamagedArrayError: a file is damaged, or holds arrays of another form.
     """
-    shared = directory / VALIDATION_FILE
+    shared, data = run.directory / VALIDATION_FILE, run.started.data
     files = {name: folder / PREDICTIONS_FILE for name, folder in artefacts.items()}
-    if not files or not all(file.is_file() for file in (shared, *files.values())):
+    there = bool(files) and all(file.is_file() for file in (shared, *files.values()))
+    if not there or not data.get("classes"):
         return None
-    with np.load(shared) as data:
-        return Patches(
-            images=data["images"],
-            labels=data["labels"],
-            sources=tuple(map(str, data["sources"])),
-            class_names=tuple(map(str, data["class_names"])),
-            class_colours=tuple(_rgb(colour) for colour in data["class_colours"]),
-            predictions={name: _array(file, "validation") for name, file in files.items()},
-        )
+    count, edge = data["patches"]["validation"], run.started.settings["patch_size"]
+    maps = arrays.Form("uint8", (count, edge, edge))
+    sources = arrays.read(shared, "sources", arrays.Form("str", (count,)))
+    return Patches(
+        images=arrays.read(shared, "images", arrays.Form("uint8", (*maps.shape, 3))),
+        labels=arrays.read(shared, "labels", maps),
+        sources=tuple(printable(str(source)) for source in sources),
+        class_names=tuple(class_names(run)),
+        class_colours=tuple(_rgb(each["colour"]) for each in data["classes"]),
+        predictions={name: arrays.read(file, "validation", maps) for name, file in files.items()},
+    )
 
 
 def sum_of_squares(labels: Pixels, classes: int) -> float | None:
@@ -129,11 +139,6 @@ def _rated(patches: Patches, index: int, squares: float) -> RatedPatch:
     labels = patches.labels[index]
     scores = {name: accuracy(labels, maps[index]) for name, maps in patches.predictions.items()}
     return RatedPatch(index, patches.sources[index], squares, scores)
-
-
-def _array(file: Path, name: str) -> Pixels:
-    with np.load(file) as data:
-        return np.asarray(data[name], dtype=np.uint8)
 
 
 def _rgb(colour: Any) -> tuple[int, int, int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
+from bohb_seg.report.analysis.averages import median
 from bohb_seg.report.analysis.budgets import evaluations_by_budget, losses_of
 from bohb_seg.report.analysis.configuration import picked_by
 from bohb_seg.report.analysis.records import RunRecord
+from bohb_seg.report.wording import decimals
 
 FEW_PICKS = 3
 """With fewer picks of a kind at a budget their median says nothing."""
@@ -50,5 +51,6 @@ def picks_sentence(found: Iterable[Picks]) -> str:
     word = "lower" if model < random else "not lower"
     return (
         f"At {last.budget:g} epochs the median loss of the {len(last.model)} model-based picks is"
-        f" {model:.4f}, {word} than the {random:.4f} of the {len(last.random)} random ones."
+        f" {decimals(model)}, {word} than the {decimals(random)} of the {len(last.random)} random"
+        " ones."
     )

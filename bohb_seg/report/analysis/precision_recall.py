@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bohb_seg.report.analysis import arrays
 from bohb_seg.report.analysis.comparison import Arm, class_names
 from bohb_seg.report.analysis.records import RunRecord
-from bohb_seg.trials import PREDICTIONS_FILE
+from bohb_seg.trials import PREDICTIONS_FILE, SCORE_BINS
 
 Counts = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -80,28 +81,28 @@ def arm_curves(run: RunRecord, arms: Sequence[Arm], part: str) -> dict[str, Curv
 
     Arms whose histograms are not in the run directory are left out.
     """
-    found = {}
+    found, names = {}, class_names(run)
     for arm in arms:
         best = arm.representative
-        counts = load_histograms(best.artefacts, part) if best and best.artefacts else None
-        if best and counts:
-            names = list(best.on(part).by_class.get("iou", {})) or class_names(run)
-            if len(names) == len(counts[0]):
-                found[arm.name] = class_curves(names, *counts)
+        folder = best.artefacts if best else None
+        counts = load_histograms(folder, part, len(names)) if folder and names else None
+        if counts:
+            found[arm.name] = class_curves(names, *counts)
     return found
 
 
-def load_histograms(folder: Path, part: str) -> tuple[Counts, Counts] | None:
+def load_histograms(folder: Path, part: str, classes: int) -> tuple[Counts, Counts] | None:
     """Reads the score histograms of a part of the data.
 
     Returns:
         Positive and negative, int64 (classes, bins), as :func:`class_curves` takes them; None if
         they are missing.
+
+    Raises:
+        DamagedArrayError: the file is damaged, or holds arrays of another form.
     """
     file = folder / PREDICTIONS_FILE
-    if not file.is_file():
+    if not file.is_file() or f"{part}_positive" not in arrays.names(file):
         return None
-    with np.load(file) as data:
-        if f"{part}_positive" not in data:
-            return None
-        return data[f"{part}_positive"], data[f"{part}_negative"]
+    form = arrays.Form("int64", (classes, SCORE_BINS))
+    return arrays.read(file, f"{part}_positive", form), arrays.read(file, f"{part}_negative", form)

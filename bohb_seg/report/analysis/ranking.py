@@ -85,6 +85,6 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
     if len(pairs) < 3:
         return None
     small, large = np.array(pairs).T
-    if np.ptp(small) == 0 or np.ptp(large) == 0:
+    if np.all(small == small[0]) or np.all(large == large[0]):
         return None
     return float(spearmanr(small, large).statistic)

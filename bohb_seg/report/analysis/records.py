@@ -11,6 +11,9 @@ from bohb_seg.trials import Configuration, EvaluationId, Info, Numbers, TrialId
 EARLY_ENDS = ("collapsed", "patience", "diverged")
 """Reasons, in a worker's words, for which a training ends before its budget."""
 
+MOST_EPOCHS = 1e9
+"""Epochs of an attempt; a worker that tells more tells nonsense."""
+
 Fate = Literal["finished", "diverged", "crashed", "lost", "late", "running"]
 
 
@@ -42,7 +45,7 @@ class AttemptRecord:
     def epochs_trained(self) -> float:
         """Epochs of this attempt; if not reported, the whole budget once it has finished."""
         if self.info.epochs_trained is not None:
-            return float(self.info.epochs_trained)
+            return min(max(0.0, float(self.info.epochs_trained)), MOST_EPOCHS)
         return self.evaluation.budget if self.fate == "finished" else 0.0
 
     @property

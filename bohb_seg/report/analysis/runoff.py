@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
+from bohb_seg.report.analysis.averages import mean
 from bohb_seg.report.analysis.configuration import same_configuration
 from bohb_seg.report.analysis.incumbent import runoff_winner
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
-from bohb_seg.report.wording import in_epochs
+from bohb_seg.report.wording import decimals, in_epochs
 from bohb_seg.trials import trial_name
 
 
@@ -35,7 +35,7 @@ class Candidate:
     def mean(self) -> float | None:
         """Mean loss with further seeds; None if one is missing, which is worse than any number."""
         known = [loss for loss in self.losses if loss is not None]
-        return fmean(known) if len(known) == len(self.losses) else None
+        return mean(known) if len(known) == len(self.losses) else None
 
     @property
     def luck(self) -> float | None:
@@ -96,14 +96,16 @@ def _result(winner: Candidate, first: Candidate) -> str:
         return (
             f"No candidate has a loss with every seed, so trial {name}, the search's best, is kept."
         )
-    change = f"from {winner.search_loss:.4f} in the search to a mean of {winner.mean:.4f}"
+    change = (
+        f"from {decimals(winner.search_loss)} in the search to a mean of {decimals(winner.mean)}"
+    )
     if winner is first:
         return f"Trial {name}, the search's best, won: its loss went {change}."
     best = f"trial {trial_name(first.search.id.trial)}"
-    other = "failed with one of the seeds" if first.mean is None else f"has {first.mean:.4f}"
+    other = "failed with one of the seeds" if first.mean is None else f"has {decimals(first.mean)}"
     return (
         f"Trial {name}, number {winner.number} of the search, won: its loss went {change}. The"
-        f" search's best, {best} with {first.search_loss:.4f}, {other}."
+        f" search's best, {best} with {decimals(first.search_loss)}, {other}."
     )
 
 
@@ -111,12 +113,12 @@ def _luck(found: Sequence[Candidate]) -> str:
     known = [each.luck for each in found if each.luck is not None]
     if not known:
         return ""
-    luck = fmean(known)
+    luck = mean(known)
     if luck <= 0:
         return "On average the losses with further seeds are no higher: the search was not lucky."
     return (
-        f"On average the losses with further seeds are higher by {luck:.4f}: about that much of"
-        " what the search promised was luck."
+        f"On average the losses with further seeds are higher by {decimals(luck)}: about that much"
+        " of what the search promised was luck."
     )
 
 

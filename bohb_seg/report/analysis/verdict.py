@@ -17,6 +17,7 @@ from bohb_seg.report.analysis.comparison import Arm
 from bohb_seg.report.analysis.configuration import same_configuration
 from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.records import RunRecord
+from bohb_seg.report.wording import bounded, decimals
 
 CONFIDENCE = 0.95
 
@@ -134,7 +135,9 @@ def _paired(quantity: Quantity, default: Arm, incumbent: Arm) -> PairedDifferenc
 
 def _by_seed(arm: Arm, quantity: Quantity) -> Mapping[int, float]:
     numbers = {each.seed: each.on(quantity.part).numbers for each in arm.finished}
-    return {seed: own[quantity.name] for seed, own in numbers.items() if quantity.name in own}
+    return {
+        seed: bounded(own[quantity.name]) for seed, own in numbers.items() if quantity.name in own
+    }
 
 
 def _spread(differences: Sequence[float]) -> tuple[float | None, float | None]:
@@ -170,7 +173,9 @@ def _sentence(first: PairedDifference) -> str:
     change = _change(first)
     if first.spread is None:
         return f"One seed cannot decide: with it, the incumbent's {change}."
-    measured = f"{change} ± {first.spread:.4f} (paired difference over {len(first.seeds)} seeds"
+    measured = (
+        f"{change} ± {decimals(first.spread)} (paired difference over {len(first.seeds)} seeds"
+    )
     measured += ", mean ± standard deviation)"
     if first.judgement == "not distinguishable":
         return (
@@ -182,18 +187,22 @@ def _sentence(first: PairedDifference) -> str:
 
 def _numbers(each: PairedDifference) -> str:
     text = (
-        f"The {each.quantity.title} is {fmean(each.default):.4f} with the default and"
-        f" {fmean(each.incumbent):.4f} with the incumbent"
+        f"The {each.quantity.title} is {decimals(fmean(each.default))} with the default and"
+        f" {decimals(fmean(each.incumbent))} with the incumbent"
     )
     if each.low is None or each.high is None:
         return f"{text} (one seed)."
-    interval = f"95 % interval of the difference {each.low:+.4f} to {each.high:+.4f}"
+    interval = f"95 % interval of the difference {_signed(each.low)} to {_signed(each.high)}"
     return f"{text}; {interval}: {each.judgement}."
 
 
 def _change(each: PairedDifference) -> str:
     direction = "lower" if each.mean < 0 else "higher"
-    return f"{each.quantity.title} is {direction} by {abs(each.mean):.4f}"
+    return f"{each.quantity.title} is {direction} by {decimals(abs(each.mean))}"
+
+
+def _signed(value: float) -> str:
+    return f"{'' if value < 0 else '+'}{decimals(value)}"
 
 
 def _caveats(first: PairedDifference, arms: Sequence[Arm]) -> tuple[str, ...]:

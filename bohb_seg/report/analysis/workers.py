@@ -1,9 +1,9 @@
 """Time of the workers: busy, wasted and idle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bohb_seg.report.analysis.records import AttemptRecord, RunRecord
+from bohb_seg.report.analysis.records import AttemptRecord, Presence, RunRecord
 
 WITHOUT_RESULT = ("crashed", "lost", "late")
 """Fates of attempts whose time bought nothing; a diverged one still tells the search something."""
@@ -41,8 +41,16 @@ class WorkerTime:
 
 def worker_times(run: RunRecord) -> tuple[WorkerTime, ...]:
     """Times of all workers that ever joined or had work, by name."""
-    names = {each.worker for each in run.presences} | {each.worker for each in run.attempts}
-    return tuple(_worker_time(name, run) for name in sorted(names))
+    stays: dict[str, list[Presence]] = {}
+    for stay in run.presences:
+        stays.setdefault(stay.worker, []).append(stay)
+    tries: dict[str, list[AttemptRecord]] = {}
+    for attempt in run.attempts:
+        tries.setdefault(attempt.worker, []).append(attempt)
+    return tuple(
+        _worker_time(name, tries.get(name, []), stays.get(name, []), run.end)
+        for name in sorted({*stays, *tries})
+    )
 
 
 def total_seconds(attempts: Iterable[AttemptRecord], now: float) -> float:
@@ -50,14 +58,14 @@ def total_seconds(attempts: Iterable[AttemptRecord], now: float) -> float:
     return sum((each.end or now) - each.start for each in attempts)
 
 
-def _worker_time(name: str, run: RunRecord) -> WorkerTime:
-    own = [each for each in run.attempts if each.worker == name]
-    stays = [each for each in run.presences if each.worker == name]
+def _worker_time(
+    name: str, own: Sequence[AttemptRecord], stays: Sequence[Presence], now: float
+) -> WorkerTime:
     return WorkerTime(
         name,
         attempts=len(own),
-        busy=total_seconds([each for each in own if each.fate not in WITHOUT_RESULT], run.end),
-        wasted=total_seconds([each for each in own if each.fate in WITHOUT_RESULT], run.end),
-        present=sum((each.end or run.end) - each.start for each in stays),
+        busy=total_seconds([each for each in own if each.fate not in WITHOUT_RESULT], now),
+        wasted=total_seconds([each for each in own if each.fate in WITHOUT_RESULT], now),
+        present=sum((each.end or now) - each.start for each in stays),
         losses=sum(each.fate == "lost" for each in own),
     )

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.budgets import BudgetSummary
-from bohb_seg.report.style import Look, budget_looks, loss_axis, new_figure, styled
+from bohb_seg.report.style import Limits, Look, budget_looks, loss_axis, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 
 
@@ -17,13 +17,13 @@ def losses_by_budget(summaries: Sequence[BudgetSummary]) -> Figure:
     figure = new_figure(4.2)
     ax = figure.subplots()
     losses = [loss for each in summaries for loss in each.losses]
-    top = loss_axis(ax, losses)
+    ends = loss_axis(ax, losses)
     looks = budget_looks(each.budget for each in summaries)
     for place, each in enumerate(summaries):
-        _points(ax, place, each.losses, looks[each.budget], top)
+        _points(ax, place, each.losses, looks[each.budget], ends)
         if each.losses:
             ax.boxplot(
-                [np.minimum(each.losses, top)],
+                [ends.within(each.losses)],
                 positions=[place],
                 widths=0.5,
                 showfliers=False,
@@ -36,10 +36,10 @@ def losses_by_budget(summaries: Sequence[BudgetSummary]) -> Figure:
     return figure
 
 
-def _points(ax: Axes, place: int, losses: Sequence[float], look: Look, top: float) -> None:
+def _points(ax: Axes, place: int, losses: Sequence[float], look: Look, ends: Limits) -> None:
     spread = np.linspace(-0.18, 0.18, 7)
     xs = [place + spread[(3 * index) % 7] for index in range(len(losses))]
-    ax.plot(xs, np.minimum(losses, top), look.marker, color=look.colour, markersize=5, alpha=0.8)
+    ax.plot(xs, ends.within(losses), look.marker, color=look.colour, markersize=5, alpha=0.8)
 
 
 def _label(each: BudgetSummary) -> str:

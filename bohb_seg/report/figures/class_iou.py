@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bohb_seg.report.analysis.comparison import Arm
-from bohb_seg.report.style import ARM_LOOKS, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, new_figure, short, styled
+
+MOST_CLASSES = 40
+"""Classes in the figure; the table has all of them."""
 
 
 @styled
-def class_iou(arms: Sequence[Arm], part: str) -> Figure:
-    """Horizontal bars of the mean IoU per class, with a circle for every seed."""
+def class_iou(arms: Sequence[Arm], part: str, names: Sequence[str]) -> Figure:
+    """Horizontal bars of the mean IoU of these classes, with a circle for every seed."""
     scores = {arm.name: arm.class_scores(part, "iou") for arm in arms}
-    names = list(next(iter(scores.values())))
     figure = new_figure(0.9 + 0.62 * len(names))
     ax = figure.subplots()
     height = 0.8 / len(scores)
@@ -26,8 +28,8 @@ def class_iou(arms: Sequence[Arm], part: str) -> Figure:
         places = np.arange(len(names)) - 0.4 + height * (index + 0.5)
         _bars(ax, arm, places, height, [by_class.get(name, []) for name in names])
     ax.set(xlim=(0, 1.08), xlabel="intersection over union (higher is better; 1 = perfect)")
-    ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_yticks(range(len(names)), [short(name) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_title(f"IoU of each class, {part} part")
     figure.legend(handles=[_key(arm) for arm in scores], loc="outside upper right", ncols=2)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bohb_seg.report.analysis.comparison import Arm
-from bohb_seg.report.style import ARM_LOOKS, ceiling, key, new_figure, numbers, styled
+from bohb_seg.report.style import ARM_LOOKS, key, limits, new_figure, numbers, styled
 
 TRAINING_LINE: Any = (0, (1.5, 1.5))
 """Training is dotted with hollow markers, validation solid with filled ones."""
@@ -35,8 +35,9 @@ def loss_curves(arms: Sequence[Arm]) -> Figure:
         drawn += _training(ax, arm)
         drawn += _validation(ax, arm)
     if drawn:
-        low, top = min(drawn), ceiling(drawn)
-        ax.set_ylim(low - 0.05 * (top - low), top + 0.05 * (top - low))
+        ends = limits(drawn)
+        margin = 0.05 * (ends.top - ends.low) or 0.05
+        ax.set_ylim(ends.low - margin, ends.top + margin)
     ax.set(xlabel="epoch", ylabel="loss (lower is better)", title="Loss while training")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(handles=_keys(arms), ncols=2, loc="upper right")

@@ -1,6 +1,6 @@
 """Marks that several figures share: failed and collapsed evaluations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -32,10 +32,10 @@ def collapsed_key(evaluations: Iterable[EvaluationRecord]) -> list[Line2D]:
     return [Line2D([], [], **COLLAPSED, label=label)] if has_collapsed(evaluations) else []
 
 
-def cross(ax: Axes, x: float) -> None:
-    """Marks a failure at the top of the axes."""
+def crosses(ax: Axes, xs: Sequence[float]) -> None:
+    """Marks failures at the top of the axes."""
     place: Any = {"transform": ax.get_xaxis_transform(), "color": FAILED}
-    ax.plot(x, AT_THE_TOP, "x", markersize=7, markeredgewidth=2, **place)
+    ax.plot(xs, [AT_THE_TOP] * len(xs), "x", markersize=7, markeredgewidth=2, **place)
 
 
 def cross_key() -> Line2D:

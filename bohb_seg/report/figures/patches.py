@@ -29,6 +29,8 @@ LONGEST_NAME, LONGEST_SOURCE = 20, 25
 """Letters of a class name that fit into the legend, and of a source that fit below an image."""
 DARKER = 0.62
 """Brightness of the pixels of a pattern, as a share of that of the others."""
+FRAME = 85
+"""Grey of the frame of a swatch, 0..255."""
 TILE = 8
 """Edge of the repeated square of a pattern in pixels."""
 
@@ -94,6 +96,13 @@ class _Canvas:
         ax.spines[:].set_visible(True)
         return ax
 
+    def stamp(self, pixels: Pixels, left: float, top: float) -> None:
+        """Copies pixels, with a frame: axes for each would take seconds if there are many."""
+        framed = np.full((pixels.shape[0] + 2, pixels.shape[1] + 2, 3), FRAME, dtype=np.uint8)
+        framed[1:-1, 1:-1] = pixels
+        bottom = self.height - round(top) - framed.shape[0]
+        self.figure.figimage(framed, round(left), bottom)
+
     def centred(self, text: str, x: float, y: float, size: float, **options: Any) -> None:
         """Writes text around a point."""
         self.text(text, x, y, size, ha="center", **options)
@@ -135,7 +144,7 @@ def _legend(
         x = GAP + (place % columns) * (canvas.width - 2 * GAP) / columns
         y = 8 + (place // columns) * ENTRY_HEIGHT
         swatch = coloured(np.full((1, 1), value, dtype=np.uint8), colours, SWATCH_WIDTH)
-        canvas.picture(swatch[:SWATCH_HEIGHT], x, y, SWATCH_WIDTH, SWATCH_HEIGHT)
+        canvas.stamp(swatch[:SWATCH_HEIGHT], x, y)
         canvas.text(_beginning(name), x + SWATCH_WIDTH + 6, y + SWATCH_HEIGHT / 2, 10)
 
 

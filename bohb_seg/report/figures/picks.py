@@ -1,16 +1,15 @@
 """Figure of model-based picks beside random ones."""
 
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bohb_seg.report.analysis.averages import median
 from bohb_seg.report.analysis.picks import Picks
-from bohb_seg.report.style import Look, loss_axis, new_figure, styled
+from bohb_seg.report.style import Limits, Look, loss_axis, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 
 MODEL, RANDOM = Look("#00568C", marker="^"), Look("#E69F00", marker="o")
@@ -24,10 +23,10 @@ def picks(found: Sequence[Picks]) -> Figure:
     figure = new_figure(4.2)
     ax = figure.subplots()
     losses = [loss for each in found for loss in (*each.model, *each.random)]
-    top = loss_axis(ax, losses)
+    ends = loss_axis(ax, losses)
     for place, each in enumerate(found):
-        _cloud(ax, place - BESIDE, each.random, RANDOM, "white", top)
-        _cloud(ax, place + BESIDE, each.model, MODEL, MODEL.colour, top)
+        _cloud(ax, place - BESIDE, each.random, RANDOM, "white", ends)
+        _cloud(ax, place + BESIDE, each.model, MODEL, MODEL.colour, ends)
     ax.set_xticks(range(len(found)), [_label(each) for each in found])
     ax.set_xlim(-0.6, len(found) - 0.4)
     ax.grid(axis="x", visible=False)
@@ -37,7 +36,7 @@ def picks(found: Sequence[Picks]) -> Figure:
 
 
 def _cloud(
-    ax: Axes, place: float, losses: Sequence[float], look: Look, face: str, top: float
+    ax: Axes, place: float, losses: Sequence[float], look: Look, face: str, ends: Limits
 ) -> None:
     """Draws losses, and their median as a bar."""
     if not losses:
@@ -45,15 +44,15 @@ def _cloud(
     xs = [place + 0.04 * ((3 * index) % 7 - 3) for index in range(len(losses))]
     ax.plot(
         xs,
-        np.minimum(losses, top),
+        ends.within(losses),
         look.marker,
         color=look.colour,
         markerfacecolor=face,
         markersize=5.5,
         linestyle="",
     )
-    middle = min(median(losses), top)
-    ax.plot((place - 0.16, place + 0.16), [middle] * 2, color="black", linewidth=2.5)
+    middle = ends.within([median(losses)] * 2)
+    ax.plot((place - 0.16, place + 0.16), middle, color="black", linewidth=2.5)
 
 
 def _label(each: Picks) -> str:

@@ -6,9 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.precision_recall import Curves, PrecisionRecall
-from bohb_seg.report.style import ARM_LOOKS, FADED, grid_of_axes, key, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, FADED, grid_of_axes, key, new_figure, short, styled
 
 MOST_COLUMNS = 4
+LONGEST_TITLE = 22
+"""Letters of a name above a panel."""
+MOST_CLASSES = 23
+"""Classes in the figure, beside the panel of all together; the tables have all of them."""
 
 
 @styled
@@ -39,7 +43,7 @@ def precision_recall(curves: Mapping[str, Curves], part: str) -> Figure:
 def _panel(ax: Axes, name: str, curves: Mapping[str, PrecisionRecall | None]) -> None:
     known = {arm: curve for arm, curve in curves.items() if curve is not None}
     averages = [f"AP {its.average_precision:.3f} {arm}" for arm, its in known.items()]
-    ax.set_title(name, fontsize=10, pad=5 + 12 * len(curves))
+    ax.set_title(short(name, LONGEST_TITLE), fontsize=10, pad=5 + 12 * len(curves))
     ax.text(0, 1.025, "\n".join(averages), transform=ax.transAxes, fontsize=8.5)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.05))
     ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))

@@ -7,14 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.ranking import RankCorrelation
-from bohb_seg.report.style import ARM_LOOKS, ceiling, grid_of_axes, new_figure, styled
+from bohb_seg.report.style import ARM_LOOKS, grid_of_axes, limits, new_figure, styled
 from bohb_seg.report.wording import in_epochs
+
+MOST_PANELS = 12
+"""Pairs of budgets in the figure, from the smallest budget on; the table has all of them."""
 
 
 @styled
 def rank_correlations(correlations: Sequence[RankCorrelation]) -> Figure:
     """A panel per pair of budgets with a correlation; each point is a trial with its two losses."""
-    shown = [each for each in correlations if each.rho is not None]
+    shown = [each for each in correlations if each.rho is not None][:MOST_PANELS]
     columns = 2 if len(shown) in (2, 4) else min(3, len(shown))
     figure = new_figure(3.2 * -(-len(shown) // columns))
     for ax, each in zip(grid_of_axes(figure, len(shown), columns), shown, strict=True):
@@ -25,8 +28,8 @@ def rank_correlations(correlations: Sequence[RankCorrelation]) -> Figure:
 def _panel(ax: Axes, each: RankCorrelation) -> None:
     xs, ys = np.array(each.pairs).T
     ax.plot(
-        np.minimum(xs, ceiling(xs)),
-        np.minimum(ys, ceiling(ys)),
+        limits(xs).within(xs),
+        limits(ys).within(ys),
         "o",
         color=ARM_LOOKS["incumbent"].colour,
         markersize=5,

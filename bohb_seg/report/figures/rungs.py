@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,15 +13,16 @@ from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord, by_tri
 from bohb_seg.report.figures.marks import (
     COLLAPSED,
     collapsed_key,
-    cross,
     cross_key,
+    crosses,
     has_collapsed,
 )
 from bohb_seg.report.style import (
     ARM_LOOKS,
-    ceiling,
+    Limits,
     epoch_axis,
     grid_of_axes,
+    limits,
     loss_axis,
     new_figure,
     styled,
@@ -30,6 +32,10 @@ MOST_BRACKETS = 12
 """Panels in the figure, for the latest brackets; the table has all of them."""
 HEADROOM = 0.1
 """Share of the axis that is added at the top for crosses."""
+COLOUR = ARM_LOOKS["incumbent"].colour
+
+Point = tuple[float, float]
+"""Budget and loss."""
 
 
 @styled
@@ -45,8 +51,7 @@ def rungs(run: RunRecord) -> Figure:
     losses = [each.loss for each in run.evaluations if each.loss is not None]
     budgets = sorted({each.budget for each in run.evaluations})
     for ax, bracket in zip(axes, shown, strict=True):
-        for evaluations in brackets[bracket]:
-            _trial(ax, evaluations, ceiling(losses))
+        _trials(ax, brackets[bracket], limits(losses))
         ax.set_title(f"bracket {bracket}")
         epoch_axis(ax, budgets, "budget (epochs)")
     for ax in axes[::columns]:
@@ -58,26 +63,45 @@ def rungs(run: RunRecord) -> Figure:
     return figure
 
 
-def _trial(ax: Axes, evaluations: Sequence[EvaluationRecord], top: float) -> None:
-    """Draws a trial's way through its rungs: filled where promoted, hollow where it stopped."""
-    points = [(each.budget, min(each.loss, top)) for each in evaluations if each.loss is not None]
-    for (x, y), (next_x, next_y) in pairwise(points):
-        ax.plot((x, next_x), (y, next_y), color=ARM_LOOKS["incumbent"].colour, linewidth=1.1)
-        ax.plot(x, y, "o", color=ARM_LOOKS["incumbent"].colour, markersize=5)
-    if points and has_collapsed(evaluations):
-        ax.plot(*points[-1], **COLLAPSED)
-    elif points:
-        ax.plot(*points[-1], "o", color="#555555", markerfacecolor="white", markersize=5)
-    for each in evaluations:
-        if each.attempt.fate in ("diverged", "crashed"):
-            cross(ax, each.budget)
+def _trials(ax: Axes, trials: Sequence[Sequence[EvaluationRecord]], ends: Limits) -> None:
+    """Draws the ways of trials through their rungs: filled where promoted, hollow at the end.
+
+    Everything of a kind is drawn at once, because the library takes a millisecond for each call.
+    """
+    promoted: list[Point] = []
+    stopped: list[Point] = []
+    collapsed: list[Point] = []
+    ways: list[list[Point]] = []
+    for evaluations in trials:
+        known = [(each.budget, each.loss) for each in evaluations if each.loss is not None]
+        points = list(zip((x for x, _ in known), ends.within([y for _, y in known]), strict=True))
+        ways += [list(step) for step in pairwise(points)]
+        promoted += points[:-1]
+        (collapsed if has_collapsed(evaluations) else stopped).extend(points[-1:])
+    ax.add_collection(LineCollection(ways, colors=COLOUR, linewidths=1.1))
+    _points(ax, promoted, linestyle="", marker="o", color=COLOUR, markersize=5)
+    hollow: Any = {"color": "#555555", "markerfacecolor": "white", "markersize": 5}
+    _points(ax, stopped, linestyle="", marker="o", **hollow)
+    _points(ax, collapsed, **COLLAPSED)
+    failed = [
+        each.budget
+        for evaluations in trials
+        for each in evaluations
+        if each.attempt.fate in ("diverged", "crashed")
+    ]
+    if failed:
+        crosses(ax, failed)
+
+
+def _points(ax: Axes, points: Sequence[Point], **look: Any) -> None:
+    if points:
+        ax.plot(*zip(*points, strict=True), **look)
 
 
 def _keys() -> list[Line2D]:
     dot: Any = {"linestyle": "", "marker": "o"}
-    colour = ARM_LOOKS["incumbent"].colour
     return [
-        Line2D([], [], color=colour, **dot, label="went on to the next budget"),
+        Line2D([], [], color=COLOUR, **dot, label="went on to the next budget"),
         Line2D([], [], color="#555555", markerfacecolor="white", **dot, label="stopped here"),
         cross_key(),
     ]

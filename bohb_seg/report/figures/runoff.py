@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bohb_seg.report.analysis.runoff import Candidate
-from bohb_seg.report.figures.marks import cross, cross_key
-from bohb_seg.report.style import ARM_LOOKS, FADED, loss_axis, new_figure, styled
+from bohb_seg.report.figures.marks import cross_key, crosses
+from bohb_seg.report.style import ARM_LOOKS, FADED, Limits, loss_axis, new_figure, styled
 from bohb_seg.report.wording import in_epochs
 from bohb_seg.trials import trial_name
 
@@ -28,9 +28,9 @@ def runoff(found: Sequence[Candidate]) -> Figure:
     figure = new_figure(3.6, width)
     ax = figure.subplots()
     again = [loss for each in found for loss in each.losses if loss is not None]
-    top = loss_axis(ax, [*(each.search_loss for each in found), *again])
+    ends = loss_axis(ax, [*(each.search_loss for each in found), *again])
     for place, each in enumerate(found):
-        _candidate(ax, place, each, top)
+        _candidate(ax, place, each, ends)
     if any(each.failed for each in found):
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + HEADROOM * (high - low))
@@ -42,18 +42,18 @@ def runoff(found: Sequence[Candidate]) -> Figure:
     return figure
 
 
-def _candidate(ax: Axes, place: int, each: Candidate, top: float) -> None:
+def _candidate(ax: Axes, place: int, each: Candidate, ends: Limits) -> None:
     colour = ARM_LOOKS["incumbent"].colour if each.won else FADED
     left, right = place - BESIDE, place + BESIDE
     if each.mean is not None:
-        low, high = min(each.search_loss, top), min(each.mean, top)
+        low, high = ends.within((each.search_loss, each.mean))
         ax.plot((left, right), (low, high), color=colour, linewidth=1.2, zorder=1)
         ax.plot((right - 0.1, right + 0.1), (high, high), color="black", linewidth=2.5, zorder=2)
-    ax.plot(left, min(each.search_loss, top), "o", color=colour, markerfacecolor="white", ms=8)
-    known = [min(loss, top) for loss in each.losses if loss is not None]
-    ax.plot([right] * len(known), known, "o", color=colour, markersize=6, zorder=3)
+    ax.plot(left, ends.within([each.search_loss]), "o", color=colour, markerfacecolor="white", ms=8)
+    known = [loss for loss in each.losses if loss is not None]
+    ax.plot([right] * len(known), ends.within(known), "o", color=colour, markersize=6, zorder=3)
     if each.failed:
-        cross(ax, right)
+        crosses(ax, [right])
 
 
 def _label(each: Candidate) -> str:

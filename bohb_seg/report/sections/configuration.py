@@ -5,10 +5,12 @@ from bohb_seg.report.analysis.configuration import Picker, picked_by
 from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
 from bohb_seg.report.analysis.runoff import candidates
-from bohb_seg.report.sections.section import Section
+from bohb_seg.report.sections.section import Section, listed, stands_alone
 from bohb_seg.report.tables import configuration as tables
-from bohb_seg.report.wording import in_epochs
+from bohb_seg.report.wording import decimals, in_epochs
 from bohb_seg.trials import Configuration, trial_name
+
+HEADING = "configuration", "The incumbent beside the default"
 
 ORIGINS: dict[Picker, str] = {
     "default": "the default configuration itself",
@@ -17,17 +19,18 @@ ORIGINS: dict[Picker, str] = {
 }
 
 
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """Both configurations, and the reason why the incumbent is the incumbent."""
-    anchor, title = "configuration", "The incumbent beside the default"
     best = incumbent(run)
-    table = tables.configurations(_retrained(run, best), run.started.default)
+    retrained, default = _retrained(run, best), run.started.default
+    table = listed("configuration", lambda: tables.configurations(retrained, default))
     if best is None:
         reason = "No evaluation has finished yet, so there is only the default configuration."
-        return Section(anchor, title, tables=(table,), empty=reason)
+        return Section(*HEADING, tables=(table,), empty=reason)
     origin = ORIGINS[picked_by(run, best)]
     sentence = f"The incumbent is trial {trial_name(best.id.trial)}, {origin}: {_why(run, best)}"
-    return Section(anchor, title, (sentence,), tables=(table,))
+    return Section(*HEADING, (sentence,), tables=(table,))
 
 
 def _retrained(run: RunRecord, best: EvaluationRecord | None) -> Configuration | None:
@@ -39,7 +42,7 @@ def _retrained(run: RunRecord, best: EvaluationRecord | None) -> Configuration |
 
 
 def _why(run: RunRecord, best: EvaluationRecord) -> str:
-    loss = f"{best.loss:.4f} on the validation part after {in_epochs(best.budget)}"
+    loss = f"{decimals(best.loss or 0.0)} on the validation part after {in_epochs(best.budget)}"
     winner = next((each for each in candidates(run) if each.won), None)
     if winner is None:
         return f"its loss of {loss} is the lowest at the largest budget reached."
@@ -48,6 +51,6 @@ def _why(run: RunRecord, best: EvaluationRecord) -> str:
             f"its loss of {loss} is the lowest of the search, and no candidate passed the runoff."
         )
     return (
-        f"of the candidates of the runoff it has the lowest mean loss, {winner.mean:.4f}; its loss"
-        f" in the search was {loss}."
+        f"of the candidates of the runoff it has the lowest mean loss, {decimals(winner.mean)}; its"
+        f" loss in the search was {loss}."
     )

@@ -1,34 +1,40 @@
 """Section: confusion matrices."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from bohb_seg.report.analysis.comparison import Arm, arms, class_names, last_part
 from bohb_seg.report.analysis.confusion import Counts, pooled_confusion
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures import confusion as figures
 from bohb_seg.report.sections.reasons import NOT_RETRAINED
-from bohb_seg.report.sections.section import Section, picture
+from bohb_seg.report.sections.section import Section, listed, picture, stands_alone
 from bohb_seg.report.tables import confusion as tables
 
+HEADING = "confusion", "Confusion matrices"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """The confusions of default and incumbent, on the part that says most about new images."""
-    anchor, title = "confusion", "Confusion matrices"
     found = arms(run)
     part = last_part(found, "iou") or "validation"
     matrices = _matrices(found, part)
     if not matrices:
-        return Section(anchor, title, empty=NOT_RETRAINED)
+        return Section(*HEADING, empty=NOT_RETRAINED)
     names = _names(run, len(next(iter(matrices.values()))))
     shown = picture(
         "confusion",
-        figures.confusions(matrices, names, part),
+        lambda: figures.confusions(matrices, names, part),
         "Each row takes all pixels that truly are of a class (100 %) and shows what they were named"
         " as, over all seeds. The diagonal is right, everything else is a confusion.",
         f"Confusion matrices of default and incumbent on the {part} part.",
     )
-    lists = tuple(tables.confusion(arm, its, names, part) for arm, its in matrices.items())
-    return Section(anchor, title, pictures=(shown,), tables=lists)
+    lists = tuple(
+        listed(f"confusion_{arm}_{part}", partial(tables.confusion, arm, its, names, part))
+        for arm, its in matrices.items()
+    )
+    return Section(*HEADING, pictures=(shown,), tables=lists)
 
 
 def _matrices(found: Sequence[Arm], part: str) -> Mapping[str, Counts]:

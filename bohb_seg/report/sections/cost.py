@@ -2,10 +2,13 @@
 
 from bohb_seg.report.analysis.cost import costs
 from bohb_seg.report.analysis.records import RunRecord
-from bohb_seg.report.sections.section import Section
+from bohb_seg.report.sections.section import Section, listed, stands_alone
 from bohb_seg.report.tables import cost as tables
 
+HEADING = "cost", "Cost"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """Epochs and hours of search, runoff and comparison."""
     found = costs(run)
@@ -15,4 +18,5 @@ def section(run: RunRecord) -> Section:
     )
     if any(each.phase == "runoff" for each in found):
         sentence += " Runoff and comparison are the final phase."
-    return Section("cost", "Cost", (sentence,), tables=(tables.costs(found),))
+    table = listed("cost", lambda: tables.costs(found))
+    return Section(*HEADING, (sentence,), tables=(table,))

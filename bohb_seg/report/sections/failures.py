@@ -5,19 +5,25 @@ from collections.abc import Sequence
 from bohb_seg.report.analysis.failures import Failure, failures
 from bohb_seg.report.analysis.micro_batches import MemoryShortage, memory_shortages
 from bohb_seg.report.analysis.records import RunRecord
-from bohb_seg.report.sections.section import Section
+from bohb_seg.report.sections.section import Gap, Section, listed, stands_alone
 from bohb_seg.report.tables.failures import failures as failure_table
 from bohb_seg.report.tables.micro_batches import micro_batches
 from bohb_seg.report.tables.table import Table
 
+HEADING = "failures", "Failures and oddities"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """Failures with their reasons, and shortages of memory."""
     found, shortages = failures(run), memory_shortages(run)
-    tables: list[Table] = [failure_table(run, found)] if found else []
-    tables += [micro_batches(shortages)] if shortages else []
+    tables: list[Table | Gap] = []
+    if found:
+        tables.append(listed("failures", lambda: failure_table(run, found)))
+    if shortages:
+        tables.append(listed("micro_batches", lambda: micro_batches(shortages)))
     sentences = (_outcome(run, found), *_memory(shortages))
-    return Section("failures", "Failures and oddities", sentences, tables=tuple(tables))
+    return Section(*HEADING, sentences, tables=tuple(tables))
 
 
 def _outcome(run: RunRecord, found: Sequence[Failure]) -> str:

@@ -5,25 +5,31 @@ from collections.abc import Sequence
 from bohb_seg.report.analysis.hyperparameters import FEW_TRIALS, Influence, influences
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures import hyperparameters as figures
-from bohb_seg.report.sections.section import Picture, Section, picture
+from bohb_seg.report.sections.section import (
+    Gap,
+    Picture,
+    Section,
+    picture,
+    stands_alone,
+)
 from bohb_seg.report.tables import hyperparameters as tables
 from bohb_seg.report.wording import in_epochs
 
+HEADING = "hyperparameters", "Hyperparameters"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """The influence of each hyperparameter alone."""
-    anchor, title = "hyperparameters", "Hyperparameters"
     found = influences(run)
     if not found:
         reason = (
             f"There are fewer than {FEW_TRIALS} losses at every budget, too few to say anything"
             " about single hyperparameters."
         )
-        return Section(anchor, title, empty=reason)
+        return Section(*HEADING, empty=reason)
     pictures = _pictures(run, found)
-    return Section(
-        anchor, title, (_method(found[0].budget),), pictures, (tables.influences(found),)
-    )
+    return Section(*HEADING, (_method(found[0].budget),), pictures, (tables.influences(found),))
 
 
 def _method(budget: float) -> str:
@@ -36,10 +42,10 @@ def _method(budget: float) -> str:
     )
 
 
-def _pictures(run: RunRecord, found: Sequence[Influence]) -> tuple[Picture, ...]:
+def _pictures(run: RunRecord, found: Sequence[Influence]) -> tuple[Picture | Gap, ...]:
     values = picture(
         "hyperparameters",
-        figures.hyperparameters(found, _logarithmic(run)),
+        lambda: figures.hyperparameters(found, _logarithmic(run)),
         "Each point is one trial. A slope or a step shows that the loss goes with the value.",
         "Loss against the value of every hyperparameter.",
     )
@@ -47,7 +53,7 @@ def _pictures(run: RunRecord, found: Sequence[Influence]) -> tuple[Picture, ...]
         return (values,)
     shares = picture(
         "hyperparameter_shares",
-        figures.shares(found),
+        lambda: figures.shares(found),
         "The longer a bar, the more closely the loss goes with the hyperparameter. Hollow, hatched"
         " bars may be chance (probability above 5 %).",
         "Share of the spread of losses per hyperparameter.",

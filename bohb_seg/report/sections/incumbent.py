@@ -3,25 +3,28 @@
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures import incumbent as figures
 from bohb_seg.report.sections.reasons import NO_LOSS
-from bohb_seg.report.sections.section import Section, picture
+from bohb_seg.report.sections.section import Section, listed, picture, stands_alone
 from bohb_seg.report.tables import incumbent as tables
 
+HEADING = "incumbent", "The search: best loss over time and epochs"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """The best loss over time and over epochs."""
-    anchor, title = "incumbent", "The search: best loss over time and epochs"
     known = _known_before(run)
     if not run.finished:
-        return Section(anchor, title, known, empty=NO_LOSS)
+        return Section(*HEADING, known, empty=NO_LOSS)
     shown = picture(
         "incumbent",
-        figures.progress(run),
+        lambda: figures.progress(run),
         "Every point is one evaluation, every line the best loss so far at one budget. The thick"
         " line is that of the search's incumbent; where it stays flat, the search found nothing"
         " better.",
         "Best loss so far for every budget, against time and against epochs trained.",
     )
-    return Section(anchor, title, known, (shown,), (tables.incumbents(run),))
+    table = listed("incumbent", lambda: tables.incumbents(run))
+    return Section(*HEADING, known, (shown,), (table,))
 
 
 def _known_before(run: RunRecord) -> tuple[str, ...]:

@@ -2,27 +2,29 @@
 
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures import learning_curves as figures
-from bohb_seg.report.sections.section import Section, picture
+from bohb_seg.report.sections.section import Section, picture, stands_alone
 from bohb_seg.report.tables import learning_curves as tables
 
+HEADING = "curves", "Learning curves of all trials"
 
+
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """The validation loss of every trial, epoch by epoch."""
-    anchor, title = "curves", "Learning curves of all trials"
     table = tables.learning_curves(run)
     losses = table.columns.index("validation_loss")
     if not any(row[losses] is not None for row in table.rows):
         reason = "No worker has reported losses by epoch, so there are no learning curves."
-        return Section(anchor, title, empty=reason)
+        return Section(*HEADING, empty=reason)
     shown = picture(
         "learning_curves",
-        figures.learning_curves(run),
+        lambda: figures.learning_curves(run),
         "Each line is one trial. It ends with a dot at the budget where the trial was stopped, so"
         " good trials reach far to the right. Lines that cross show where early stopping could have"
         " chosen wrongly.",
         "Validation loss against epoch for every trial.",
     )
-    return Section(anchor, title, _collapsed(run), (shown,), (table,))
+    return Section(*HEADING, _collapsed(run), (shown,), (table,))
 
 
 def _collapsed(run: RunRecord) -> tuple[str, ...]:

@@ -6,25 +6,27 @@ from bohb_seg.report.analysis.comparison import Arm, arms
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures import loss_curves as figures
 from bohb_seg.report.sections.reasons import NOT_RETRAINED
-from bohb_seg.report.sections.section import Section, picture
+from bohb_seg.report.sections.section import Section, picture, stands_alone
+
+HEADING = "loss", "Training and validation loss"
 
 
+@stands_alone(*HEADING)
 def section(run: RunRecord) -> Section:
     """The losses while default and incumbent were retrained."""
-    anchor, title = "loss", "Training and validation loss"
     told = [arm for arm in arms(run) if any(each.attempt.curves for each in arm.finished)]
     if not told:
-        return Section(anchor, title, empty=NOT_RETRAINED)
+        return Section(*HEADING, empty=NOT_RETRAINED)
     shown = picture(
         "loss_curves",
-        figures.loss_curves(told),
+        lambda: figures.loss_curves(told),
         "Thick lines are means over the seeds, as far as all seeds go; thin lines are single seeds."
         " Lower is better. A validation loss that rises while the training loss falls means"
         " overfitting. Training losses can be compared only if both configurations train with the"
         " same loss function.",
         "Training and validation loss against epochs for default and incumbent.",
     )
-    return Section(anchor, title, _kept_weights(told), (shown,))
+    return Section(*HEADING, _kept_weights(told), (shown,))
 
 
 def _kept_weights(found: Sequence[Arm]) -> tuple[str, ...]:

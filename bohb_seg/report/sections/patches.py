@@ -15,7 +15,7 @@ from bohb_seg.report.analysis.patches import (
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.figures.patches import sheet
 from bohb_seg.report.sections.reasons import NO_PREDICTIONS
-from bohb_seg.report.sections.section import Picture, Section, picture
+from bohb_seg.report.sections.section import Gap, Picture, Section, attempt, listed, picture
 from bohb_seg.report.tables import patches as tables
 
 BEST = "best-patches", "The best-predicted patches"
@@ -24,6 +24,13 @@ WORST = "worst-patches", "The worst-predicted patches"
 
 def sections(run: RunRecord) -> tuple[Section, Section]:
     """Sheets of patches with the predictions of default and incumbent."""
+    found = attempt("This section", lambda: _both(run))
+    if isinstance(found, Gap):
+        return Section(*BEST, pictures=(found,)), Section(*WORST, pictures=(found,))
+    return found
+
+
+def _both(run: RunRecord) -> tuple[Section, Section]:
     patches = _load(run)
     if patches is None:
         return _empty(NO_PREDICTIONS)
@@ -32,10 +39,9 @@ def sections(run: RunRecord) -> tuple[Section, Section]:
         return _empty("Every validation patch is trivial: most of its pixels are of one class.")
     rule = _rule(len(found), patches)
     same = "These are chosen from the same validation patches, those that are not trivial."
+    table = listed("patches", lambda: tables.patches(found))
     return (
-        Section(
-            *BEST, (rule,), (_picture("best", patches, best(found)),), (tables.patches(found),)
-        ),
+        Section(*BEST, (rule,), (_picture("best", patches, best(found)),), (table,)),
         Section(*WORST, (same,), (_picture("worst", patches, worst(found)),)),
     )
 
@@ -43,7 +49,7 @@ def sections(run: RunRecord) -> tuple[Section, Section]:
 def _load(run: RunRecord) -> Patches | None:
     chosen = {arm.name: arm.representative for arm in arms(run)}
     folders = {name: each.artefacts for name, each in chosen.items() if each and each.artefacts}
-    return load(run.directory, folders)
+    return load(run, folders)
 
 
 def _empty(reason: str) -> tuple[Section, Section]:
@@ -60,10 +66,10 @@ def _rule(kept: int, patches: Patches) -> str:
     )
 
 
-def _picture(kind: str, patches: Patches, chosen: Sequence[RatedPatch]) -> Picture:
+def _picture(kind: str, patches: Patches, chosen: Sequence[RatedPatch]) -> Picture | Gap:
     return picture(
         f"{kind}_patches",
-        sheet(patches, chosen),
+        lambda: sheet(patches, chosen),
         f"The {len(chosen)} {kind}-predicted patches; accuracy increases downwards. Compare the map"
         " of each model with the ground truth; the share of right pixels stands below the map.",
         "Rows of image, ground truth and predictions of the models.",

@@ -1,8 +1,8 @@
 """Tables of the scores of every class."""
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
 
+from bohb_seg.report.analysis.averages import mean, spread
 from bohb_seg.report.analysis.comparison import PARTS, Arm
 from bohb_seg.report.analysis.precision_recall import MICRO
 from bohb_seg.report.tables.table import Table, table
@@ -47,9 +47,9 @@ def _mean(arm: Arm, part: str, score: str, label: str) -> float | None:
         scores: Sequence[float] = arm.scores(part, f"micro_{score}")
     else:
         scores = arm.class_scores(part, score).get(label, [])
-    return fmean(scores) if scores else None
+    return mean(scores) if scores else None
 
 
 def _spread(arm: Arm, part: str, score: str, label: str) -> tuple[float | None, float | None]:
     scores = arm.class_scores(part, score).get(label, [])
-    return fmean(scores) if scores else None, stdev(scores) if len(scores) > 1 else None
+    return mean(scores) if scores else None, spread(scores) if len(scores) > 1 else None

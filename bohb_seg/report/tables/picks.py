@@ -1,8 +1,8 @@
 """Table of model-based and random picks."""
 
 from collections.abc import Sequence
-from statistics import median
 
+from bohb_seg.report.analysis.averages import median
 from bohb_seg.report.analysis.picks import Picks
 from bohb_seg.report.tables.table import Table, table
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from helpers.journals import run
 
 from bohb_seg.report.analysis import patches
 from bohb_seg.report.analysis.precision_recall import load_histograms
@@ -51,6 +52,7 @@ def test_best_and_worst_are_in_increasing_accuracy():
 
 
 def test_missing_artefacts_are_none(tmp_path):
-    assert patches.load(tmp_path, {}) is None
-    assert patches.load(tmp_path, {"incumbent": tmp_path}) is None
-    assert load_histograms(tmp_path, "test") is None
+    its = run(directory=tmp_path)
+    assert patches.load(its, {}) is None
+    assert patches.load(its, {"incumbent": tmp_path}) is None
+    assert load_histograms(tmp_path, "test", 5) is None

@@ -32,4 +32,5 @@ def test_nothing_on_a_sheet_overlaps(arms, classes):
     )
     figure = sheet(patches, [RatedPatch(0, patches.sources[0], 0.25, dict.fromkeys(arms, 1.0))])
     assert overlapping(figure, figure.texts) == []
-    assert len(figure.axes) == classes + 1 + 2 + len(arms)
+    assert len(figure.axes) == 2 + len(arms)
+    assert len(figure.images) == classes + 1, "swatches"
