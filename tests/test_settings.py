@@ -225,7 +225,7 @@ def test_a_file_with_a_day_that_does_not_exist(file):
 def test_a_file_that_cannot_be_read(tmp_path):
     missing = tmp_path / "none.yaml"
     assert refusal(file=missing) == f"--config {missing} cannot be read: No such file or directory"
-    assert refusal(file=tmp_path) == f"--config {tmp_path} cannot be read: Is a directory"
+    assert refusal(file=tmp_path) == f"--config {tmp_path} cannot be read: a folder, not a file"
 
 
 def test_a_refused_value_is_named_with_its_source(file):
