@@ -7,6 +7,8 @@ Attributes hold the facts, the message names the next step. A broken promise of 
 from collections.abc import Iterable
 from pathlib import Path
 
+EXIT_FAILED = 1
+"""Exit status of a run in which nothing works: every evaluation fails."""
 EXIT_BAD_INPUT = 2
 """Exit status of every command whose input must be changed."""
 EXIT_STOPPED_EARLY = 3

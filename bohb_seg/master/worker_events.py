@@ -4,6 +4,7 @@ An event tells what happened to a worker; the instructions that come back tell w
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bohb_seg.search.events import Evaluate
 from bohb_seg.trials import Attempt
@@ -43,10 +44,12 @@ class CallFailed:
 
     Args:
         refused: Whether the worker cannot be connected any more.
+        process_ended: Whether its machine says so: nothing listens there any more.
     """
 
     call: "Ask | Bring"
     refused: bool
+    process_ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class HeartbeatPassed:
 
 
 @dataclass(frozen=True)
+class LinkFailed:
+    """Our own side failed; whatever the worker does, it must be met anew."""
+
+
+@dataclass(frozen=True)
 class MasterCloses:
     """The master leaves.
 
@@ -106,6 +114,7 @@ LifeEvent = (
     | ConnectionLost
     | Parted
     | HeartbeatPassed
+    | LinkFailed
     | MasterCloses
 )
 
@@ -131,9 +140,15 @@ class Renounce:
 
 @dataclass(frozen=True)
 class ReportLost:
-    """Tell the scheduler that this attempt will bring no result."""
+    """Tell the scheduler that this attempt will bring no result.
+
+    Args:
+        why: The worker is *idle* without a result, its process has *died*, or the attempt is
+            *overdue*: it takes longer than is allowed.
+    """
 
     attempt: Attempt
+    why: Literal["idle", "died", "overdue"] = "idle"
 
 
 @dataclass(frozen=True)
