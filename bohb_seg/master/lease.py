@@ -3,8 +3,10 @@
 * The lease runs down unless there are signs of life.
 * An attempt that takes longer than it may is *overdue*: signs of life do not renew the lease then.
 * A worker has *died* of its attempt if nothing listens at its address any more, or if its
-  connection ended and it did not come back within its lease. One that only falls silent may be
-  frozen or cut off, or its machine may be gone: that says nothing against the attempt.
+  connection ended and it did not come back within its lease.
+* A worker *hangs* if its machine takes connections for it, and it does nothing. One that is silent
+  together with its machine may be cut off, or the machine may be gone: that says nothing against
+  the attempt.
 """
 
 from math import inf
@@ -28,18 +30,19 @@ class Lease:
 
     Attributes:
         now: The present time, to be set before anything else is done.
+        ends: Time at which it is over, unless there are signs of life before.
     """
 
     def __init__(self, now: float, heartbeat: float, attempt: Attempt | None, limit: float) -> None:
         self.now = now
         self._seconds, self._limit = LEASE * heartbeat, limit
-        self._ends, self._was_cut = now + self._seconds, False
+        self.ends, self._was_cut = now + self._seconds, False
         self._attempt, self._due = attempt, now + (limit if attempt else inf)
 
     @property
     def is_over(self) -> bool:
         """Whether the last sign of life that counts is too long ago."""
-        return self.now > self._ends
+        return self.now > self.ends
 
     @property
     def is_overdue(self) -> bool:
@@ -50,7 +53,7 @@ class Lease:
         """Takes a sign of life."""
         self._was_cut = False
         if not self.is_overdue:
-            self._ends = self.now + self._seconds
+            self.ends = self.now + self._seconds
 
     def cut(self) -> None:
         """Takes note of the end of the connection over which the worker gives signs of life."""
@@ -65,8 +68,12 @@ class Lease:
         if was_overdue:
             self.renew()
 
-    def why_lost(self, process_ended: bool) -> Literal["overdue", "died"] | None:
+    def why_lost(
+        self, process_ended: bool, hangs: bool
+    ) -> Literal["overdue", "died", "hangs"] | None:
         """The reason why the attempt of a worker that is lost brings no result, if it is known."""
         if self.is_overdue:
             return "overdue"
-        return "died" if process_ended or self._was_cut else None
+        if process_ended or (self._was_cut and not hangs):
+            return "died"
+        return "hangs" if hangs else None

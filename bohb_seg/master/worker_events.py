@@ -45,11 +45,13 @@ class CallFailed:
     Args:
         refused: Whether the worker cannot be connected any more.
         process_ended: Whether its machine says so: nothing listens there any more.
+        hangs: See :class:`HeartbeatPassed`.
     """
 
     call: "Ask | Bring"
     refused: bool
     process_ended: bool = False
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,14 @@ class Parted:
 
 @dataclass(frozen=True)
 class HeartbeatPassed:
-    """For a heartbeat there was no call to make."""
+    """For a heartbeat there was no call to make.
+
+    Args:
+        hangs: Whether the lease is over, but the worker's machine takes connections at its address:
+            the process is there and does nothing.
+    """
+
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,12 +152,12 @@ class ReportLost:
     """Tell the scheduler that this attempt will bring no result.
 
     Args:
-        why: The worker is *idle* without a result, its process has *died*, or the attempt is
-            *overdue*: it takes longer than is allowed.
+        why: Reason: the worker is *idle* without a result, its process has *died* or *hangs*, or
+            the attempt is *overdue*: it takes longer than it may.
     """
 
     attempt: Attempt
-    why: Literal["idle", "died", "overdue"] = "idle"
+    why: Literal["idle", "died", "hangs", "overdue"] = "idle"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Rules:
   worker is gone. An order of this master is brought at once. An order of the previous master may
   have been brought already, so it is brought only if the worker is idle without a result.
 * A worker that is idle again and again while its result is awaited has lost it.
-* If an attempt is lost because its worker has died, or takes longer than it may, the scheduler
+* If an attempt is lost because its worker died or hangs, or takes longer than it may, the scheduler
   hears so before it hears that the worker has left (:mod:`bohb_seg.master.lease`).
 
 :mod:`bohb_seg.master.worker_states` holds the states, :mod:`bohb_seg.master.worker_events` the
@@ -90,7 +90,7 @@ class WorkerLife:
         self._record = StateRecord("assumed" if past else "unmet")
         self._order = past.order if past else None
         self._attempt = _attempt_of(self._order) if self._order else None
-        self._lease = Lease(now, heartbeat, self._attempt, limit)
+        self.lease = Lease(now, heartbeat, self._attempt, limit)
         self._later: deque[Evaluate] = deque()
         self._asked = self._renews = False
         self._idle_looks = 0
@@ -115,11 +115,11 @@ class WorkerLife:
         """Takes one event; returns what is to be done, in this order."""
         if self.over:
             return []
-        self._lease.now = now
+        self.lease.now = now
         if isinstance(event, Answered | Took | Renewed):
-            self._lease.renew()
+            self.lease.renew()
         instructions = [*self._follow(event)]
-        self._lease.mind(self._attempt)
+        self.lease.mind(self._attempt)
         return instructions
 
     def _follow(self, event: LifeEvent) -> Iterator[Instruction]:
@@ -139,12 +139,12 @@ class WorkerLife:
             case ResultCame(attempt):
                 yield from self._finish(attempt)
             case ConnectionLost():
-                self._lease.cut()
+                self.lease.cut()
                 yield from self._ask()
             case LinkFailed() | Parted():
                 yield from self._leave(Forget() if isinstance(event, Parted) else None)
             case HeartbeatPassed():
-                yield from self._look_after()
+                yield from self._look_after(event.hangs)
             case MasterCloses(dismiss):
                 self._move("closed")
                 yield from [Dismiss()] if dismiss else []
@@ -218,9 +218,9 @@ class WorkerLife:
             self._asked = True
             yield Ask()
 
-    def _look_after(self) -> Iterator[Instruction]:
-        if self._lease.is_over:
-            yield from self._report_loss()
+    def _look_after(self, hangs: bool = False) -> Iterator[Instruction]:
+        if self.lease.is_over:
+            yield from self._report_loss(hangs=hangs)
             yield from self._leave(Complain() if self.state in NOT_MET else None)
         elif self.state in NOT_MET or not self._renews:
             yield from self._ask()
@@ -231,13 +231,13 @@ class WorkerLife:
             yield from [Complain()] if self.state == "unmet" else []
             yield from self._report_loss(failure.process_ended)
             yield from self._leave(Forget())
-        elif self._lease.is_over or self.state in NOT_MET:
-            yield from self._look_after()
+        elif self.lease.is_over or self.state in NOT_MET:
+            yield from self._look_after(failure.hangs)
         elif isinstance(failure.call, Bring) and self.wants(failure.call):
             yield failure.call
 
-    def _report_loss(self, process_ended: bool = False) -> Iterator[Instruction]:
-        why = self._lease.why_lost(process_ended)
+    def _report_loss(self, ended: bool = False, hangs: bool = False) -> Iterator[Instruction]:
+        why = self.lease.why_lost(ended, hangs)
         if why and self._attempt and self.state in ("delivering", "at work"):
             yield ReportLost(self._attempt, why)
 

@@ -9,6 +9,7 @@ they are in the order of the events; calls are queued for this thread and made w
 import logging
 import math
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -149,10 +150,26 @@ class WorkerLink(threading.Thread):
                 try:
                     call = self._calls.get(timeout=heartbeat)
                 except queue.Empty:
-                    self.tell(HeartbeatPassed())
+                    self.tell(HeartbeatPassed(self._hangs()))
                 else:
                     if call is not None and self._wants(call):
                         self._make(call, worker)
+
+    def _hangs(self) -> bool:
+        """Whether the lease is over, and of the worker only its machine answers."""
+        if time.monotonic() <= self._life.lease.ends:
+            return False
+        uri = Pyro4.URI(self.uri)
+        try:
+            socket.create_connection((uri.host, uri.port), SHORTEST_CALL).close()
+        except OSError:
+            return False
+        try:
+            with pyro.proxy(self.uri, SHORTEST_CALL, of="worker") as worker:
+                worker._pyroBind()
+        except pyro.TRANSIENT:
+            return True
+        return False
 
     def _report(self, report: Report) -> None:
         around, worker = self._around, self.worker
@@ -178,7 +195,7 @@ class WorkerLink(threading.Thread):
         except Exception as error:  # the wire's, or whatever a worker's method raised
             _log.debug("%s: %s", self.worker, error)
             if isinstance(call, Ask | Bring):
-                self.tell(CallFailed(call, *_refusal(worker, error)))
+                self.tell(CallFailed(call, *_refusal(worker, error), self._hangs()))
         else:
             self._hear(call, answer)
 
@@ -242,8 +259,9 @@ def _as_news(lost: ReportLost, worker: str, minutes: float | None) -> Evaluated:
         case "idle":
             error = "the worker is idle but never sent a result"
             return Evaluated(evaluation, number, worker, "crashed", error=error)
-        case "died":
-            error = worker_messages.crashed_its_worker()
+        case "died" | "hangs":
+            silent = ("its process is there, but hangs",) if lost.why == "hangs" else ()
+            error = worker_messages.crashed_its_worker(*silent)
             return Evaluated(evaluation, number, worker, "crashed", error=error, lost_on=machine)
         case "overdue":
             error = worker_messages.overdue(minutes)
@@ -260,10 +278,15 @@ def _refusal(worker: Any, error: Exception) -> tuple[bool, bool]:
     """
     if isinstance(error, Pyro4.errors.TimeoutError):
         return False, False
-    try:
+    for _ in range(2):  # a process that is about to end may accept once more
         worker._pyroRelease()
-        worker._pyroBind()
-    except pyro.TRANSIENT as refusal:
-        return True, isinstance(refusal.__cause__, ConnectionRefusedError)
-    time.sleep(PAUSE)
-    return False, False
+        try:
+            worker._pyroBind()
+        except pyro.TRANSIENT as refusal:
+            if isinstance(refusal.__cause__, ConnectionRefusedError):
+                return True, True
+            time.sleep(PAUSE)
+        else:
+            time.sleep(PAUSE)
+            return False, False
+    return True, False

@@ -54,9 +54,9 @@ class Evaluation:
         queue: The queue that is told of every move.
         attempt: Number of the latest attempt; 0 before the first.
         lost: Whether the worker of the latest attempt left before its end.
-        charged: Whether that counts as a crash, because the worker seems to have died of it.
         crashed_on: Workers on which an attempt raised, or which died of it, one entry per attempt.
         deaths: Workers that died at an attempt, with their machines.
+        charged: Those of them whose death counts as a crash.
     """
 
     id: EvaluationId
@@ -67,9 +67,9 @@ class Evaluation:
     attempt: int = 0
     worker: str | None = None
     lost: bool = False
-    charged: bool = False
     crashed_on: list[str] = field(default_factory=list)
     deaths: dict[str, str] = field(default_factory=dict)
+    charged: set[str] = field(default_factory=set)
     loss: float | None = None
     history: list[str] = field(default_factory=list)
 
@@ -110,10 +110,13 @@ class Evaluation:
 
     def resume(self, worker: str) -> None:
         """A worker that was taken to have left, or to be dead, goes on with the latest attempt."""
-        self.deaths.pop(worker, None)
-        if self.charged:
-            self.crashed_on.pop()
         self._move("running", worker)
+
+    def forgive(self, worker: str) -> None:
+        """A worker that seemed to have died of an attempt is there."""
+        if self.deaths.pop(worker, None) and worker in self.charged:
+            self.charged.remove(worker)
+            self.crashed_on.remove(worker)
 
     def release(self) -> None:
         """The worker left; the attempt does not count as a failure."""
@@ -130,9 +133,11 @@ class Evaluation:
         assert self.worker is not None
         self.crashed_on.append(self.worker)
         died = self.worker in self.deaths
+        if died:
+            self.charged.add(self.worker)
         last = final or len(self.crashed_on) >= max_attempts
         self._move("failed" if last else "waiting")
-        self.lost = self.charged = died and not last  # perhaps it is not dead, and comes back
+        self.lost = died and not last  # perhaps it is not dead, and comes back
 
     def diverge(self) -> None:
         """The loss became NaN or infinite."""
@@ -151,8 +156,7 @@ class Evaluation:
         self.history.append(
             f"attempt {self.attempt}: {state}" + (f" on {worker}" if worker else "")
         )
-        before, self.state, self.worker = self.state, state, worker
-        self.lost = self.charged = False
+        before, self.state, self.worker, self.lost = self.state, state, worker, False
         self.queue.moved(self, before)
 
 

@@ -149,7 +149,10 @@ class Scheduler:
             raise InvalidTransitionError(problem, busy.history if busy else ())
         self._workers[worker] = attempt
         evaluation = self._phases.known(attempt)
-        if attempt and evaluation and evaluation.may_resume(attempt.number):
+        if not attempt or not evaluation:
+            return
+        evaluation.forgive(worker)
+        if evaluation.may_resume(attempt.number):
             evaluation.resume(worker)
 
     # --- results ------------------------------------------------------------------------------

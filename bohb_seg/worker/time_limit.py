@@ -6,8 +6,8 @@ wherever its main thread is, and one that does not even hear that ends with its 
 counts, too, and waits for none of this: a worker that hangs gives no signs of life that count.
 """
 
+import faulthandler
 import logging
-import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -33,7 +33,8 @@ class TimeLimit:
         minutes: Minutes that it may take; None: as many as it likes.
         interruption: Asks it to end.
         to_ask: Seconds from being asked to being interrupted.
-        to_hear: Seconds from being interrupted to the end of the process.
+        to_hear: Seconds from being interrupted to the end of the process, with status 1 and a
+            traceback of what it did.
 
     Attributes:
         is_over: Whether it took longer.
@@ -55,6 +56,9 @@ class TimeLimit:
         if self._minutes is None:
             return self
         signal.signal(SIGNAL, self._interrupt)
+        # The watch of last resort needs no lock of Python's, which a hanging step may hold.
+        seconds = 60 * self._minutes + self._to_ask + self._to_hear
+        faulthandler.dump_traceback_later(seconds, exit=True)
         watch = threading.Thread(target=self._watch, name="time limit", daemon=True)
         try:
             watch.start()
@@ -70,6 +74,7 @@ class TimeLimit:
     ) -> None:
         self._ended.set()
         if self._minutes is not None:
+            faulthandler.cancel_dump_traceback_later()
             signal.signal(SIGNAL, signal.SIG_IGN)  # it may be on its way, and would end the process
 
     def _watch(self) -> None:
@@ -81,9 +86,6 @@ class TimeLimit:
         if self._ended.wait(self._to_ask):
             return
         signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
-        if not self._ended.wait(self._to_hear):
-            _log.error("%s and cannot be interrupted; the worker ends", self._reason)
-            os._exit(128 + signal.SIGALRM)
 
     @property
     def _reason(self) -> str:

@@ -1,6 +1,9 @@
 """Flags out of settings; one sentence and status 2 for whatever a user can put right."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -143,3 +146,40 @@ def test_the_log_goes_to_standard_error(capsys):
     assert said.out == ""
     assert "WARNING loud" in said.err
     assert "quiet" not in said.err
+
+
+def test_too_little_memory_is_one_sentence(capsys, monkeypatch):
+    @click.command("bohb-greedy")
+    def greedy():
+        raise MemoryError
+
+    monkeypatch.setattr(sys, "argv", ["bohb-greedy"])
+    with pytest.raises(SystemExit) as end:
+        command_line.run(greedy)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "bohb-greedy: this machine has not enough memory; free some or give it more\n"
+
+
+GONE = """
+import logging
+import click
+from bohb_seg.commands import command_line
+
+@click.command("bohb-late")
+def command():
+    logging.error("into the void")
+    return 3
+
+command_line.run(command)
+"""
+
+
+def test_a_terminal_that_is_gone_does_not_change_the_exit_status():
+    reader, writer = os.pipe()
+    os.close(reader)
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", GONE]
+    done = subprocess.run(command, stderr=writer, env=usual, check=False, timeout=60)
+    os.close(writer)
+    assert done.returncode == 3

@@ -170,11 +170,11 @@ class World:
         self.here[order.worker] = order
         if order in self.away:
             self.away.remove(order)
+        _, counted = self.deaths.get(order.evaluation, {}).pop(order.worker, ("", False))
+        self.crashes[order.evaluation] -= counted
         open_ = order.evaluation.trial not in self.discarded
         if open_ and self.lost.get(order.evaluation) == order:
             self.running[order.evaluation] = self.lost.pop(order.evaluation)
-            _, counted = self.deaths.get(order.evaluation, {}).pop(order.worker, ("", False))
-            self.crashes[order.evaluation] -= counted
 
     def rejoin(self, orders, number):
         if orders:

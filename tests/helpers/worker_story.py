@@ -230,7 +230,8 @@ class World:
             if self.life.wants(call):
                 return call
         self.now += HEARTBEAT
-        self._tell(HeartbeatPassed())
+        hangs = self.now > self.life.lease.ends and round(self.now) % 2 == 0
+        self._tell(HeartbeatPassed(hangs))
         return None
 
     def _end_call(self):

@@ -344,6 +344,14 @@ def test_a_worker_that_was_heard_of_after_its_connection_ended_has_not_died(sign
     assert life.handle(HeartbeatPassed(), LATE) == [Renounce()]
 
 
+@pytest.mark.parametrize(
+    "last", [HeartbeatPassed(hangs=True), CallFailed(Ask(), refused=False, hangs=True)]
+)
+def test_a_silent_worker_whose_machine_answers_hangs(last):
+    life = lived(*AT_WORK, ConnectionLost())
+    assert life.handle(last, LATE) == [ReportLost(ATTEMPT, "hangs"), Renounce()]
+
+
 # --- whether its attempt takes too long --------------------------------------------------------
 
 LIMIT = 10 * LEASE_SECONDS

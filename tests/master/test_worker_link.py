@@ -289,7 +289,10 @@ def test_a_frozen_worker_is_given_up_and_delays_nobody(transport, stock, hand):
     # The other one's result is not held up until the frozen one is given up.
     assert [news.loss for news in heard(transport, 1)] == [0.5]
 
-    assert heard(transport, 1) == [WorkersChanged(left=(frozen,))]
+    hangs, left = heard(transport, 2)
+    assert (hangs.attempt, hangs.outcome) == (1, "crashed")
+    assert hangs.error == "crashed its worker: its process is there, but hangs"
+    assert left == WorkersChanged(left=(frozen,))
     os.kill(stock.pid, signal.SIGCONT)
     late, back = sorted(heard(transport, 2), key=lambda news: isinstance(news, WorkersChanged))
     # Too late, but still news of its own attempt: others decide.

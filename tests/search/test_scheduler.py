@@ -833,6 +833,15 @@ def test_a_worker_that_comes_back_had_not_died():
     assert machine.handle(died(order)) == []  # the first one that counts
 
 
+def test_a_worker_that_comes_back_too_late_had_not_died_either():
+    machine = scheduler(max_attempts=2)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    deaths(machine, order, 1)
+    (again,) = machine.handle(WorkersChanged(joined=("b",)))
+    machine.handle(WorkersChanged(joined=("a",), doing={"a": attempt_of(order)}))
+    assert machine.handle(died(again)) == []  # the first one that counts
+
+
 def test_what_would_come_again_is_not_tried_again():
     machine = scheduler(max_attempts=3)
     (order,) = machine.handle(WorkersChanged(joined=("a",)))

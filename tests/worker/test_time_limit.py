@@ -41,20 +41,29 @@ def test_a_program_that_ends_in_time_is_left_in_peace(minutes):
     assert (limit.is_over, interruption.reason) == (False, "")
 
 
-DEAF = """
-import time
+BEGIN = """
+import re, time
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.worker.time_limit import TimeLimit
 
 with TimeLimit(0.001, Interruption(), to_ask=0.05, to_hear=0.05):
+"""
+DEAF = """
     while True:
         try:
             time.sleep(100)
         except BaseException:
             pass
 """
+HOLDS_PYTHONS_LOCK = """
+    re.match("(a+)+$", 60 * "a" + "b")
+"""
 
 
-def test_a_program_that_does_not_hear_ends_with_its_process():
-    done = subprocess.run([sys.executable, "-c", DEAF], check=False, timeout=LONG)
-    assert done.returncode == 128 + 14
+@pytest.mark.parametrize("program", [BEGIN + DEAF, BEGIN + HOLDS_PYTHONS_LOCK])
+def test_a_program_that_does_not_hear_ends_with_its_process(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=LONG
+    )
+    assert done.returncode == 1
+    assert "Timeout (0:00:00" in done.stderr
