@@ -43,7 +43,8 @@ def of(status: int, log: str) -> str:
     lines = [line.strip() for line in log.splitlines()]
     lines = [line for line in lines if line and not _USUAL.match(line)]
     told = next((line for line in lines if line.startswith(_FATAL)), "") or "".join(lines[-1:])
-    return f"{_end(status)}; its last words: {told[:LONGEST]}" if told else _end(status)
+    words = "".join(sign if sign.isprintable() else " " for sign in told[:LONGEST])
+    return f"{_end(status)}; its last words: {words}" if told else _end(status)
 
 
 def _end(status: int) -> str:

@@ -29,6 +29,7 @@ Current thread 0x00007f (most recent call first):
             "its process ended with status 1; its last words: Ki",
         ),
         (139, "a\nbye \n\n", "its process ended with status 139; its last words: bye"),
+        (1, "\x1b[2J\x07oh", "its process ended with status 1; its last words:  [2J oh"),
         (0, "\n", "its process ended with status 0"),
         (-99, "", "signal 99 ended its process"),
     ],
