@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -95,6 +95,7 @@ anything = st.recursive(
 names = st.sampled_from(["epochs_trained", "epochs", "curves", "micro_batches", "stopped", "x"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, anything), st.none() | st.text())
 def test_no_word_of_a_worker_disturbs_the_display(info, error):
     shown, _ = display()
