@@ -10,6 +10,8 @@ from pathlib import Path
 
 EXIT_INCOMPLETE = 1
 """Exit status of ``bohb-report`` if a part of the report could not be made."""
+EXIT_FAILED = 1
+"""Exit status of a run in which nothing works: every evaluation fails."""
 EXIT_BAD_INPUT = 2
 """Exit status of every command whose input must be changed."""
 EXIT_STOPPED_EARLY = 3

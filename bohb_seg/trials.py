@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, NamedTuple, Self, get_type_hints
+from typing import Annotated, Any, NamedTuple, Self, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 Configuration = Mapping[str, bool | int | float | str | None]
 """A point of the search space; only the active hyperparameters, as plain Python values."""
@@ -74,6 +74,8 @@ class Observation(NamedTuple):
     loss: float | None
 
 
+Amount = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
 Numbers = Sequence[float | None]
 ByClass = Mapping[str, float | None]
 """A score of each class by its name; None where the class does not occur."""
@@ -120,11 +122,11 @@ class Info:
     """
 
     info_version: int = 1
-    epochs: float | None = None
-    epochs_trained: float | None = None
-    continued_from: float | None = None
+    epochs: Amount | None = None
+    epochs_trained: Amount | None = None
+    continued_from: Amount | None = None
     stopped: str | None = None
-    best_epoch: int | None = None
+    best_epoch: Count | None = None
     curves: Mapping[str, Numbers] = field(default_factory=dict)
     checkpoint: str | None = None
     miou: float | None = None
@@ -139,13 +141,13 @@ class Info:
     artefacts: str | None = None
     input: str | None = None
     precision_policy: str | None = None
-    parameters: int | None = None
+    parameters: Count | None = None
     device: str | None = None
-    micro_batch: int | None = None
+    micro_batch: Count | None = None
     micro_batches: Mapping[str, int] = field(default_factory=dict)
-    seconds: float | None = None
-    images_per_second: float | None = None
-    peak_memory_mb: float | None = None
+    seconds: Amount | None = None
+    images_per_second: Amount | None = None
+    peak_memory_mb: Amount | None = None
     other: Mapping[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -183,7 +185,8 @@ def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 @cache
 def _info_types() -> Mapping[str, TypeAdapter[Any]]:
     """The check of each fact; ``other`` has none."""
-    types, strict = get_type_hints(Info), ConfigDict(strict=True, allow_inf_nan=False)
+    types = get_type_hints(Info, include_extras=True)
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
     names = (each.name for each in fields(Info) if each.name != "other")
     return {name: TypeAdapter(types[name], config=strict) for name in names}
 

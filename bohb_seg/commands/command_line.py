@@ -1,6 +1,8 @@
 """Shared by all commands: flags made from settings, logging, one-sentence errors, exit status."""
 
+import atexit
 import logging
+import os
 import sys
 import typing
 from collections.abc import Callable
@@ -44,12 +46,15 @@ def run(command: click.Command) -> typing.NoReturn:
     A :class:`BohbSegError` or a wrong flag is one sentence on standard error and status 2.
     """
     name = command.name or "bohb"
+    atexit.register(_let_go_of_broken_streams)
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
     except BohbSegError as error:
         _fail(name, str(error))
     except click.ClickException as error:
         _fail(name, f"{error.format_message().rstrip('.')}; see {name} --help")
+    except MemoryError:
+        _fail(name, "this machine has not enough memory; free some or give it more")
     except click.Abort:
         sys.exit(EXIT_STOPPED_EARLY)
 
@@ -109,6 +114,15 @@ def _none_if_empty(
 ) -> tuple[str, ...] | None:
     """Makes a flag that may be repeated None if it was not given, so that other sources count."""
     return values or None
+
+
+def _let_go_of_broken_streams() -> None:
+    """Keeps the exit status where the terminal is gone; Python would make it 120."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(name: str, sentence: str) -> typing.NoReturn:

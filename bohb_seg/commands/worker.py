@@ -1,6 +1,7 @@
 """``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
 
 import ctypes
+import faulthandler
 import logging
 import os
 import signal
@@ -65,6 +66,7 @@ def command(config: Path | None, **flags: object) -> int:
 
 def main() -> NoReturn:
     """Entry point of ``bohb-worker``."""
+    faulthandler.enable()  # a segmentation fault then says where it was
     _shutdown.listen()
     try:
         command_line.run(command)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
+from bohb_seg.master.lease import LEASE
 from bohb_seg.master.worker_events import MasterCloses, OrderGiven, Parted, ResultCame
-from bohb_seg.master.worker_life import LEASE, Past, WorkerLife
+from bohb_seg.master.worker_life import Past, WorkerLife
 from bohb_seg.master.worker_link import Surroundings, WorkerLink
 from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.trials import Attempt
@@ -63,8 +64,8 @@ class Attendance:
             link = self._links.get(name)
             if link is not None and link.is_alive():
                 link.mind_namesake(uri)
-            else:
-                self._start_link(name, uri)
+            elif not self._start_link(name, uri):
+                break
 
     def report_missing(self) -> None:
         """Reports expected workers that have not been found within their lease."""
@@ -135,14 +136,22 @@ class Attendance:
         for link in links:
             link.join(max(0.0, deadline - time.monotonic()))
 
-    def _start_link(self, name: str, uri: str) -> None:
-        heartbeat = self._surroundings.heartbeat
+    def _start_link(self, name: str, uri: str) -> bool:
+        """Starts a link; returns whether this machine had a thread for it."""
+        around = self._surroundings
         with self._lock:
             if self._closed:
-                return
-            expected = self._expected.pop(name, None)
+                return False
+            expected = self._expected.get(name)
             past = Past(expected.order) if expected else None
-            life = WorkerLife(time.monotonic(), heartbeat, past)
-            link = WorkerLink(name, uri, life, self._surroundings)
-            link.start()
+            life = WorkerLife(time.monotonic(), around.heartbeat, past, around.limit)
+            link = WorkerLink(name, uri, life, around)
+            try:
+                link.start()
+            except RuntimeError as error:
+                sentence = f"cannot look after {name} ({error}); trying again in a moment"
+                around.complaints.complain("no thread", sentence)
+                return False
             self._links[name] = link
+            self._expected.pop(name, None)
+        return True

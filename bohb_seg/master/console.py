@@ -1,8 +1,13 @@
-"""The display of a running search: a live panel in a terminal, plain lines elsewhere."""
+"""The display of a running search: a live panel in a terminal, plain lines elsewhere.
+
+A display is no part of the search: whatever goes wrong here, because the terminal is gone or
+because of a worker's words, is told in the log and reaches nobody else. It has no thread.
+"""
 
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import final
 
@@ -13,12 +18,15 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.names import worker_name
 from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
 from bohb_seg.search.progress import Incumbent, Progress
 from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import evaluation_name
 
+LIVE_EVERY = 0.5
+"""Seconds between two pictures of the panel."""
 PLAIN_EVERY = 30.0
 """Seconds between two summary lines where there is no terminal."""
 NO_WORKER_EVERY = 30.0
@@ -41,18 +49,17 @@ class Display:
         self.join_command = "bohb-worker"
         """Command that starts another worker."""
         self._console = console or Console(stderr=True)
-        self._live = Live(console=self._console, refresh_per_second=2, transient=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._complaints = Complaints(_log)
         self._started = self._said = self._had_worker = time.monotonic()
-        self._epochs = 0.0
+        self._shown, self._epochs = -math.inf, 0.0
         self._phase, self._phase_began = "", self._started
         self._handlers: Sequence[logging.Handler] = ()
 
     def __enter__(self) -> "Display":
+        self._handlers = tuple(logging.getLogger().handlers)
         if self._console.is_terminal:
-            root = logging.getLogger()
-            self._handlers = tuple(root.handlers)
-            root.handlers = [RichHandler(console=self._console, show_path=False)]
-            self._live.start()
+            self._try(self._start)
         return self
 
     def __exit__(
@@ -62,8 +69,19 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         if self._console.is_terminal:
-            self._live.stop()
-            logging.getLogger().handlers = list(self._handlers)
+            self._try(self._live.stop)
+        logging.getLogger().handlers = list(self._handlers)
+
+    def _start(self) -> None:
+        self._live.start()
+        logging.getLogger().handlers = [RichHandler(console=self._console, show_path=False)]
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:
+            sentence = f"the display failed ({error!r}); the search goes on"
+            self._complaints.complain(type(error).__name__, sentence)
 
     def tell(self, news: News, counts: bool = True) -> None:
         """Logs a line for each piece of news.
@@ -72,6 +90,9 @@ class Display:
             news: What happened.
             counts: Whether it settled an evaluation.
         """
+        self._try(lambda: self._tell(news, counts))
+
+    def _tell(self, news: News, counts: bool) -> None:
         match news:
             case Evaluated():
                 self._tell_end(news, counts)
@@ -88,19 +109,24 @@ class Display:
         if not counts and news.outcome != "crashed":
             _log.info("%s: dropped, another attempt was first", name)
             return
-        self._epochs += news.facts.epochs_trained or 0.0
+        self._epochs += min(news.facts.epochs_trained or 0.0, news.evaluation.budget)
         _log.info("%s: %s", name, news.outcome if news.loss is None else f"loss {news.loss:.4f}")
         if news.outcome == "crashed":
             _log.warning("%s", (news.error or "").strip().rpartition("\n")[2])
 
     def show(self, progress: Progress) -> None:
         """Updates the panel, or logs a summary now and then."""
+        self._try(lambda: self._show(progress))
+
+    def _show(self, progress: Progress) -> None:
         now = time.monotonic()
         self._mind_missing_workers(progress, now)
         if progress.phase != self._phase:
             self._phase, self._phase_began = progress.phase, now
         if self._console.is_terminal:
-            self._live.update(self._panel(progress))
+            if now - self._shown > LIVE_EVERY:
+                self._shown = now
+                self._live.update(self._panel(progress), refresh=True)
         elif now - self._said > PLAIN_EVERY:
             self._said = now
             _log.info("%s", "; ".join(f"{name} {text}" for name, text in self._facts(progress)))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -19,7 +20,8 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
         What ``bohb-data check --json`` prints.
 
     Raises:
-        BohbSegError: the data cannot be used; says why in the words of the audit.
+        BohbSegError: the data cannot be used; says why in the words of the audit. Or the audit was
+            killed.
     """
     given = settings.model_dump(mode="json", include=set(DataSettings.model_fields))
     flags = [
@@ -30,6 +32,8 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
     ]
     command = [sys.executable, "-m", "bohb_seg.commands.data", "check", "--json", *flags]
     check = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check.returncode < 0:
+        raise BohbSegError(_killed(-check.returncode))
     if check.returncode:
         last = (check.stderr.strip().splitlines() or ["the data check said nothing"])[-1]
         raise BohbSegError(last.partition(": ")[2] or last)
@@ -37,3 +41,12 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
     for warning in data.get("warnings", ()):
         _log.warning("data: %s", warning)
     return data
+
+
+def _killed(number: int) -> str:
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    short = ", as the kernel does when memory is short" if number == signal.SIGKILL else ""
+    return (
+        f"the check of the data was ended by {name}{short}; give this machine more memory, or"
+        " shrink the images with --downscale"
+    )

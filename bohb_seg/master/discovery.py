@@ -42,14 +42,23 @@ class Discovery(threading.Thread):
         self._look.set()
 
     def run(self) -> None:
-        """Looks until it is stopped."""
+        """Looks until it is stopped; a look that fails is told, and the next one follows."""
         while not self._stopping.is_set():
             self._look.clear()
             try:
-                self._attendance.find(self._registry.workers(self.dispatcher))
-            except pyro.TRANSIENT as error:
-                address = "{}:{}".format(*self._registry.address)
-                sentence = f"nameserver {address} does not answer: {error}"
-                self._complaints.complain(address, sentence)
-            self._attendance.report_missing()
+                self._find()
+                self._attendance.report_missing()
+            except Exception as error:
+                sentence = f"looking for workers failed ({error!r}); trying again"
+                self._complaints.complain(type(error).__name__, sentence)
             self._look.wait(self._heartbeat)
+
+    def _find(self) -> None:
+        try:
+            workers = self._registry.workers(self.dispatcher)
+        except pyro.TRANSIENT as error:
+            address = "{}:{}".format(*self._registry.address)
+            sentence = f"nameserver {address} does not answer: {error}"
+            self._complaints.complain(address, sentence)
+        else:
+            self._attendance.find(workers)

@@ -46,8 +46,8 @@ class Executor:
     def _write_results(self) -> None:
         try:
             self._directory.write_results_aside(incumbent_record(self._scheduler))
-        except OSError as error:
-            _log.warning("the results could not be written (%s); they follow", error.strerror)
+        except Exception as error:  # a summary ends no search, whatever is wrong with it
+            _log.warning("the results could not be written (%s); they follow", error)
 
 
 def incumbent_record(scheduler: Scheduler) -> dict[str, Any] | None:

@@ -1,22 +1,29 @@
 """Workers that the master starts on its own machine, as child processes."""
 
+import contextlib
 import logging
 import math
 import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, final
 
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError
+from bohb_seg.master import last_words
 from bohb_seg.settings import SearchSettings
 
 RESTARTS: Final = 10
 """Restarts of local workers that died, in any ten minutes; one more would be no accident."""
 RESTARTS_WITHIN: Final = 600.0
 """Seconds for which a restart is remembered."""
+END_WITHIN: Final = 1.0
+"""Seconds between the end of a process' connections and its own end."""
+LAST_BYTES: Final = 10_000
+"""Bytes at the end of a log in which its last words are looked for."""
 FAREWELL: Final = 20.0
 """Seconds that a worker gets to leave before it is killed."""
 
@@ -40,14 +47,20 @@ class LocalWorkers:
         self._settings, self._nameserver = settings, nameserver
         self._children: dict[int, _Child] = {}
         self._restarts: deque[float] = deque(maxlen=RESTARTS)
+        self._begins: dict[int, int] = {}  # place in the log at which the present worker begins
+        self._ends: dict[int, str] = {}
 
     def start(self) -> None:
         """Starts all workers; does not wait until they are ready."""
         for number in range(self._count):
             self._start(number)
 
-    def look_after(self) -> None:
+    def look_after(self, busy: Collection[int] = ()) -> None:
         """Starts workers again that died.
+
+        Args:
+            busy: Process ids of the run's workers that are at an evaluation. Whatever ends such a
+                process, the evaluation may be the cause, and it is tried only so often.
 
         Raises:
             ServiceError: a worker cannot use its settings or data, or workers die too often; with
@@ -55,13 +68,33 @@ class LocalWorkers:
         """
         for number, child in list(self._children.items()):
             status = child.poll()
-            if status in (None, 0):
+            if status is None:
                 continue
-            if status == 2 or self._restarts_too_often():
-                raise ServiceError(f"local worker {number} ended: {self._last_words(number)}")
-            self._restarts.append(time.monotonic())
+            if child.pid not in busy and child.pid not in self._ends:
+                if status == 0:
+                    continue
+                if status == 2 or self._restarts_too_often():
+                    raise ServiceError(f"local worker {number} ended: {self._last_words(number)}")
+                self._restarts.append(time.monotonic())
+            self._note_end(number, child)
             _log.warning("local worker %d ended with status %d; starting it again", number, status)
             self._start(number)
+
+    def end_of(self, process: int) -> str:
+        """How a worker of ours ended, in words, by its process id; "" if that is not known."""
+        for number, child in self._children.items():
+            if child.pid == process and process not in self._ends:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(END_WITHIN)
+                    self._note_end(number, child)
+        return self._ends.get(process, "")
+
+    def _note_end(self, number: int, child: _Child) -> None:
+        log = b""
+        with contextlib.suppress(OSError):
+            log = self._log_file(number).read_bytes()[self._begins[number] :][-LAST_BYTES:]
+        words = last_words.of(child.returncode, log.decode(errors="replace"))
+        self._ends.setdefault(child.pid, words)
 
     def _restarts_too_often(self) -> bool:
         oldest = self._restarts[0] if len(self._restarts) == RESTARTS else -math.inf
@@ -83,10 +116,12 @@ class LocalWorkers:
         log = self._log_file(number)
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as stream:
+            self._begins[number] = stream.tell()
             # In a session of its own: Ctrl-C reaches only the master, which tells its workers.
             self._children[number] = subprocess.Popen(
                 self._command(number), stdout=stream, stderr=stream, start_new_session=True
             )
+            self._ends.pop(self._children[number].pid, None)  # the number may be used again
 
     def _command(self, number: int) -> list[str]:
         settings = self._settings

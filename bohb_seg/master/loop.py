@@ -4,17 +4,19 @@ News come in through the transport, are given to the scheduler, are written to t
 with the orders that follow from them, and only then the orders are carried out and the workers told
 that their results are safe. A master that was killed therefore finds everything it did in its
 journal: ``--resume`` replays it, and whatever it had not written down yet its workers still hold.
-While the disk is full it waits, and nothing new is handed out.
+While the disk is full it waits, and nothing new is handed out. Only what is written down is
+displayed.
 """
 
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Final, final
 
 from bohb_seg.dashboard.launcher import Dashboard
-from bohb_seg.master import run_setup
+from bohb_seg.master import last_words, run_setup
 from bohb_seg.master.conclusion import conclude
 from bohb_seg.master.console import Display
 from bohb_seg.master.executor import Executor
@@ -22,7 +24,7 @@ from bohb_seg.master.gathering import Gathering
 from bohb_seg.master.local_workers import LocalWorkers
 from bohb_seg.master.recorder import Recorder
 from bohb_seg.master.stop_signals import StopSignals
-from bohb_seg.rpc.names import is_dead
+from bohb_seg.rpc.names import is_dead, process_here
 from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
@@ -32,6 +34,7 @@ from bohb_seg.search.events import (
     StopRequested,
     WorkersChanged,
 )
+from bohb_seg.search.first_failures import ENOUGH
 from bohb_seg.settings import SearchSettings
 from bohb_seg.storage.journal import Entry, Event, RunResumed
 from bohb_seg.storage.run_directory import RunDirectory
@@ -64,6 +67,8 @@ class Master:
         self._display = Display(settings)
         self._gathering = Gathering(settings.min_workers, is_complete=bool(past))
         self._signals = StopSignals()
+        self._failed_before = self._scheduler.first_failures.alike
+        self._failure = ""
 
     def run(self, dashboard: Dashboard) -> int:
         """Searches, compares and reports; returns the exit status."""
@@ -84,7 +89,7 @@ class Master:
                 self._transport.close(dismiss=self._dismisses)
                 workers.stop()
                 self._directory.close()
-        return conclude(self._directory, self._scheduler, self._signals.received)
+        return conclude(self._directory, self._scheduler, self._signals.received, self._failure)
 
     @property
     def _dismisses(self) -> bool:
@@ -132,31 +137,47 @@ class Master:
 
     def _loop(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
         deadline = time.monotonic() + 3600 * (self._settings.max_hours or math.inf)
-        while not (self._scheduler.finished or self._signals.received):
-            self._handle(self._gathering.admit(self._transport.receive(TURN)))
-            workers.look_after()
+        while not (self._scheduler.finished or self._signals.received or self._failure):
+            news = self._gathering.admit(self._transport.receive(TURN))
+            self._handle([last_words.explained(each, workers.end_of) for each in news])
+            workers.look_after(self._busy_processes())
             dashboard.look_after()
             self._keep_cap()
             if time.monotonic() > deadline:
                 self._handle([StopRequested("--max-hours is over")])
                 deadline = math.inf
             self._display.show(self._scheduler.progress)
+            self._failure = self._transport.fault() or self._why_all_fail()
 
     def _handle(self, news: Sequence[News]) -> None:
         """News to the scheduler, then both to the journal, then the orders are carried out."""
         events: list[Event] = []
-        orders: list[Order] = []
+        orders: list[list[Order]] = []
         for item in news:
-            follow = self._scheduler.handle(item)
-            events += [item, *follow]
-            orders += follow
+            orders.append(self._scheduler.handle(item))
+            events += [item, *orders[-1]]
+        if not self._recorder.record(events):
+            return
+        self._executor.carry_out(chain.from_iterable(orders))
+        for item in news:
+            if isinstance(item, Evaluated):
+                self._transport.learn(item)
+                self._transport.recorded(item)
+        for item, follow in zip(news, orders, strict=True):
             self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
-        if self._recorder.record(events):
-            self._executor.carry_out(orders)
-            for item in news:
-                if isinstance(item, Evaluated):
-                    self._transport.learn(item)
-                    self._transport.recorded(item)
+
+    def _busy_processes(self) -> Collection[int]:
+        """Process ids of the workers of this machine that are at an evaluation."""
+        busy = (name for name, attempt in self._scheduler.workers.items() if attempt)
+        return {number for name in busy if (number := process_here(name)) is not None}
+
+    def _why_all_fail(self) -> str:
+        """The one message with which the first evaluations of this start failed; "" if not all."""
+        failures = self._scheduler.first_failures
+        alike = failures.alike - self._failed_before
+        if alike < ENOUGH:
+            return ""
+        return f"the first {alike} evaluations failed alike: {failures.message}"
 
     def _keep_cap(self) -> None:
         """Removes checkpoints that ``--checkpoint-gb`` has no room for."""

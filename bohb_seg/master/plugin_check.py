@@ -91,6 +91,9 @@ def check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:
                 hyperparameters.check_patch_size(settings.patch_size, model, {name: value})
     default = configspace.plain(space.get_default_configuration())
     hyperparameters.check_patch_size(settings.patch_size, model, default)
+    depth = str(model.halvings)
+    for value in _extremes(space[depth]) if depth in space else ():
+        hyperparameters.check_patch_size(settings.patch_size, model, {depth: int(value)})
 
 
 def _extremes(parameter: Any) -> Iterator[Any]:

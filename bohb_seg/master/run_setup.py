@@ -117,6 +117,7 @@ def new_transport(settings: SearchSettings) -> Transport:
         external=_address(settings.nameserver),
         working_directory=str(settings.run_dir.resolve()),
         heartbeat=settings.heartbeat,
+        minutes=settings.max_minutes_per_evaluation,
     )
 
 

@@ -16,6 +16,7 @@ Rules of the modules that this one puts together:
 import contextlib
 import logging
 import queue
+import threading
 from collections.abc import Mapping
 from typing import Final, final
 
@@ -52,6 +53,7 @@ class Transport:
         external: ``(host, port)`` of a nameserver that already runs, instead of an own one.
         working_directory: ``working_directory`` of every evaluation.
         heartbeat: Seconds between two signs of life of a worker.
+        minutes: Minutes that an attempt may take; None: as many as it likes.
     """
 
     def __init__(
@@ -63,13 +65,16 @@ class Transport:
         external: tuple[str, int] | None,
         working_directory: str,
         heartbeat: float,
+        minutes: float | None = None,
     ) -> None:
         self._run_id, self._external = run_id, external
         self._host, self._port = host, port
         self._working_directory, self._heartbeat = working_directory, heartbeat
+        self._minutes = minutes
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._micro_batches = MicroBatches()
         self._discovery: Discovery | None = None
+        self._threads: tuple[threading.Thread, ...] = ()
         self.nameserver = external or (host, port)
 
     def bind(self, resuming: bool = False) -> None:
@@ -107,6 +112,9 @@ class Transport:
             storage: The remote object for workers that do not share our storage.
             past: On resuming, the workers that the run had, with the order of each. A worker that
                 does not make itself known within a lease is reported as having left.
+
+        Raises:
+            ServiceError: this machine has no threads left.
         """
         past = past or {}
         self._attendance.expect(past)
@@ -116,8 +124,20 @@ class Transport:
         uri = str(self._daemon.register(dispatcher, names.dispatcher_name(self._run_id)))
         self._daemon.register(storage, names.storage_name(self._run_id))
         self._discovery = Discovery(self._registry, uri, self._attendance, self._heartbeat)
-        serve_in_background(self._daemon, "dispatcher")
-        self._discovery.start()
+        try:
+            serving = serve_in_background(self._daemon, "dispatcher")
+            self._discovery.start()
+        except RuntimeError as error:
+            raise ServiceError(
+                f"this machine refuses the master a thread ({error}); end other programs, or raise"
+                " the limits of its user or container"
+            ) from None
+        self._threads = serving, self._discovery
+
+    def fault(self) -> str:
+        """Reason why workers cannot be served or found any more; "" as long as all is well."""
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        return f"its thread '{dead[0]}' has ended" if dead else ""
 
     def receive(self, timeout: float) -> list[News]:
         """Returns all news there are; waits up to ``timeout`` seconds for the first."""
@@ -142,8 +162,12 @@ class Transport:
         self._micro_batches.learn(news)
 
     def recorded(self, news: Evaluated) -> None:
-        """Tells the worker that its result is on disk, so that it may forget the result."""
-        self._replies.recorded(news)
+        """Tells the worker that its result is on disk, so that it may forget the result.
+
+        If it was taken to be dead and is not, it may still bring its result.
+        """
+        if news.final or not news.lost_on:
+            self._replies.recorded(news)
 
     def settled(self, evaluation: EvaluationId) -> None:
         """Lets workers that still try this evaluation hear that nobody waits for them."""
@@ -151,6 +175,7 @@ class Transport:
 
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
+        self._threads = ()
         if self._discovery is not None:
             self._discovery.stop()
             self._attendance.close(dismiss, pyro.CALL_TIMEOUT)
@@ -178,6 +203,7 @@ class Transport:
             registry=self._registry,
             micro_batches=self._micro_batches,
             complaints=Complaints(_log),
+            minutes=self._minutes,
         )
 
     def _look(self) -> None:

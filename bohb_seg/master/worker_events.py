@@ -4,6 +4,7 @@ An event tells what happened to a worker; the instructions that come back tell w
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bohb_seg.search.events import Evaluate
 from bohb_seg.trials import Attempt
@@ -43,10 +44,14 @@ class CallFailed:
 
     Args:
         refused: Whether the worker cannot be connected any more.
+        process_ended: Whether its machine says so: nothing listens there any more.
+        hangs: See :class:`HeartbeatPassed`.
     """
 
     call: "Ask | Bring"
     refused: bool
+    process_ended: bool = False
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,19 @@ class Parted:
 
 @dataclass(frozen=True)
 class HeartbeatPassed:
-    """For a heartbeat there was no call to make."""
+    """For a heartbeat there was no call to make.
+
+    Args:
+        hangs: Whether the lease is over, but the worker's machine takes connections at its address:
+            the process is there and does nothing.
+    """
+
+    hangs: bool = False
+
+
+@dataclass(frozen=True)
+class LinkFailed:
+    """Our own side failed; whatever the worker does, it must be met anew."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,7 @@ LifeEvent = (
     | ConnectionLost
     | Parted
     | HeartbeatPassed
+    | LinkFailed
     | MasterCloses
 )
 
@@ -131,9 +149,15 @@ class Renounce:
 
 @dataclass(frozen=True)
 class ReportLost:
-    """Tell the scheduler that this attempt will bring no result."""
+    """Tell the scheduler that this attempt will bring no result.
+
+    Args:
+        why: Reason: the worker is *idle* without a result, its process has *died* or *hangs*, or
+            the attempt is *overdue*: it takes longer than it may.
+    """
 
     attempt: Attempt
+    why: Literal["idle", "died", "hangs", "overdue"] = "idle"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ Rules:
   worker is gone. An order of this master is brought at once. An order of the previous master may
   have been brought already, so it is brought only if the worker is idle without a result.
 * A worker that is idle again and again while its result is awaited has lost it.
+* If an attempt is lost because its worker died or hangs, or takes longer than it may, the scheduler
+  hears so before it hears that the worker has left (:mod:`bohb_seg.master.lease`).
 
 :mod:`bohb_seg.master.worker_states` holds the states, :mod:`bohb_seg.master.worker_events` the
 events and instructions; :mod:`bohb_seg.master.worker_link` carries the instructions out.
@@ -23,8 +25,10 @@ events and instructions; :mod:`bohb_seg.master.worker_link` carries the instruct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal, assert_never, final
 
+from bohb_seg.master.lease import Lease
 from bohb_seg.master.worker_events import (
     Announce,
     Answered,
@@ -39,6 +43,7 @@ from bohb_seg.master.worker_events import (
     HeartbeatPassed,
     Instruction,
     LifeEvent,
+    LinkFailed,
     MasterCloses,
     OrderGiven,
     Parted,
@@ -52,8 +57,6 @@ from bohb_seg.master.worker_states import NOT_MET, UNKNOWN_TO_SCHEDULER, State, 
 from bohb_seg.search.events import Evaluate
 from bohb_seg.trials import Attempt
 
-LEASE: Final = 3
-"""Heartbeats without a sign of life after which a worker's evaluation is handed on."""
 IDLE_LOOKS_UNTIL_LOST: Final = 3
 """Looks in a row that find a worker idle while its result is awaited. A single one proves nothing:
 the result may be on its way."""
@@ -78,14 +81,16 @@ class WorkerLife:
         now: Seconds on a clock that never goes back; the same clock as for :meth:`handle`.
         heartbeat: Seconds between two signs of life.
         past: The worker's past under the previous master; None if it is new to the scheduler.
+        limit: Seconds that an attempt may take.
     """
 
-    def __init__(self, now: float, heartbeat: float, past: Past | None = None) -> None:
+    def __init__(
+        self, now: float, heartbeat: float, past: Past | None = None, limit: float = inf
+    ) -> None:
         self._record = StateRecord("assumed" if past else "unmet")
-        self._lease_seconds = LEASE * heartbeat
-        self._lease_ends = now + self._lease_seconds
-        self._order = order = past.order if past else None
-        self._attempt = _attempt_of(order) if order else None
+        self._order = past.order if past else None
+        self._attempt = _attempt_of(self._order) if self._order else None
+        self.lease = Lease(now, heartbeat, self._attempt, limit)
         self._later: deque[Evaluate] = deque()
         self._asked = self._renews = False
         self._idle_looks = 0
@@ -110,11 +115,14 @@ class WorkerLife:
         """Takes one event; returns what is to be done, in this order."""
         if self.over:
             return []
+        self.lease.now = now
         if isinstance(event, Answered | Took | Renewed):
-            self._lease_ends = now + self._lease_seconds
-        return list(self._follow(event, lease_is_over=now > self._lease_ends))
+            self.lease.renew()
+        instructions = [*self._follow(event)]
+        self.lease.mind(self._attempt)
+        return instructions
 
-    def _follow(self, event: LifeEvent, lease_is_over: bool) -> Iterator[Instruction]:
+    def _follow(self, event: LifeEvent) -> Iterator[Instruction]:
         match event:
             case Answered():
                 yield from self._hear(event)
@@ -122,7 +130,7 @@ class WorkerLife:
                 if self.wants(Bring(order)):  # else its result was faster than this answer
                     yield from self._settle("at work")
             case CallFailed():
-                yield from self._fail(event, lease_is_over)
+                yield from self._fail(event)
             case Renewed(busy):
                 self._renews = True
                 yield from self._compare(busy)
@@ -131,11 +139,12 @@ class WorkerLife:
             case ResultCame(attempt):
                 yield from self._finish(attempt)
             case ConnectionLost():
+                self.lease.cut()
                 yield from self._ask()
-            case Parted():
-                yield from self._leave(Forget())
+            case LinkFailed() | Parted():
+                yield from self._leave(Forget() if isinstance(event, Parted) else None)
             case HeartbeatPassed():
-                yield from self._look_after(lease_is_over)
+                yield from self._look_after(event.hangs)
             case MasterCloses(dismiss):
                 self._move("closed")
                 yield from [Dismiss()] if dismiss else []
@@ -144,13 +153,8 @@ class WorkerLife:
 
     def _hear(self, answer: Answered) -> Iterator[Instruction]:
         self._asked = False
-        match self.state:
-            case "unmet":
-                yield from self._meet(answer)
-            case "assumed":
-                yield from self._meet_again(answer)
-            case _:
-                yield from self._compare(answer.busy)
+        meet = {"unmet": self._meet, "assumed": self._meet_again}.get(self.state)
+        yield from meet(answer) if meet else self._compare(answer.busy)
 
     def _meet(self, answer: Answered) -> Iterator[Instruction]:
         """Announces the worker, unless it is busy with something that nobody waits for."""
@@ -180,15 +184,14 @@ class WorkerLife:
         if self.state == "unmet":
             return  # the scheduler is about to hear that the worker left, and gives it to another
         self._later.append(order)
-        if self._order is None:
-            yield from self._deliver_next()
+        yield from [] if self._order else self._deliver_next()
 
     def _deliver_next(self) -> Iterator[Instruction]:
         if self._later:
-            order = self._order = self._later.popleft()
-            self._attempt, self._idle_looks = _attempt_of(order), 0
+            self._order, self._idle_looks = self._later.popleft(), 0
+            self._attempt = _attempt_of(self._order)
             self._move("delivering")
-            yield Bring(order)
+            yield Bring(self._order)
 
     def _settle(self, state: Literal["idle", "at work"]) -> Iterator[Instruction]:
         """Ends a meeting, a delivery or an attempt; then it is the next order's turn."""
@@ -197,13 +200,9 @@ class WorkerLife:
         yield from self._deliver_next()
 
     def _finish(self, attempt: Attempt) -> Iterator[Instruction]:
-        if attempt != self._attempt:
-            return
-        self._order = self._attempt = None
-        if self.state == "assumed":
-            yield from self._deliver_next()
-        else:
-            yield from self._settle("idle")
+        if attempt == self._attempt:
+            self._order = self._attempt = None
+            yield from self._deliver_next() if self.state == "assumed" else self._settle("idle")
 
     def _compare(self, busy: bool) -> Iterator[Instruction]:
         """Counts the looks at which the worker is idle though its result is awaited."""
@@ -219,27 +218,33 @@ class WorkerLife:
             self._asked = True
             yield Ask()
 
-    def _look_after(self, lease_is_over: bool) -> Iterator[Instruction]:
-        if lease_is_over:
+    def _look_after(self, hangs: bool = False) -> Iterator[Instruction]:
+        if self.lease.is_over:
+            yield from self._report_loss(hangs=hangs)
             yield from self._leave(Complain() if self.state in NOT_MET else None)
         elif self.state in NOT_MET or not self._renews:
             yield from self._ask()
 
-    def _fail(self, failure: CallFailed, lease_is_over: bool) -> Iterator[Instruction]:
+    def _fail(self, failure: CallFailed) -> Iterator[Instruction]:
         self._asked = self._asked and not isinstance(failure.call, Ask)
         if failure.refused:
             yield from [Complain()] if self.state == "unmet" else []
+            yield from self._report_loss(failure.process_ended)
             yield from self._leave(Forget())
-        elif lease_is_over or self.state in NOT_MET:
-            yield from self._look_after(lease_is_over)
+        elif self.lease.is_over or self.state in NOT_MET:
+            yield from self._look_after(failure.hangs)
         elif isinstance(failure.call, Bring) and self.wants(failure.call):
             yield failure.call
+
+    def _report_loss(self, ended: bool = False, hangs: bool = False) -> Iterator[Instruction]:
+        why = self.lease.why_lost(ended, hangs)
+        if why and self._attempt and self.state in ("delivering", "at work"):
+            yield ReportLost(self._attempt, why)
 
     def _leave(self, last: Forget | Complain | None) -> Iterator[Instruction]:
         yield from self._renounce()
         self._move("gone")
-        if last is not None:
-            yield last
+        yield from [last] if last else []
 
     def _renounce(self) -> Iterator[Instruction]:
         self._order = self._attempt = None

@@ -7,15 +7,18 @@ they are in the order of the events; calls are queued for this thread and made w
 """
 
 import logging
+import math
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, assert_never, final
 
 import Pyro4
 
+from bohb_seg.master import worker_messages
 from bohb_seg.master.micro_batches import MicroBatches
 from bohb_seg.master.registry import Registry
 from bohb_seg.master.reply_book import ReplyBook
@@ -32,6 +35,7 @@ from bohb_seg.master.worker_events import (
     Forget,
     HeartbeatPassed,
     LifeEvent,
+    LinkFailed,
     Renewed,
     Renounce,
     Report,
@@ -39,7 +43,7 @@ from bohb_seg.master.worker_events import (
     Took,
 )
 from bohb_seg.master.worker_life import WorkerLife
-from bohb_seg.rpc import pyro, values
+from bohb_seg.rpc import names, pyro, values
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.search.events import Evaluate, Evaluated, News, WorkersChanged
 
@@ -63,6 +67,7 @@ class Surroundings:
         registry: Holds the workers' names.
         micro_batches: Micro-batches that fit into memory, as workers have learnt.
         complaints: Tell the user which workers cannot be reached.
+        minutes: Minutes that an attempt may take; None: as many as it likes.
     """
 
     heartbeat: float
@@ -72,6 +77,12 @@ class Surroundings:
     registry: Registry
     micro_batches: MicroBatches
     complaints: Complaints
+    minutes: float | None = None
+
+    @property
+    def limit(self) -> float:
+        """Seconds that an attempt may take."""
+        return math.inf if self.minutes is None else 60 * self.minutes
 
 
 @final
@@ -123,7 +134,15 @@ class WorkerLink(threading.Thread):
             _log.warning("a second worker calls itself %s; it is not used", self.worker)
 
     def run(self) -> None:
-        """Makes calls as long as there are any to be made."""
+        """Makes calls as long as there are any; a fault of ours costs no more than this link."""
+        try:
+            self._look_after()
+        except Exception:
+            _log.exception("the link to %s failed; the worker is met anew", self.worker)
+        finally:
+            self.tell(LinkFailed())  # nothing follows if its life is over, as it should be
+
+    def _look_after(self) -> None:
         heartbeat = self._around.heartbeat
         with pyro.proxy(self.uri, max(heartbeat, SHORTEST_CALL), of="worker") as worker:
             self.tell(HeartbeatPassed())
@@ -131,10 +150,26 @@ class WorkerLink(threading.Thread):
                 try:
                     call = self._calls.get(timeout=heartbeat)
                 except queue.Empty:
-                    self.tell(HeartbeatPassed())
+                    self.tell(HeartbeatPassed(self._hangs()))
                 else:
                     if call is not None and self._wants(call):
                         self._make(call, worker)
+
+    def _hangs(self) -> bool:
+        """Whether the lease is over, and of the worker only its machine answers."""
+        if time.monotonic() <= self._life.lease.ends:
+            return False
+        uri = Pyro4.URI(self.uri)
+        try:
+            socket.create_connection((uri.host, uri.port), SHORTEST_CALL).close()
+        except OSError:
+            return False
+        try:
+            with pyro.proxy(self.uri, SHORTEST_CALL, of="worker") as worker:
+                worker._pyroBind()
+        except pyro.TRANSIENT:
+            return True
+        return False
 
     def _report(self, report: Report) -> None:
         around, worker = self._around, self.worker
@@ -145,9 +180,8 @@ class WorkerLink(threading.Thread):
             case Renounce():
                 _log.warning("worker %s is gone", worker)
                 around.post(WorkersChanged(left=(worker,)))
-            case ReportLost((evaluation, number)):
-                error = "the worker is idle but never sent a result"
-                around.post(Evaluated(evaluation, number, worker, "crashed", error=error))
+            case ReportLost():
+                around.post(_as_news(report, worker, around.minutes))
             case Complain():
                 around.complaints.complain(worker, _unreachable(worker, self.uri))
 
@@ -161,7 +195,7 @@ class WorkerLink(threading.Thread):
         except Exception as error:  # the wire's, or whatever a worker's method raised
             _log.debug("%s: %s", self.worker, error)
             if isinstance(call, Ask | Bring):
-                self.tell(CallFailed(call, refused=_refuses(worker, error)))
+                self.tell(CallFailed(call, *_refusal(worker, error), self._hangs()))
         else:
             self._hear(call, answer)
 
@@ -191,14 +225,18 @@ class WorkerLink(threading.Thread):
 
     def _bring(self, order: Evaluate, worker: Any) -> None:
         around = self._around
-        fits = around.micro_batches.known if _is_ours(worker) else {}
+        terms: dict[str, object] = {}
+        if _is_ours(worker) and (fits := around.micro_batches.known):
+            terms["micro_batches"] = fits
+        if _is_ours(worker) and around.minutes is not None:
+            terms["max_minutes"] = around.minutes
         worker.start_computation(
             Pyro4.Proxy(around.replies.address(order)),
             tuple(order.evaluation.trial),
             config=values.plain(order.configuration),
             budget=float(order.evaluation.budget),
             working_directory=around.working_directory,
-            **({"micro_batches": fits} if fits else {}),
+            **terms,
         )
 
 
@@ -214,13 +252,41 @@ def _is_ours(worker: Any) -> bool:
     return hasattr(worker, "doing")
 
 
-def _refuses(worker: Any, error: Exception) -> bool:
-    """Whether a worker cannot be connected any more after this error; silence is no refusal."""
+def _as_news(lost: ReportLost, worker: str, minutes: float | None) -> Evaluated:
+    """News of an attempt that will bring no result."""
+    (evaluation, number), machine = lost.attempt, names.machine(worker)
+    match lost.why:
+        case "idle":
+            error = "the worker is idle but never sent a result"
+            return Evaluated(evaluation, number, worker, "crashed", error=error)
+        case "died" | "hangs":
+            silent = ("its process is there, but hangs",) if lost.why == "hangs" else ()
+            error = worker_messages.crashed_its_worker(*silent)
+            return Evaluated(evaluation, number, worker, "crashed", error=error, lost_on=machine)
+        case "overdue":
+            error = worker_messages.overdue(minutes)
+            return Evaluated(
+                evaluation, number, worker, "crashed", error=error, final=True, lost_on=machine
+            )
+    assert_never(lost.why)
+
+
+def _refusal(worker: Any, error: Exception) -> tuple[bool, bool]:
+    """Whether a worker cannot be connected any more after this error, and its process has ended.
+
+    Silence is no refusal. A machine that cannot be reached refuses, but tells nothing of a process.
+    """
     if isinstance(error, Pyro4.errors.TimeoutError):
-        return False
-    try:
-        worker._pyroReconnect(tries=1)
-    except pyro.TRANSIENT:
-        return True
-    time.sleep(PAUSE)
-    return False
+        return False, False
+    for _ in range(2):  # a process that is about to end may accept once more
+        worker._pyroRelease()
+        try:
+            worker._pyroBind()
+        except pyro.TRANSIENT as refusal:
+            if isinstance(refusal.__cause__, ConnectionRefusedError):
+                return True, True
+            time.sleep(PAUSE)
+        else:
+            time.sleep(PAUSE)
+            return False, False
+    return True, False

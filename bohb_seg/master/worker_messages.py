@@ -28,7 +28,8 @@ def as_news(order: Evaluate, message: object) -> Evaluated:
         return crashed(order, f"the worker sent no result but {type(message).__name__}")
     result = message.get("result")
     if result is None:
-        return crashed(order, str(message.get("exception") or "the worker gave no reason"))
+        error = values.plain(message.get("exception") or "the worker gave no reason")
+        return crashed(order, str(error), final=message.get("final") is True)
     try:
         loss, info = float(result["loss"]), values.plain(result.get("info", {}))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
@@ -48,10 +49,26 @@ def _usable(order: Evaluate, told: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in wrong}
 
 
-def crashed(order: Evaluate, error: str) -> Evaluated:
-    """News of an attempt that raised, or whose worker told nothing usable."""
-    error = error[-LONGEST_ERROR:]
-    return Evaluated(order.evaluation, order.attempt, order.worker, "crashed", error=error)
+def crashed(order: Evaluate, error: str, final: bool = False) -> Evaluated:
+    """News of an attempt that raised, or whose worker told nothing usable.
+
+    Args:
+        order: The attempt that has ended.
+        error: A traceback, or a sentence.
+        final: Whether the worker says that another attempt would end alike.
+    """
+    key = order.evaluation, order.attempt, order.worker
+    return Evaluated(*key, "crashed", error=error[-LONGEST_ERROR:], final=final)
+
+
+def crashed_its_worker(how: str = "its process ended without a word") -> str:
+    """The error of an attempt at which the worker's process died."""
+    return f"crashed its worker: {how}"
+
+
+def overdue(minutes: float | None) -> str:
+    """The error of an attempt that took longer than it may."""
+    return f"took longer than --max-minutes-per-evaluation {minutes:g}"
 
 
 def micro_batches(facts: Info) -> dict[str, int]:

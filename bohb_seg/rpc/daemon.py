@@ -14,6 +14,7 @@ import Pyro4
 
 from bohb_seg.rpc.connection import Connection
 from bohb_seg.rpc.server import Server
+from bohb_seg.rpc.steady_thread import SteadyThread
 from bohb_seg.rpc.tls import Role
 
 
@@ -76,6 +77,6 @@ class Daemon(Pyro4.Daemon):  # type: ignore[misc]
 
 def serve_in_background(daemon: Daemon, name: str) -> threading.Thread:
     """Runs a daemon's loop in a thread of its own, which ends with :meth:`Daemon.shutdown`."""
-    thread = threading.Thread(target=daemon.requestLoop, name=name, daemon=True)
+    thread = SteadyThread(daemon.requestLoop, name)
     thread.start()
     return thread

@@ -29,6 +29,8 @@ _DISPATCHER = ".dispatcher"
 _WORKER_NAME = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
 """No run id with ``.dispatcher`` in it: HpBandSter's workers take every name that begins like the
 dispatcher's for a dispatcher."""
+_WITH_ID = re.compile(r"(.+)\.(\d{1,18})\.[^.]+")
+_WITHOUT_ID = re.compile(r"(.+)\.(\d{1,18})")
 
 
 def prefix(run_id: str) -> str:
@@ -77,6 +79,17 @@ def worker_name(worker: str) -> str:
     return worker.partition(_WORKER)[2] or worker
 
 
+def machine(worker: str) -> str:
+    """Host on which a worker runs or ran."""
+    return _place(worker)[0]
+
+
+def process_here(worker: str) -> int | None:
+    """Process id of a worker of this machine; None if it is of another, or does not tell."""
+    host, number = _place(worker)
+    return int(number) if number and host == socket.gethostname() else None
+
+
 def is_on(worker: str, host: str) -> bool:
     """Whether a worker runs on this host, or ran there."""
     return worker_name(worker).startswith(f"{host}.")
@@ -89,6 +102,13 @@ def is_dead(worker: str) -> bool:
         return False
     process = worker_name(worker).removeprefix(f"{host}.").partition(".")[0]
     return process.isdigit() and not _is_running(process)
+
+
+def _place(worker: str) -> tuple[str, str]:
+    """Host and process id of a worker; "" if its name does not tell it."""
+    name = worker_name(worker)
+    found = _WITH_ID.fullmatch(name) or _WITHOUT_ID.fullmatch(name)
+    return (found[1], found[2]) if found else (name, "")
 
 
 def _is_running(process: str) -> bool:

@@ -2,8 +2,9 @@
 
 An evaluation *waits* until a worker takes it, *runs*, and waits again when its worker leaves or
 raises. It is settled once it is *finished* (it has a loss), *diverged* (NaN or infinity: bad, not
-retried) or *failed* (it raised too often). A new attempt is numbered one higher; only attempts that
-raised count towards ``max_attempts``, a worker that leaves is nobody's fault.
+retried) or *failed* (it raised, or killed its worker, too often). A new attempt is numbered one
+higher; attempts that raised and those whose worker died count towards ``max_attempts``. A worker
+that leaves or falls silent is nobody's fault.
 
 A worker that comes back may go on with the attempt it left, as long as nobody began another. An
 attempt that was handed on may still be the first with a result, even while the evaluation waits.
@@ -53,7 +54,9 @@ class Evaluation:
         queue: The queue that is told of every move.
         attempt: Number of the latest attempt; 0 before the first.
         lost: Whether the worker of the latest attempt left before its end.
-        crashed_on: Workers on which an attempt raised, one entry per attempt.
+        crashed_on: Workers on which an attempt raised, or which died of it, one entry per attempt.
+        deaths: Workers that died at an attempt, with their machines.
+        charged: Those of them whose death counts as a crash.
     """
 
     id: EvaluationId
@@ -65,6 +68,8 @@ class Evaluation:
     worker: str | None = None
     lost: bool = False
     crashed_on: list[str] = field(default_factory=list)
+    deaths: dict[str, str] = field(default_factory=dict)
+    charged: set[str] = field(default_factory=set)
     loss: float | None = None
     history: list[str] = field(default_factory=list)
 
@@ -104,19 +109,35 @@ class Evaluation:
         self._move("running", worker)
 
     def resume(self, worker: str) -> None:
-        """A worker that was taken to have left goes on with the latest attempt."""
+        """A worker that was taken to have left, or to be dead, goes on with the latest attempt."""
         self._move("running", worker)
+
+    def forgive(self, worker: str) -> None:
+        """A worker that seemed to have died of an attempt is there."""
+        if self.deaths.pop(worker, None) and worker in self.charged:
+            self.charged.remove(worker)
+            self.crashed_on.remove(worker)
 
     def release(self) -> None:
         """The worker left; the attempt does not count as a failure."""
         self._move("waiting")
         self.lost = True
 
-    def crash(self, max_attempts: int) -> None:
-        """The attempt raised; it is tried again unless that was the last time."""
+    def die(self, machine: str) -> None:
+        """The worker died on this machine; a release or a crash follows."""
+        assert self.worker is not None
+        self.deaths[self.worker] = machine
+
+    def crash(self, max_attempts: int, final: bool = False) -> None:
+        """The attempt raised or killed its worker; was it the last (``final``), it has failed."""
         assert self.worker is not None
         self.crashed_on.append(self.worker)
-        self._move("failed" if len(self.crashed_on) >= max_attempts else "waiting")
+        died = self.worker in self.deaths
+        if died:
+            self.charged.add(self.worker)
+        last = final or len(self.crashed_on) >= max_attempts
+        self._move("failed" if last else "waiting")
+        self.lost = died and not last  # perhaps it is not dead, and comes back
 
     def diverge(self) -> None:
         """The loss became NaN or infinite."""

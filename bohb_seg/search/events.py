@@ -45,6 +45,9 @@ class Evaluated:
         outcome: ``diverged`` (NaN or infinite loss: bad, not retried) or ``crashed`` (retried).
         info: The worker's facts beside the loss, the table that :attr:`facts` reads.
         error: The worker's traceback, or its words about the divergence.
+        final: Whether another attempt would end alike, so that a crash is not tried again.
+        lost_on: Machine on which the worker was lost with the attempt; the news that it left
+            follow. "" if the worker is still there.
     """
 
     evaluation: EvaluationId
@@ -54,11 +57,15 @@ class Evaluated:
     loss: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    final: bool = False
+    lost_on: str = ""
 
     def __post_init__(self) -> None:
         finite = self.loss is not None and math.isfinite(self.loss)
         if finite != (self.outcome == "finished"):
             raise ValueError(f"a {self.outcome} evaluation cannot have the loss {self.loss}")
+        if (self.final or self.lost_on) and self.outcome != "crashed":
+            raise ValueError(f"a {self.outcome} evaluation has not lost its worker")
 
     @cached_property
     def facts(self) -> Info:

@@ -12,6 +12,9 @@ Rules:
   it was lost and handed on. A crash counts only if its attempt is the one that runs now.
   ``Settled`` is the first order that follows; every other result is logged and dropped, and can
   never be booked under another budget.
+- A worker that dies at an evaluation counts as one that raised, so that no configuration is handed
+  out without end; unless its machine has shown that processes die there without any fault of theirs
+  (``machines``). A crash that would come again (``final``) settles its evaluation at once.
 - A worker is busy with the attempt it was given until it reports the end of that attempt, or
   leaves. If another attempt settled the evaluation meanwhile, the worker is a *stray*: it is busy,
   but neither rungs nor phases nor the end of the run wait for it.
@@ -41,6 +44,8 @@ from bohb_seg.search.events import (
     StopRequested,
     WorkersChanged,
 )
+from bohb_seg.search.first_failures import FirstFailures
+from bohb_seg.search.machines import Machines
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.phases import Phases
 from bohb_seg.search.plan import Plan
@@ -63,6 +68,9 @@ class Scheduler:
         self._max_attempts = plan.max_attempts
         self._phases = Phases(optimizer, default, plan)
         self._workers: dict[str, Attempt | None] = {}  # in the order in which they joined
+        self._machines = Machines()
+        self.first_failures = FirstFailures()
+        """Whether all that was evaluated so far failed alike."""
 
     @property
     def finished(self) -> bool:
@@ -141,7 +149,10 @@ class Scheduler:
             raise InvalidTransitionError(problem, busy.history if busy else ())
         self._workers[worker] = attempt
         evaluation = self._phases.known(attempt)
-        if attempt and evaluation and evaluation.may_resume(attempt.number):
+        if not attempt or not evaluation:
+            return
+        evaluation.forgive(worker)
+        if evaluation.may_resume(attempt.number):
             evaluation.resume(worker)
 
     # --- results ------------------------------------------------------------------------------
@@ -150,19 +161,34 @@ class Scheduler:
         attempt = Attempt(news.evaluation, news.attempt)
         evaluation = self._phases.known(attempt)
         self._refuse_unbegun(attempt, evaluation)
-        if self._workers.get(news.worker) == attempt:
+        if self._workers.get(news.worker) == attempt and not news.lost_on:
             self._workers[news.worker] = None
         if evaluation is None or not _counts(evaluation, news):
             return self._drop(news)
+        self._end(evaluation, news)
+        if not evaluation.settled:
+            return []
+        self.first_failures.note(evaluation, news.error)
+        return [Settled(*attempt, news.worker), *self._phases.home(attempt).settle(evaluation)]
+
+    def _end(self, evaluation: Evaluation, news: Evaluated) -> None:
+        """Ends an attempt, and with it the evaluation unless it is tried again."""
         if news.outcome == "crashed":
-            evaluation.crash(self._max_attempts)
-        elif news.loss is None:
+            self._crash(evaluation, news)
+            return
+        self._machines.blame(evaluation.deaths.values())
+        if news.loss is None:
             evaluation.diverge()
         else:
             evaluation.finish(news.loss)
-        if not evaluation.settled:
-            return []
-        return [Settled(*attempt, news.worker), *self._phases.home(attempt).settle(evaluation)]
+
+    def _crash(self, evaluation: Evaluation, news: Evaluated) -> None:
+        if news.lost_on:
+            evaluation.die(news.lost_on)
+        if news.lost_on and not news.final and self._machines.excuse(news.lost_on):
+            evaluation.release()
+        else:
+            evaluation.crash(self._max_attempts, news.final)
 
     def _refuse_unbegun(self, attempt: Attempt, evaluation: Evaluation | None) -> None:
         latest = evaluation.attempt if evaluation else 0

@@ -144,9 +144,7 @@ class SearchSettings(TrainingSettings):
     )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
-    max_epochs: float | None = Field(
-        None, gt=0, description="stop the search before it trains more"
-    )
+    max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
     target_loss: float | None = Field(None, description="stop the search at this loss")
     final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
     final_seeds: int = Field(3, ge=1, le=1000, description="seeds of the final comparison")
@@ -157,7 +155,10 @@ class SearchSettings(TrainingSettings):
         description="the best so many are run off before the comparison (1: no runoff)",
     )
     comparison: bool = Field(True, description="retrain and compare incumbent and default")
-    max_attempts: int = Field(3, ge=1, description="tries of an evaluation that raises")
+    max_attempts: int = Field(3, ge=1, description="tries of an evaluation that crashes")
+    max_minutes_per_evaluation: float | None = Field(
+        None, gt=0, description="an evaluation that takes longer has failed"
+    )
 
     @field_validator("run_id")
     @classmethod

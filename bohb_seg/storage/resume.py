@@ -12,10 +12,11 @@ from bohb_seg.storage.journal import FILE_NAME, Entry, RunStarted, read
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
     *("heartbeat", "checkpoint_gb", "dashboard"),
-    *("resume", "restartable", "log_level", "cache_dir", "run_dir", "max_hours"),
+    *("resume", "restartable", "log_level", "cache_dir", "run_dir"),
+    *("max_hours", "max_minutes_per_evaluation"),
 )
 """Settings that may differ from those of the run that is resumed. Each start has its own values;
-only ``max_hours`` is that of the first start if a later one does not give it."""
+only the limits of time are those of the first start if a later one does not give them."""
 
 
 def holds_run(run_dir: Path) -> bool:
@@ -76,8 +77,8 @@ def started(past: Sequence[Entry]) -> RunStarted | None:
 def _run_settings(start: RunStarted, settings: SearchSettings) -> SearchSettings:
     """The run's settings, except those that each start has of its own."""
     chosen = {name: getattr(settings, name) for name in OF_THIS_START}
-    if "max_hours" not in settings.model_fields_set:
-        del chosen["max_hours"]
+    for limit in {"max_hours", "max_minutes_per_evaluation"} - settings.model_fields_set:
+        del chosen[limit]
     try:
         return SearchSettings.model_validate({**start.settings, **chosen})
     except ValidationError as error:

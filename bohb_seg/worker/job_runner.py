@@ -16,6 +16,7 @@ import Pyro4
 import serpent
 from hpbandster.core.worker import Worker
 
+from bohb_seg.errors import SettingsError
 from bohb_seg.retry import Retry, wait_until
 from bohb_seg.rpc import pyro, values
 from bohb_seg.rpc.connection import STRUCTURE_BYTES
@@ -24,6 +25,7 @@ from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.trials import Info
 from bohb_seg.worker.checkpoint_sync import CheckpointSync
 from bohb_seg.worker.membership import Membership
+from bohb_seg.worker.time_limit import TimeLimit
 
 STOCK_PATIENCE = 600.0
 """Seconds for which a result is offered to a stock HpBandSter master, which does not come back; a
@@ -32,8 +34,20 @@ master of ours does, and wants the result however late."""
 LONGEST_ERROR = 100_000
 """Characters of a traceback that are sent: its end says what went wrong."""
 
+FAULTS_OF_THE_PROGRAM = (
+    SettingsError,
+    TypeError,
+    NameError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+)
+"""Errors that come again wherever the configuration is tried: of the configuration or the program.
+All others may be the machine's."""
+
 _Result = dict[str, Any]
-"""HpBandSter's form: ``{"result": {"loss", "info"} or None, "exception": text or None}``."""
+"""HpBandSter's form: ``{"result": {"loss", "info"} or None, "exception": text or None}``, and for a
+master of ours ``"final": True`` if another attempt would end alike."""
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +98,7 @@ class JobRunner:
     ) -> None:
         self._worker, self._membership, self._leaves = worker, membership, leaves
         self._delivery = _Delivery(membership, leaves)
+        self._limit = TimeLimit(None, Interruption())
         self._copies, self._token = settings.cache_dir / "trials", ""
         self._sync = CheckpointSync(self._storage, self._token, self._copies)
 
@@ -95,7 +110,7 @@ class JobRunner:
             _log.info("evaluation %s given up: %s", job.config_id, interrupted)
             if self._leaves():
                 return
-            result = _failed(f"given up: {interrupted}")
+            result = _failed(f"given up: {interrupted}", is_final=self._limit.is_over)
         self._delivery.deliver(job, result)
 
     def _answer(self, job: WireJob) -> _Result:
@@ -103,9 +118,9 @@ class JobRunner:
             result = self._compute(job)
             loss = float(result["loss"])
             info = _sendable(values.plain(result.get("info", {})))
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
             _log.warning("evaluation %s raised", job.config_id, exc_info=True)
-            return _failed(traceback.format_exc())
+            return _failed(traceback.format_exc(), isinstance(error, FAULTS_OF_THE_PROGRAM))
         if self._sync.complaint and isinstance(info, dict):
             told = Info.read(info)
             complaints = "; ".join(filter(None, (told.checkpoint, self._sync.complaint)))
@@ -121,9 +136,11 @@ class JobRunner:
             self._sync = CheckpointSync(self._storage, self._token, self._copies)
         with self._sync.trial(job.config_id, where) as directory:
             keywords = {**job.keywords, "working_directory": directory}
-            # For our own workers only: a stock worker's compute has no such argument.
+            # For our own workers only: a stock worker's compute has no such arguments.
             self._worker.micro_batches = keywords.pop("micro_batches", {})
-            return self._worker.compute(*job.arguments, config_id=job.config_id, **keywords)
+            self._limit = TimeLimit(keywords.pop("max_minutes", None), job.interruption)
+            with self._limit:
+                return self._worker.compute(*job.arguments, config_id=job.config_id, **keywords)
 
     def _storage(self) -> Any:
         return pyro.proxy(self._membership.run.storage, of="master")
@@ -184,8 +201,9 @@ class _Delivery:
         self._connection = None
 
 
-def _failed(why: str) -> _Result:
-    return {"result": None, "exception": why[-LONGEST_ERROR:]}
+def _failed(why: str, is_final: bool = False) -> _Result:
+    failed: _Result = {"result": None, "exception": why[-LONGEST_ERROR:]}
+    return {**failed, "final": True} if is_final else failed
 
 
 def _sendable(info: Any) -> Any:

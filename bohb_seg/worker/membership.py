@@ -18,6 +18,7 @@ from bohb_seg.errors import RunOverError, ServiceError
 from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
 from bohb_seg.rpc.names import dispatcher_name, prefix
+from bohb_seg.rpc.steady_thread import SteadyThread
 from bohb_seg.settings import WorkerSettings, flag_of
 from bohb_seg.worker.run_info import MAY_DIFFER, RunInfo, ask, nameserver_address
 
@@ -81,7 +82,7 @@ class Membership:
 
         If the master refuses this worker, or the run is over, the worker's jobs are ended.
         """
-        threading.Thread(target=self._stay, name="membership", daemon=True).start()
+        SteadyThread(self._stay, "membership").start()
 
     def leave(self) -> None:
         """Takes the name away and says goodbye, if anybody listens; the name does not come back."""

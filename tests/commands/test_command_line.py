@@ -3,7 +3,10 @@
 import contextlib
 import io
 import logging
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -193,3 +196,40 @@ def test_a_sentence_is_one_line_whatever_it_names(capsys, monkeypatch):
         assert status == 2
         assert said.startswith(r"bohb-try: gone\n12:00:00")
         assert said.removesuffix("\n").isprintable()
+
+
+def test_too_little_memory_is_one_sentence(capsys, monkeypatch):
+    @click.command("bohb-greedy")
+    def greedy():
+        raise MemoryError
+
+    monkeypatch.setattr(sys, "argv", ["bohb-greedy"])
+    with pytest.raises(SystemExit) as end:
+        command_line.run(greedy)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "bohb-greedy: this machine has not enough memory; free some or give it more\n"
+
+
+GONE = """
+import logging
+import click
+from bohb_seg.commands import command_line
+
+@click.command("bohb-late")
+def command():
+    logging.error("into the void")
+    return 3
+
+command_line.run(command)
+"""
+
+
+def test_a_terminal_that_is_gone_does_not_change_the_exit_status():
+    reader, writer = os.pipe()
+    os.close(reader)
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", GONE]
+    done = subprocess.run(command, stderr=writer, env=usual, check=False, timeout=60)
+    os.close(writer)
+    assert done.returncode == 3

@@ -4,6 +4,7 @@ import pytest
 from helpers.audit import audit
 from helpers.commands import PROGRAMS
 
+from bohb_seg.errors import EXIT_FAILED
 from bohb_seg.search.events import Evaluate, Evaluated
 
 pytestmark = pytest.mark.faults
@@ -31,7 +32,8 @@ def test_what_raises_everywhere_has_failed_with_its_traceback(cluster):
     flags = ("--n-iterations", 1, "--min-workers", 2, "--max-attempts", 3)
     master = cluster.master(*ONE_RUNG, *flags)
     workers = [cluster.worker(*STUMBLING, RAISES="out of luck") for _ in range(2)]
-    master.finish()
+    assert master.status() == EXIT_FAILED
+    assert master.said("no evaluation finished (RuntimeError: out of luck)")
     for worker in workers:
         worker.finish()
     audit(cluster.run_dir, bad=["crashed"])
@@ -45,7 +47,8 @@ def test_what_raises_everywhere_has_failed_with_its_traceback(cluster):
 def test_a_loss_that_is_no_number_is_bad_at_once(cluster, loss):
     master = cluster.master(*ONE_RUNG, "--n-iterations", 2)
     worker = cluster.worker(*STUMBLING, LOSS=loss)
-    master.finish()
+    assert master.status() == EXIT_FAILED
+    assert master.said("no evaluation finished (no loss was a number)")
     worker.finish()
     audit(cluster.run_dir, bad=["diverged"])
     assert [order.attempt for order in cluster.events(Evaluate)] == [1, 1]

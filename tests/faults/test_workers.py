@@ -88,7 +88,8 @@ def test_a_worker_that_is_told_twice_leaves_at_once(cluster):
 
 
 def test_every_worker_is_lost_and_others_come(cluster):
-    master = cluster.master("--n-iterations", 1, "--max-budget", 9, "--min-budget", 3)
+    flags = ("--max-attempts", 4)  # each death counts against the evaluation
+    master = cluster.master("--n-iterations", 1, "--max-budget", 9, "--min-budget", 3, *flags)
     for _ in range(3):
         worker = cluster.worker()
         cluster.order_of(worker)

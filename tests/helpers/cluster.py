@@ -142,15 +142,21 @@ class Cluster:
 
     # --- starting ------------------------------------------------------------------------------
 
-    def master(self, *flags: object, **environment: str) -> Command:
-        """Starts a run of the toy, without comparison; its draws follow their order alone."""
+    def master(self, *flags: object, terminal: int | None = None, **environment: str) -> Command:
+        """Starts a run of the toy, without comparison; its draws follow their order alone.
+
+        Args:
+            flags: Further flags.
+            terminal: Descriptor to which it writes instead of a log.
+            environment: Further variables.
+        """
         space = self.folder / "space.py"
         space.write_text(SPACE.format(sleep=self.sleep))
         new = (
             *("--run-id", self.run_id, "--worker", "toy", "--space", space),
             *("--optimizer", "hyperband", "--no-comparison"),
         )
-        return self._master(*new, *flags, **environment)
+        return self._master(*new, *flags, terminal=terminal, **environment)
 
     def resume(self, *flags: object) -> Command:
         """Starts a new master for the run that is there."""
@@ -170,7 +176,12 @@ class Cluster:
         return started
 
     def start(
-        self, module: str, *flags: object, place: Place | None = None, **environment: str
+        self,
+        module: str,
+        *flags: object,
+        place: Place | None = None,
+        terminal: int | None = None,
+        **environment: str,
     ) -> Command:
         """Starts any module, as ``python -m`` does."""
         log = self.folder / f"{len(self.commands)}-{module.rpartition('.')[2]}.log"
@@ -178,8 +189,8 @@ class Cluster:
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 [*with_us(), *place.enter, sys.executable, "-um", module, *map(str, flags)],
-                stdout=stream,
-                stderr=stream,
+                stdout=stream if terminal is None else terminal,
+                stderr=stream if terminal is None else terminal,
                 cwd=self.folder,
                 env={**os.environ, **environment},
                 start_new_session=True,
@@ -192,7 +203,7 @@ class Cluster:
         for command in self.commands:
             command.kill()
 
-    def _master(self, *flags: object, **environment: str) -> Command:
+    def _master(self, *flags: object, terminal: int | None = None, **environment: str) -> Command:
         address = self.place.address
         where = ("--nameserver", f"{address}:{self.port}") if self.external else ()
         private = ("--host", address, "--insecure") if self.external or self.place.enter else ()
@@ -200,6 +211,7 @@ class Cluster:
         common = ("--run-dir", self.run_dir, "--port", port, "--heartbeat", self.heartbeat)
         return self.start(
             *(self.master_module, *common, "--local-workers", 0, *where, *private, *flags),
+            terminal=terminal,
             **environment,
         )
 

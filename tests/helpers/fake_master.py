@@ -145,6 +145,7 @@ class Master:
         where="/nowhere",
         refusals=0,
         micro_batches=None,
+        max_minutes=None,
         **config,
     ):
         """Brings an order; returns its reply."""
@@ -155,6 +156,7 @@ class Master:
         callback = Pyro4.Proxy(self._daemons[-1].uriFor(name))
         job = {"config": {"x": 1.0, **config}, "budget": budget, "working_directory": str(where)}
         job |= {"micro_batches": micro_batches} if micro_batches else {}
+        job |= {"max_minutes": max_minutes} if max_minutes else {}
         assert worker.start_computation(callback, (0, 0, number), **job) is True
         return self.replies[name]
 

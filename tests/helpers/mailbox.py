@@ -38,7 +38,7 @@ class Drawer:
 
 
 @contextlib.contextmanager
-def opened(past=None, heartbeat=HEARTBEAT, external=None, run_id="try"):
+def opened(past=None, heartbeat=HEARTBEAT, external=None, run_id="try", minutes=None):
     transport = Transport(
         run_id=run_id,
         host="127.0.0.1",
@@ -46,6 +46,7 @@ def opened(past=None, heartbeat=HEARTBEAT, external=None, run_id="try"):
         external=external,
         working_directory="/nowhere",
         heartbeat=heartbeat,
+        minutes=minutes,
     )
     transport.bind()
     facts = {"version": "1.0", "fingerprint": "a" * 32}

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 from helpers.counting import Counting
 from hypothesis import strategies as st
@@ -52,6 +53,8 @@ class World:
         self.lost = {}  # evaluation -> the latest Evaluate, while nobody runs what it left
         self.attempts = Counter()
         self.crashes = Counter()
+        self.deaths = {}  # evaluation -> {worker: (machine, whether it counted)}
+        self.excuses = Counter()  # by machine
         self.counted = {}  # evaluation -> Evaluated, in the order of the news
         self.configurations = {}
         self.discarded = []
@@ -114,6 +117,20 @@ class World:
     def crash(self, number, loss):
         self.end(number, "crashed", None)
 
+    def die(self, number, loss):
+        """Its process ends at what it was given; one in three was only cut off, and may be back."""
+        if at_work := self.at_work():
+            order = pick(at_work, number)
+            self.report(order, "crashed", None, machine=f"m{number % 2}")
+            del self.here[order.worker]
+            self.away += [order] * (number % 3 == 0)
+            self.tell(WorkersChanged(left=(order.worker,)))
+
+    def give_up_hope(self, number, loss):
+        """A crash that would come again, as the worker says."""
+        if at_work := self.at_work():
+            self.report(pick(at_work, number), "crashed", None, final=True)
+
     def late(self, number, loss):
         """A worker that was given up reports nevertheless, without having come back."""
         if self.away:
@@ -153,6 +170,8 @@ class World:
         self.here[order.worker] = order
         if order in self.away:
             self.away.remove(order)
+        _, counted = self.deaths.get(order.evaluation, {}).pop(order.worker, ("", False))
+        self.crashes[order.evaluation] -= counted
         open_ = order.evaluation.trial not in self.discarded
         if open_ and self.lost.get(order.evaluation) == order:
             self.running[order.evaluation] = self.lost.pop(order.evaluation)
@@ -169,13 +188,15 @@ class World:
         if at_work := self.at_work():
             self.report(pick(at_work, number), outcome, loss)
 
-    def report(self, order, outcome, loss):
+    def report(self, order, outcome, loss, machine="", final=False):
         """The first result counts; a crash only where it runs."""
-        evaluation, news = order.evaluation, result(order, outcome, loss)
+        evaluation = order.evaluation
+        news = replace(result(order, outcome, loss), lost_on=machine, final=final)
         runs = self.running.get(evaluation) == order
         over = evaluation in self.counted or evaluation.trial in self.discarded
         counts = not over and (runs or outcome != "crashed")
         frees = self.here.get(order.worker) == order
+        frees = frees and not machine
         if frees:
             self.here[order.worker] = None
         if order not in self.ended:
@@ -183,9 +204,17 @@ class World:
         if not counts:
             self.drop(news, frees)
             return
-        self.crashes[evaluation] += outcome == "crashed"
+        excused = bool(machine) and self.excuses[machine] > 0
+        self.excuses[machine] -= excused
+        if machine:
+            self.lost[evaluation] = order
+            self.deaths.setdefault(evaluation, {})[order.worker] = machine, not excused
+        self.crashes[evaluation] += outcome == "crashed" and not excused
         self.running.pop(evaluation, None)
-        settles = outcome != "crashed" or self.crashes[evaluation] == self.plan.max_attempts
+        enough = self.crashes[evaluation] == self.plan.max_attempts and not excused
+        settles = outcome != "crashed" or enough or final
+        if outcome != "crashed":
+            self.excuses.update(its for its, _ in self.deaths.get(evaluation, {}).values())
         if settles:
             self.lost.pop(evaluation, None)
             self.counted[evaluation] = news
@@ -305,6 +334,9 @@ ACTIONS = [
     World.succeed,
     World.diverge,
     World.crash,
+    World.die,
+    World.die,
+    World.give_up_hope,
     World.late,
     World.echo,
     World.stop,

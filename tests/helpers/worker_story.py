@@ -6,6 +6,7 @@ thread of a link does, and keeps its own account of what the scheduler knows and
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from bohb_seg.master.worker_events import (
     Dismiss,
     Forget,
     HeartbeatPassed,
+    LinkFailed,
     MasterCloses,
     OrderGiven,
     Parted,
@@ -55,14 +57,19 @@ class Beginning:
     Args:
         is_ours: Whether the worker can name its attempt.
         past: What the previous master knew of it.
+        limit: Seconds that an attempt may take.
     """
 
     is_ours: bool
     past: Past | None
+    limit: float = inf
 
 
 beginnings = st.builds(
-    Beginning, st.booleans(), st.sampled_from([None, Past(None), Past(PREVIOUS)])
+    Beginning,
+    st.booleans(),
+    st.sampled_from([None, Past(None), Past(PREVIOUS)]),
+    st.sampled_from([inf, 4.0]),
 )
 
 _often = (
@@ -76,7 +83,8 @@ _often = (
 )
 _seldom = (
     st.tuples(st.just("lose_connection"), st.none()),
-    st.tuples(st.just("refuse"), st.none()),
+    st.tuples(st.just("refuse"), st.booleans()),
+    st.tuples(st.just("fail"), st.none()),
     st.tuples(st.just("part"), st.none()),
     st.tuples(st.just("close"), st.booleans()),
 )
@@ -91,7 +99,7 @@ class World:
 
     def __init__(self, beginning):
         self.is_ours, past, self.now = beginning.is_ours, beginning.past, 0.0
-        self.life = WorkerLife(0.0, HEARTBEAT, past)
+        self.life = WorkerLife(0.0, HEARTBEAT, past, beginning.limit)
         self.calls, self.in_progress = deque(), None
         self.is_known = past is not None
         self.inherited = (past.order,) if past and past.order else ()
@@ -123,8 +131,11 @@ class World:
     def be_silent(self, _):
         self._fail(self._end_call(), refused=False)
 
-    def refuse(self, _):
-        self._fail(self._end_call(), refused=True)
+    def refuse(self, ended):
+        self._fail(self._end_call(), refused=True, process_ended=ended)
+
+    def fail(self, _):
+        self._tell(LinkFailed())
 
     def renew(self, busy):
         if self.is_ours:
@@ -179,8 +190,9 @@ class World:
                     assert self.is_known, "renounced though the scheduler does not know it"
                     self.is_known = False
                     self.owed, self.taken, self.lost = [], [], set()
-                case ReportLost(attempt):
+                case ReportLost(attempt, why):
                     assert self.is_known, "reported lost by nobody"
+                    assert why == "idle" or Renounce() in instructions, "lost, and still there"
                     assert attempt not in self.finished | self.lost, "reported lost twice"
                     self.lost.add(attempt)
                     self.owed = [each for each in self.owed if attempt_of(each) != attempt]
@@ -218,16 +230,17 @@ class World:
             if self.life.wants(call):
                 return call
         self.now += HEARTBEAT
-        self._tell(HeartbeatPassed())
+        hangs = self.now > self.life.lease.ends and round(self.now) % 2 == 0
+        self._tell(HeartbeatPassed(hangs))
         return None
 
     def _end_call(self):
         call, self.in_progress = self.in_progress or self._next_call(), None
         return call
 
-    def _fail(self, call, refused):
+    def _fail(self, call, refused, process_ended=False):
         if isinstance(call, Ask | Bring):
-            self._tell(CallFailed(call, refused))
+            self._tell(CallFailed(call, refused, process_ended))
 
     def _answered(self, doing):
         if not self.is_ours:

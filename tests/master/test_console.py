@@ -1,8 +1,13 @@
 """What a person is told of an evaluation and of the incumbent."""
 
+import contextlib
 import logging
+import os
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from bohb_seg.master.console import Display
@@ -53,3 +58,48 @@ def test_the_panel_tells_the_phase_and_what_the_incumbent_did_in_the_runoff(reev
     panel = [line.strip("│ \n") for line in console.export_text().splitlines()]
     assert any(line.startswith("phase") and line.endswith("runoff") for line in panel)
     assert any(line.startswith("incumbent") and line.endswith(text) for line in panel)
+
+
+# --- a display disturbs nobody -----------------------------------------------------------------
+
+PROGRESS = Progress("search", 0, 0, 1, 0, 1, 1, 3, 9.0, 27.0, 0, 1, None)
+NEWS = Evaluated(EvaluationId(TrialId(0, 0, 0), 9.0), 1, "w", "finished", 0.5)
+
+
+@pytest.fixture
+def gone():
+    """A terminal whose other end is gone."""
+    end, own = os.openpty()
+    os.close(end)
+    file = os.fdopen(own, "w")
+    yield Console(file=file, force_terminal=True)
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def test_a_terminal_that_is_gone_disturbs_nobody(gone, caplog):
+    root = logging.getLogger()
+    before = list(root.handlers)
+    with Display(SearchSettings(run_id="r"), gone) as shown:
+        shown.tell(NEWS)
+        shown.show(PROGRESS)
+    assert "the display failed" in caplog.text
+    assert root.handlers == before
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+names = st.sampled_from(["epochs_trained", "epochs", "curves", "micro_batches", "stopped", "x"])
+
+
+@settings(deadline=None)
+@given(st.dictionaries(names, anything), st.none() | st.text())
+def test_no_word_of_a_worker_disturbs_the_display(info, error):
+    shown, _ = display()
+    shown._complaints.complain = pytest.fail
+    shown.tell(replace(NEWS, info=info))
+    shown.tell(replace(NEWS, loss=None, outcome="crashed", error=error))
+    shown.show(PROGRESS)

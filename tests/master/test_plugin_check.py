@@ -149,6 +149,13 @@ def test_a_space_for_a_model_of_ones_own(here):
         check_new_run(settings(model="net.py", space=own, patch_size=20))
 
 
+def test_every_depth_of_a_space_must_suit_the_patches(here):
+    depths = space(here, depth=choice(3, 5))
+    check_new_run(settings(space=depths, patch_size=64))
+    with pytest.raises(SettingsError, match="--patch-size 48 cannot be halved 5 times, as depth 5"):
+        check_new_run(settings(space=depths, patch_size=48))
+
+
 def test_a_worker_that_takes_no_settings_has_hyperparameters_of_its_own(here):
     for worker in ("toy", "own.py"):
         check_new_run(settings(worker=worker, space="counting", data="gone", patch_size=20))

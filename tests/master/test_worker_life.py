@@ -1,8 +1,11 @@
 """A worker's life without threads and wires: events in, instructions out."""
 
+from math import inf
+
 import pytest
 from helpers.worker_story import HEARTBEAT, order
 
+from bohb_seg.master.lease import LEASE
 from bohb_seg.master.worker_events import (
     Announce,
     Answered,
@@ -14,6 +17,7 @@ from bohb_seg.master.worker_events import (
     Dismiss,
     Forget,
     HeartbeatPassed,
+    LinkFailed,
     MasterCloses,
     OrderGiven,
     Parted,
@@ -23,7 +27,7 @@ from bohb_seg.master.worker_events import (
     ResultCame,
     Took,
 )
-from bohb_seg.master.worker_life import IDLE_LOOKS_UNTIL_LOST, LEASE, Past, WorkerLife
+from bohb_seg.master.worker_life import IDLE_LOOKS_UNTIL_LOST, Past, WorkerLife
 from bohb_seg.trials import Attempt
 
 ORDER, OTHER = order(0), order(1)
@@ -37,9 +41,9 @@ def at(attempt):
     return Answered(busy=True, attempt=attempt)
 
 
-def lived(*events, past=None):
+def lived(*events, past=None, limit=inf):
     """A life after these events, all at time 0."""
-    life = WorkerLife(0.0, HEARTBEAT, past)
+    life = WorkerLife(0.0, HEARTBEAT, past, limit)
     for event in events:
         life.handle(event, 0.0)
     return life
@@ -305,7 +309,97 @@ def test_a_lost_connection_is_looked_into_at_once():
     assert life.state == "idle"
 
 
+# --- whether it died of its attempt ------------------------------------------------------------
+
+BRINGING = *MET, OrderGiven(ORDER)
+ENDED = CallFailed(Ask(), refused=True, process_ended=True)
+
+
+@pytest.mark.parametrize("events", [BRINGING, AT_WORK])
+def test_a_process_that_ended_at_its_attempt_is_told_before_it_leaves(events):
+    life = lived(*events)
+    assert life.handle(ENDED, 0.0) == [ReportLost(ATTEMPT, "died"), Renounce(), Forget()]
+
+
+@pytest.mark.parametrize("events", [MET, (*AT_WORK, ResultCame(ATTEMPT))])
+def test_a_process_that_ended_while_it_was_idle_is_no_sign_against_anything(events):
+    life = lived(*events)
+    assert life.handle(ENDED, 0.0) == [Renounce(), Forget()]
+
+
+def test_whoever_ended_while_there_was_no_master_is_not_held_against_its_attempt():
+    life = lived(HeartbeatPassed(), past=Past(ORDER))
+    assert life.handle(ENDED, 0.0) == [Renounce(), Forget()]
+
+
+def test_a_worker_whose_connection_ended_and_that_stays_away_has_died():
+    life = lived(*AT_WORK, Renewed(busy=True), ConnectionLost())
+    died = [ReportLost(ATTEMPT, "died"), Renounce()]
+    assert life.handle(HeartbeatPassed(), LATE) == died
+
+
+@pytest.mark.parametrize("sign", [at(ATTEMPT), Renewed(busy=True)])
+def test_a_worker_that_was_heard_of_after_its_connection_ended_has_not_died(sign):
+    life = lived(*AT_WORK, ConnectionLost(), sign)
+    assert life.handle(HeartbeatPassed(), LATE) == [Renounce()]
+
+
+@pytest.mark.parametrize(
+    "last", [HeartbeatPassed(hangs=True), CallFailed(Ask(), refused=False, hangs=True)]
+)
+def test_a_silent_worker_whose_machine_answers_hangs(last):
+    life = lived(*AT_WORK, ConnectionLost())
+    assert life.handle(last, LATE) == [ReportLost(ATTEMPT, "hangs"), Renounce()]
+
+
+# --- whether its attempt takes too long --------------------------------------------------------
+
+LIMIT = 10 * LEASE_SECONDS
+
+
+def test_signs_of_life_of_an_overdue_attempt_do_not_count():
+    life = lived(*AT_WORK, limit=LIMIT)
+    assert life.handle(Renewed(busy=True), LIMIT) == []
+    assert life.handle(Renewed(busy=True), LIMIT + 0.1) == []
+    assert life.handle(HeartbeatPassed(), LIMIT + LEASE_SECONDS) == []
+    overdue = [ReportLost(ATTEMPT, "overdue"), Renounce()]
+    assert life.handle(HeartbeatPassed(), LIMIT + LATE) == overdue
+
+
+def test_each_attempt_has_its_own_time():
+    life = lived(*AT_WORK, limit=LIMIT)
+    life.handle(Renewed(busy=True), LIMIT)
+    life.handle(ResultCame(ATTEMPT), LIMIT + 0.1)
+    life.handle(OrderGiven(OTHER), LIMIT + 0.1)
+    life.handle(Took(OTHER), LIMIT + 0.1)
+    life.handle(Renewed(busy=True), 2 * LIMIT)
+    assert life.handle(HeartbeatPassed(), 2 * LIMIT + LEASE_SECONDS) == []
+    assert life.state == "at work"
+
+
+def test_an_idle_worker_is_never_overdue():
+    life = lived(*MET, limit=LIMIT)
+    life.handle(Renewed(busy=False), 5 * LIMIT)
+    assert life.handle(HeartbeatPassed(), 5 * LIMIT + LEASE_SECONDS) == []
+
+
+def test_a_late_result_of_an_overdue_attempt_renews_the_lease():
+    life = lived(*AT_WORK, limit=LIMIT)
+    life.handle(Renewed(busy=True), LIMIT)
+    assert life.handle(ResultCame(ATTEMPT), LIMIT + LEASE_SECONDS) == []
+    assert life.handle(HeartbeatPassed(), LIMIT + 2 * LEASE_SECONDS) == []
+
+
 # --- the end -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("events", "follows"), [((), []), (MET, [Renounce()]), (AT_WORK, [Renounce()])]
+)
+def test_a_fault_of_our_own_ends_the_link_and_nothing_else(events, follows):
+    life = lived(*events)
+    assert life.handle(LinkFailed(), 0.0) == follows
+    assert life.over
 
 
 @pytest.mark.parametrize(("dismiss", "follows"), [(True, [Dismiss()]), (False, [])])

@@ -15,6 +15,7 @@ from helpers.mailbox import (
     heard,
     known,
     nothing_more,
+    opened,
     order,
     until,
 )
@@ -108,6 +109,59 @@ def test_a_worker_that_ends_is_reported_once_and_may_come_back(transport, hand):
     nothing_more(transport)
     again = hand()
     assert heard(transport, 1) == [WorkersChanged(joined=(again.name,))]
+
+
+def test_a_worker_that_ends_at_its_attempt_has_died_of_it(patient, hire):
+    worker = hire(patient, "node-1.77.1a2b", Own)
+    heard(patient, 1)
+    patient.send(order(0, 1, worker.name))
+    worker.asked(0)
+    worker.renew()
+    worker.end()
+    worker._kept._pyroRelease()
+    died, left = heard(patient, 2)
+    assert (died.outcome, died.lost_on, died.final) == ("crashed", "node-1", False)
+    assert died.error == "crashed its worker: its process ended without a word"
+    assert left == WorkersChanged(left=(worker.name,))
+
+
+def test_whoever_was_taken_to_be_dead_may_still_bring_its_result(patient, hire):
+    worker = hire(patient, "node-1.77.1a2b", Own)
+    heard(patient, 1)
+    patient.send(order(0, 1, worker.name))
+    worker.asked(0)
+    worker.renew()
+    worker.end()
+    worker._kept._pyroRelease()
+    heard(patient, 2)
+    worker.answer(0, finished(0.25))
+    assert [news.loss for news in heard(patient, 1)] == [0.25]
+
+
+def test_an_attempt_that_takes_too_long_is_told_and_its_worker_met_anew(hire):
+    with opened(minutes=3 * HEARTBEAT / 60) as transport:
+        worker = hire(transport, "w", Own).keep_renewing()
+        heard(transport, 1)
+        transport.send(order(0, 1, worker.name))
+        assert worker.asked(0)[2]["max_minutes"] == 3 * HEARTBEAT / 60
+        overdue, left = heard(transport, 2)
+        assert (overdue.outcome, overdue.final, overdue.lost_on) == ("crashed", True, "w")
+        assert overdue.error == "took longer than --max-minutes-per-evaluation 0.01"
+        assert left == WorkersChanged(left=(worker.name,))
+        worker._doing = ""
+        assert heard(transport, 1) == [WorkersChanged(joined=(worker.name,))]
+
+
+def test_a_fault_in_the_thread_of_a_link_costs_that_link_alone(patient, hire, monkeypatch):
+    worker = hire(patient, "w", Own)
+    heard(patient, 1)
+    link = patient._attendance._links[worker.name]
+    monkeypatch.setattr(link, "_wants", "cannot be called")
+    link._calls.put(Ask())
+    assert heard(patient, 1) == [WorkersChanged(left=(worker.name,))]
+    link.join(LONG)
+    worker.register()
+    assert heard(patient, 1) == [WorkersChanged(joined=(worker.name,))]
 
 
 def test_a_second_worker_of_the_same_name_is_not_used(transport, hand):
@@ -235,7 +289,10 @@ def test_a_frozen_worker_is_given_up_and_delays_nobody(transport, stock, hand):
     # The other one's result is not held up until the frozen one is given up.
     assert [news.loss for news in heard(transport, 1)] == [0.5]
 
-    assert heard(transport, 1) == [WorkersChanged(left=(frozen,))]
+    hangs, left = heard(transport, 2)
+    assert (hangs.attempt, hangs.outcome) == (1, "crashed")
+    assert hangs.error == "crashed its worker: its process is there, but hangs"
+    assert left == WorkersChanged(left=(frozen,))
     os.kill(stock.pid, signal.SIGCONT)
     late, back = sorted(heard(transport, 2), key=lambda news: isinstance(news, WorkersChanged))
     # Too late, but still news of its own attempt: others decide.

@@ -125,3 +125,23 @@ def test_a_worker_whose_parent_has_not_looked_is_dead(child):
 @pytest.mark.parametrize("name", [named(1, "elsewhere"), "hpbandster.run_r.worker.w", ""])
 def test_of_others_nothing_is_known(name):
     assert not names.is_dead(name)
+
+
+HERE = socket.gethostname()
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "number"),
+    [
+        (f"{HERE}.5123.1a2b", HERE, 5123),
+        (f"{HERE}.5123.12345678", HERE, 5123),
+        (f"{HERE}.5123", HERE, 5123),
+        ("node-1.5123.1a2b", "node-1", None),
+        ("node.01.cluster.5123.1a2b", "node.01.cluster", None),
+        ("hand", "hand", None),
+    ],
+)
+def test_a_workers_name_tells_its_machine_and_its_process(name, machine, number):
+    worker = f"{names.workers_prefix('r')}{name}"
+    assert names.machine(worker) == machine
+    assert names.process_here(worker) == number

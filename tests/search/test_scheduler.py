@@ -3,6 +3,7 @@
 import gc
 import logging
 import sys
+from dataclasses import replace
 
 import pytest
 from helpers.counting import Counting
@@ -761,3 +762,100 @@ def test_progress():
         workers_busy=2,
         incumbent=Incumbent(TrialId(0, 0, 0), 1.0, 0.7, {"x": 0}, model_based=False),
     )
+
+
+# --- deaths, and what would come again ---------------------------------------------------------
+
+
+def died(order, machine="m"):
+    return replace(bad(order, "crashed"), lost_on=machine)
+
+
+def left(worker):
+    return WorkersChanged(left=(worker,))
+
+
+def deaths(machine, order, count, place="m"):
+    """So many workers die of an evaluation, one after the other; the orders after the last."""
+    for number in range(count):
+        orders = machine.handle(died(order, place))
+        assert [each for each in orders if isinstance(each, Evaluate)] == []
+        assert machine.handle(left(order.worker)) == []
+        if number < count - 1:
+            (order,) = machine.handle(WorkersChanged(joined=(f"{order.worker}+",)))
+    return orders
+
+
+def test_an_evaluation_that_kills_its_workers_has_failed():
+    machine = scheduler(max_attempts=3)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    orders = deaths(machine, order, 3)
+    assert orders[0] == Settled(order.evaluation, 3, "a++")
+    assert orders[1:] == [Discard(order.evaluation.trial)]
+    (other,) = machine.handle(WorkersChanged(joined=("b",)))
+    assert other.evaluation.trial == TrialId(0, 0, 1)
+
+
+def test_a_dead_worker_gets_nothing_until_it_has_left():
+    machine = scheduler()
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    assert machine.handle(died(order)) == []
+    assert machine.workers == {"a": attempt_of(order)}
+    assert machine.handle(left("a")) == []
+    assert machine.workers == {}
+
+
+def test_deaths_that_the_machine_itself_caused_excuse_later_ones_there():
+    machine = scheduler(max_attempts=2)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    deaths(machine, order, 1)
+    (again,) = machine.handle(WorkersChanged(joined=("b",)))
+    *_, order = machine.handle(done(again))  # so it was not the first one's fault
+    assert deaths(machine, order, 2) == []  # one is excused, one counts
+    (order,) = machine.handle(WorkersChanged(joined=("c",)))
+    assert isinstance(machine.handle(died(order))[0], Settled)
+
+
+def test_another_machines_history_excuses_nothing():
+    machine = scheduler(max_attempts=1)
+    machine._machines.blame(["elsewhere"])
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    assert isinstance(machine.handle(died(order, "here"))[0], Settled)
+
+
+def test_a_worker_that_comes_back_had_not_died():
+    machine = scheduler(max_attempts=2)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    deaths(machine, order, 1)
+    back = WorkersChanged(joined=("a",), doing={"a": attempt_of(order)})
+    assert machine.handle(back) == []
+    assert machine.progress.evaluations_running == 1
+    assert machine.handle(died(order)) == []  # the first one that counts
+
+
+def test_a_worker_that_comes_back_too_late_had_not_died_either():
+    machine = scheduler(max_attempts=2)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    deaths(machine, order, 1)
+    (again,) = machine.handle(WorkersChanged(joined=("b",)))
+    machine.handle(WorkersChanged(joined=("a",), doing={"a": attempt_of(order)}))
+    assert machine.handle(died(again)) == []  # the first one that counts
+
+
+def test_what_would_come_again_is_not_tried_again():
+    machine = scheduler(max_attempts=3)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    orders = machine.handle(replace(bad(order, "crashed"), final=True))
+    assert orders[:2] == [settled(order), Discard(order.evaluation.trial)]
+    assert isinstance(orders[2], Evaluate)
+
+
+def test_the_first_failures_are_told_until_something_finishes():
+    machine = scheduler(max_attempts=1)
+    (order,) = machine.handle(WorkersChanged(joined=("a",)))
+    for count in (1, 2):
+        orders = machine.handle(replace(bad(order, "crashed"), error="E: no GPU"))
+        assert machine.first_failures.alike == count
+        order = orders[-1]
+    machine.handle(done(order))
+    assert machine.first_failures.alike == 0

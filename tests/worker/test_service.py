@@ -36,6 +36,8 @@ PROGRAM = """
                 time.sleep(1000)
             if config.get("does") == "exit":
                 sys.exit("enough")
+            if config.get("does") == "typo":
+                return self.lossses
             if config.get("does") == "recall":
                 return {"loss": 0.5, "info": self.micro_batches}
             if config.get("does") == "shout":
@@ -181,6 +183,23 @@ def test_a_worker_always_answers(pair, does, told):
     result = master.order(worker, 7, attempt=hash(does) % 999, does=does).result()
     assert (result["result"] is None) == (told is not None)
     assert told is None or told in result["exception"]
+
+
+def test_only_a_fault_of_the_program_would_come_again(pair):
+    master, worker = pair
+    exits = master.order(worker, 30, does="exit").result()
+    typo = master.order(worker, 31, does="typo").result()
+    assert "final" not in exits
+    assert typo["final"] is True
+    assert "AttributeError: 'Mine' object has no attribute 'lossses'" in typo["exception"]
+
+
+def test_a_program_that_never_asks_is_held_to_its_time(pair):
+    master, worker = pair
+    result = master.order(worker, 32, max_minutes=0.005, sleep=LONG).result()
+    told = "given up: it took longer than --max-minutes-per-evaluation 0.005"
+    assert result == {"result": None, "exception": told, "final": True}
+    assert master.order(worker, 33, max_minutes=5).result()["result"]["loss"] == 0.5
 
 
 def test_info_that_is_too_large_does_not_cost_the_result(pair):
