@@ -237,7 +237,6 @@ class WorkerSettings(TrainingSettings):
         8, ge=0, description="seconds to finish an epoch after SIGTERM (docker stop grants 10)"
     )
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
-    leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
     check: bool = Field(
         False, description="only say what a worker finds here: status 0 if one could start, else 2"
     )

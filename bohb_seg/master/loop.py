@@ -134,7 +134,7 @@ class Master:
         deadline = time.monotonic() + 3600 * (self._settings.max_hours or math.inf)
         while not (self._scheduler.finished or self._signals.received):
             self._handle(self._gathering.admit(self._transport.receive(TURN)))
-            workers.look_after()
+            workers.look_after(met=self._gathering.met or bool(self._scheduler.workers))
             dashboard.look_after()
             self._keep_cap()
             if time.monotonic() > deadline:
