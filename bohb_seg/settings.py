@@ -237,6 +237,7 @@ class WorkerSettings(TrainingSettings):
         8, ge=0, description="seconds to finish an epoch after SIGTERM (docker stop grants 10)"
     )
     idle_timeout: float | None = Field(None, gt=0, description="leave after so many idle seconds")
+    deliver: bool = Field(False, description="only bring results that were left on this machine")
     check: bool = Field(
         False, description="only say what a worker finds here: status 0 if one could start, else 2"
     )

@@ -15,7 +15,7 @@ from bohb_seg.rpc import pyro
 from bohb_seg.settings import WorkerSettings, merge
 from bohb_seg.training import devices
 from bohb_seg.training.interruption import Interrupted
-from bohb_seg.worker import preflight
+from bohb_seg.worker import errand, preflight
 from bohb_seg.worker.service import serve, takes_settings
 from bohb_seg.worker.shutdown import FORWARDED, Shutdown
 from bohb_seg.worker.start import build, find_run, load_worker_class
@@ -36,6 +36,8 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     if settings.check or settings.only:
         return preflight.run(settings, load_worker_class, build)
+    if settings.deliver:
+        return errand.run(settings)
     worker_class = load_worker_class(settings.worker)
     if settings.device == "all-gpus":
         return _one_process_per_gpu()

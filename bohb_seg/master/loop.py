@@ -119,16 +119,19 @@ class Master:
         self._directory.checkpoints.keep_only(self._scheduler.live)
         past = run.workers
         dead = tuple(name for name in past if is_dead(name))
-        self._serve({name: order for name, order in past.items() if name not in dead})
+        late = [order for name in dead if (order := past[name])]
+        self._serve({name: order for name, order in past.items() if name not in dead}, late)
         # Orders to evaluate went with the workers of the past.
         self._executor.carry_out(order for order in run.due if not isinstance(order, Evaluate))
         if dead:
             self._handle([WorkersChanged(left=dead)])
 
-    def _serve(self, past: dict[str, Evaluate | None] | None = None) -> None:
+    def _serve(
+        self, past: dict[str, Evaluate | None] | None = None, late: Sequence[Evaluate] = ()
+    ) -> None:
         storage = self._directory.storage
         terms = run_setup.terms(self._settings, self._run.start, storage.token)
-        self._transport.serve(terms, storage, past)
+        self._transport.serve(terms, storage, past, late)
 
     def _loop(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
         deadline = time.monotonic() + 3600 * (self._settings.max_hours or math.inf)
