@@ -6,7 +6,7 @@ import sys
 
 import psutil
 import pytest
-from helpers.commands import PROGRAMS, free_port, wait_until
+from helpers.commands import PROGRAMS, free_port, processes, wait_until
 from helpers.with_us import with_us
 
 pytestmark = pytest.mark.loopback
@@ -47,3 +47,22 @@ def test_a_worker_whose_parent_is_number_1_lives_and_ends_with_it():
         unshare.stdin.close()
         assert unshare.wait(20) == 0
     wait_until(lambda: not runs(worker.pid), 20)
+
+
+def test_the_workers_of_all_gpus_end_with_the_process_that_started_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    flags = ("--device", "all-gpus", "--worker", "toy", "--port", free_port())
+    with processes(tmp_path) as started:
+        parent = started.start("bohb_seg.commands.worker", *flags)
+        wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
+        workers = psutil.Process(parent.pid).children()
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: not any(runs(worker.pid) for worker in workers), 20)
+
+
+def devices_below(parent):
+    children = psutil.Process(parent.pid).children()
+    return [
+        child.cmdline()[-1] for child in children if "bohb_seg.commands.child" in child.cmdline()
+    ]
