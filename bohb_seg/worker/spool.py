@@ -85,7 +85,7 @@ class Spool:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits here, nor is being offered."""
-        return next(self._folder.glob("*/*.json"), None) is None
+        return next(self._folder.glob("*.json"), None) is None
 
     def keep(self, record: Record) -> Held:
         """Writes a record and holds it; says so if it cannot be written.
@@ -96,7 +96,7 @@ class Spool:
         if not checkpoint_names.is_token(record.token):
             return Held(None, None)
         name = hashlib.sha256(record.reply.encode()).hexdigest()[:16]
-        path = self._folder / record.token / f"{name}.json"
+        path = self._folder / f"{record.token}-{name}.json"
         try:
             # Hidden until it is locked: without a lock it looks like one that was left.
             with whole_file(path, durable=False) as hidden:
@@ -119,7 +119,7 @@ class Spool:
         """
         if token is not None and not checkpoint_names.is_token(token):
             return
-        for path in sorted(self._folder.glob(f"{token or '*'}/*.json")):
+        for path in sorted(self._folder.glob(f"{token or '*'}-*.json")):
             if path.is_file() and (found := _taken_up(path)):  # no pipe, which would wait
                 yield found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.training import checkpoints
@@ -93,6 +93,7 @@ def saved(tmp_path_factory):
     return whole, folder / "epoch-00003.npz"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 16), st.booleans())
 def test_a_bit_that_flips_is_a_loss_and_never_another_checkpoint(saved, bit, is_old):
     """Also in a file of an earlier version, which has no seal."""

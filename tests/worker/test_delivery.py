@@ -35,7 +35,7 @@ class Story:
 
     @property
     def spool(self):
-        return list((self._folder / "cache/spool").glob("*/*.json"))
+        return list((self._folder / "cache/spool").glob("*.json"))
 
     def worker(self, *flags):
         return self._started.start("bohb_seg.commands.worker", *self.flags, *flags)
