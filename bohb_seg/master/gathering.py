@@ -30,8 +30,10 @@ class Gathering:
         """Returns the news that may be handled now; those that were held back come first."""
         self._held += news
         self.met |= any(isinstance(each, WorkersChanged) and each.joined for each in news)
-        changes = [each for each in self._held if isinstance(each, WorkersChanged)]
-        here = len({name for change in changes for name in change.joined})
+        present: set[str] = set()
+        for change in (each for each in self._held if isinstance(each, WorkersChanged)):
+            present = present - set(change.left) | set(change.joined)
+        here = len(present)
         self._is_complete |= here >= self._wanted
         if self._is_complete:
             admitted, self._held = self._held, []
