@@ -3,10 +3,15 @@
 Something unfinished lies beside its final place under a hidden name of its own. The final name is
 given by renaming, which file systems do in one step. A process that is killed may leave a hidden
 file or folder behind; :func:`is_unfinished` recognises it by its name.
+
+A *sealed* file ends with the hash of all that comes before, so that a reader can tell whether the
+bits are those that were written.
 """
 
 import contextlib
 import errno
+import hashlib
+import logging
 import os
 import re
 import secrets
@@ -29,6 +34,13 @@ _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a so
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 """Some network file systems answer so; their servers keep folders safe themselves."""
 
+SEAL_BYTES = 71
+"""Length of a seal."""
+_SEAL = re.compile(rb"sha256:([0-9a-f]{64})")
+_BLOCK_BYTES = 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
 
 def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int = 0o666) -> None:
     """Writes a file that appears under ``path`` only when it is whole.
@@ -43,8 +55,8 @@ def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int
         OSError: the file cannot be written; an older one is as it was.
     """
     with whole_file(path, durable=durable) as unfinished:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w+b") as file:
             _fill(file, content)
 
 
@@ -155,6 +167,50 @@ def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> Non
         _sync_folder(folder)
 
 
+def seal(file: BinaryIO) -> None:
+    """Appends the hash of a file's content to it.
+
+    Args:
+        file: Open for reading and writing, its content as it stays.
+    """
+    digest = _digest(file, file.seek(0, os.SEEK_END))
+    file.seek(0, os.SEEK_END)
+    file.write(f"sha256:{digest}".encode())
+
+
+def check_seal(file: BinaryIO) -> bool:
+    """Returns whether a file is sealed.
+
+    Args:
+        file: Open for reading.
+
+    Raises:
+        ValueError: its content is not the one that was sealed.
+    """
+    rest = file.seek(0, os.SEEK_END) - SEAL_BYTES
+    file.seek(max(0, rest))
+    found = _SEAL.fullmatch(file.read())
+    if found is None:
+        return False
+    if _digest(file, rest) != found[1].decode():
+        raise ValueError("its bits are not those that were written")
+    return True
+
+
+def log_stream(path: Path) -> BinaryIO:
+    """Opens a log of a child process, to append to; its folder is created.
+
+    A log that cannot be written is no reason to do without the child: that is said, and what the
+    child says is lost.
+    """
+    try:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        _log.warning("%s cannot be written (%s); going on without it", path, error.strerror)
+        return Path(os.devnull).open("ab")
+
+
 def is_unfinished(name: str) -> bool:
     """Whether a file or folder of this name was begun here and never finished."""
     return _UNFINISHED.fullmatch(name) is not None
@@ -176,6 +232,16 @@ def _unfinished(path: Path) -> Path:
     # Random, because several machines may write the same file and in containers all processes have
     # the number 1. The name's end stays, because some writers choose the format by it.
     return path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    """SHA-256 of the first bytes of a file, in hex."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while block := file.read(min(size, _BLOCK_BYTES)):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest()
 
 
 def _fill(file: BinaryIO, content: Content) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import socket
+import sys
 from pathlib import Path
 
 _CGROUP_LIMITS = (
@@ -78,6 +79,19 @@ def local_workers() -> int:
     if tpu_chips():
         return 1
     return len(gpus()) or max(1, processors() // 2)
+
+
+def tied(module: str, *words: object) -> list[str]:
+    """Command of a child that runs a module, and that ends with this process even by ``kill -9``.
+
+    To be started by a thread that lives as long as the child should.
+
+    Args:
+        module: Name of the module.
+        words: Its arguments.
+    """
+    child = (sys.executable, "-m", "bohb_seg.commands.child", os.getpid(), module)
+    return list(map(str, (*child, *words)))
 
 
 def is_loopback(host: str) -> bool:

@@ -96,7 +96,8 @@ class Info:
         stopped: Reason why training ended before its budget: diverged, collapsed or patience.
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
         curves: Values per epoch, by name; ``epoch`` numbers them from 1.
-        checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master.
+        checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master, or why
+            the one to go on from was lost.
         miou: Mean intersection over union on the validation part, 0..1.
         iou: Intersection over union of each class.
         accuracy: Share of pixels with the right class, 0..1.

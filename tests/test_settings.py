@@ -120,7 +120,7 @@ OTHERS = {
     **{"restartable": "true"},
     **{"max_evaluations": "9", "target_loss": "0.5", "final_epochs": "5", "final_seeds": "2"},
     **{"comparison": "false", "max_attempts": "4", "device": "gpu:1", "threads": "2"},
-    **{"bind": "b", "idle_timeout": "3", "leave_with_parent": "true"},
+    **{"bind": "b", "idle_timeout": "3", "deliver": "true"},
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
     **{"patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
     **{"check": "true", "only": "nameserver"},

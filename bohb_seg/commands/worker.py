@@ -1,14 +1,9 @@
 """``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
 
-import ctypes
 import faulthandler
 import logging
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,20 +11,15 @@ import click
 
 from bohb_seg import machine
 from bohb_seg.commands import command_line
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import EXIT_BAD_INPUT, SettingsError
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import WorkerSettings, merge
 from bohb_seg.training import devices
 from bohb_seg.training.interruption import Interrupted
-from bohb_seg.worker import preflight
+from bohb_seg.worker import errand, preflight
 from bohb_seg.worker.service import serve, takes_settings
 from bohb_seg.worker.shutdown import FORWARDED, Shutdown
 from bohb_seg.worker.start import build, find_run, load_worker_class
-
-LOOK_AT_PARENT = 1.0
-"""Seconds between two looks whether the parent is there, where the kernel does not tell."""
-_PR_SET_PDEATHSIG = 1
-"""Number by which Linux' ``prctl`` sets the signal that a process gets when its parent dies."""
 
 _shutdown = Shutdown()
 _log = logging.getLogger(__name__)
@@ -47,12 +37,11 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     if settings.check or settings.only:
         return preflight.run(settings, load_worker_class, build)
-    if settings.leave_with_parent:
-        _leave_with_parent()
+    if settings.deliver:
+        return errand.run(settings)
     worker_class = load_worker_class(settings.worker)
     if settings.device == "all-gpus":
-        _one_process_per_gpu()
-        return 0
+        return _one_process_per_gpu()
     devices.prepare(settings.device, settings.threads)  # before a master is waited for
     if takes_settings(worker_class):
         devices.confirm(settings.device)
@@ -77,40 +66,34 @@ def main() -> NoReturn:
         _shutdown.ignore_signals()
 
 
-def _one_process_per_gpu() -> None:
+def _one_process_per_gpu() -> int:
+    """Starts a worker for each GPU and waits for all; returns 0 if one of them ended well."""
     count = len(machine.gpus())
     if not count:
         raise SettingsError("--device all-gpus: this machine shows no GPU; choose --device auto")
-    rest = [*sys.argv[1:], "--leave-with-parent"]
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "bohb_seg.commands.worker", *rest, "--device", f"gpu:{gpu}"],
-            start_new_session=True,  # Ctrl-C reaches this process alone, which tells them
-        )
-        for gpu in range(count)
-    ]
+    workers: list[subprocess.Popen[bytes]] = []
     try:
-        for child in children:
-            child.wait()
+        for gpu in range(count):
+            workers += _worker_for(gpu)
+        for worker in workers:
+            worker.wait()
     finally:
-        for child in children:
-            child.send_signal(FORWARDED)
-        for child in children:
-            child.wait()
+        for worker in workers:
+            worker.send_signal(FORWARDED)
+        ends = [worker.wait() for worker in workers]
+    return 0 if 0 in ends else EXIT_BAD_INPUT
 
 
-def _leave_with_parent() -> None:
-    """Makes this process end when the process that started it is gone, killed for example."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_AT_PARENT)
-        os._exit(0)
-
-    threading.Thread(target=look, name="parent", daemon=True).start()
+def _worker_for(gpu: int) -> list[subprocess.Popen[bytes]]:
+    """The worker of a GPU; none if it cannot be started, for the other GPUs are there."""
+    words = (*sys.argv[1:], "--device", f"gpu:{gpu}")
+    try:
+        # In a session of its own: Ctrl-C reaches this process alone, which tells its workers.
+        command = machine.tied("bohb_seg.commands.worker", *words)
+        return [subprocess.Popen(command, start_new_session=True)]
+    except OSError as error:
+        _log.warning("no worker for GPU %d can be started (%s)", gpu, error.strerror or error)
+        return []
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ certificate of his own, because people's browsers have none: on a network addres
 takes its place.
 """
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -12,12 +13,13 @@ import re
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import final
 
+from bohb_seg import machine
 from bohb_seg.errors import SettingsError
+from bohb_seg.files import log_stream
 from bohb_seg.settings import SearchSettings
 
 TOKEN = "BOHB_DASHBOARD_TOKEN"
@@ -87,13 +89,12 @@ class Dashboard:
         """Starts the process and logs its link; the run directory must be there."""
         if self._socket is None:
             return
-        link = self._link()
         try:
-            self._start(self._socket)
+            self._process = self._started(self._socket)
         except OSError as error:
             _log.warning("the dashboard could not be started (%s); the search goes on", error)
         else:
-            _log.info("the live report is at %s", link)
+            _log.info("the live report is at %s", self._link())
         # Were it open here, browsers would wait for a process that has ended.
         self._socket.close()
         self._socket = None
@@ -123,25 +124,25 @@ class Dashboard:
         self._token = self._given or ("" if is_here else secrets.token_urlsafe(_TOKEN_BYTES))
         self._socket = _listen(address, family, place)
 
-    def _start(self, listening: socket.socket) -> None:
-        log = self._settings.run_dir / "logs" / LOG
-        log.parent.mkdir(exist_ok=True)
+    def _started(self, listening: socket.socket) -> subprocess.Popen[bytes]:
         number, tls = listening.fileno(), self._settings.tls or ""
         words = (self._settings.run_dir, self._settings.run_id, number, self._host, tls)
-        with log.open("ab") as stream:
+        with log_stream(self._settings.run_dir / "logs" / LOG) as stream:
             # In a session of its own, so that Ctrl-C reaches the master alone.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "bohb_seg.commands.dashboard", *map(str, words)],
+            process = subprocess.Popen(
+                machine.tied("bohb_seg.commands.dashboard", *words),
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
                 pass_fds=(number,),
                 start_new_session=True,
+                bufsize=0,
             )
-        assert self._process.stdin is not None
+        assert process.stdin is not None
         # Others may read the arguments and the environment of a process, but not its pipe.
-        self._process.stdin.write(f"{self._token}\n".encode())
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended: look_after() says so
+            process.stdin.write(f"{self._token}\n".encode())
+        return process
 
     def _link(self) -> str:
         assert self._socket is not None

@@ -4,9 +4,9 @@ import json
 import logging
 import signal
 import subprocess
-import sys
 from typing import Any
 
+from bohb_seg import machine
 from bohb_seg.errors import BohbSegError
 from bohb_seg.settings import DataSettings, SearchSettings
 
@@ -30,7 +30,7 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
         if value is not None
         for word in (f"--{name.replace('_', '-')}", str(value))
     ]
-    command = [sys.executable, "-m", "bohb_seg.commands.data", "check", "--json", *flags]
+    command = machine.tied("bohb_seg.commands.data", "check", "--json", *flags)
     check = subprocess.run(command, capture_output=True, text=True, check=False)
     if check.returncode < 0:
         raise BohbSegError(_killed(-check.returncode))

@@ -16,18 +16,24 @@ class Gathering:
     Args:
         wanted: Number of workers that are enough.
         is_complete: Whether enough have been there already, as when a run is resumed.
+
+    Attributes:
+        met: Whether any worker has joined.
     """
 
     def __init__(self, wanted: int, is_complete: bool = False) -> None:
         self._wanted, self._is_complete = wanted, is_complete
         self._held: list[News] = []
-        self._here = 0
+        self._here, self.met = 0, False
 
     def admit(self, news: Sequence[News]) -> Sequence[News]:
         """Returns the news that may be handled now; those that were held back come first."""
         self._held += news
-        changes = [each for each in self._held if isinstance(each, WorkersChanged)]
-        here = len({name for change in changes for name in change.joined})
+        self.met |= any(isinstance(each, WorkersChanged) and each.joined for each in news)
+        present: set[str] = set()
+        for change in (each for each in self._held if isinstance(each, WorkersChanged)):
+            present = present - set(change.left) | set(change.joined)
+        here = len(present)
         self._is_complete |= here >= self._wanted
         if self._is_complete:
             admitted, self._held = self._held, []

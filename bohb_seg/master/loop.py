@@ -124,23 +124,27 @@ class Master:
         self._directory.checkpoints.keep_only(self._scheduler.live)
         past = run.workers
         dead = tuple(name for name in past if is_dead(name))
-        self._serve({name: order for name, order in past.items() if name not in dead})
+        late = [order for name in dead if (order := past[name])]
+        self._serve({name: order for name, order in past.items() if name not in dead}, late)
         # Orders to evaluate went with the workers of the past.
         self._executor.carry_out(order for order in run.due if not isinstance(order, Evaluate))
         if dead:
             self._handle([WorkersChanged(left=dead)])
 
-    def _serve(self, past: dict[str, Evaluate | None] | None = None) -> None:
+    def _serve(
+        self, past: dict[str, Evaluate | None] | None = None, late: Sequence[Evaluate] = ()
+    ) -> None:
         storage = self._directory.storage
         terms = run_setup.terms(self._settings, self._run.start, storage.token)
-        self._transport.serve(terms, storage, past)
+        self._transport.serve(terms, storage, past, late)
 
     def _loop(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
         deadline = time.monotonic() + 3600 * (self._settings.max_hours or math.inf)
         while not (self._scheduler.finished or self._signals.received or self._failure):
             news = self._gathering.admit(self._transport.receive(TURN))
             self._handle([last_words.explained(each, workers.end_of) for each in news])
-            workers.look_after(self._busy_processes())
+            met = self._gathering.met or bool(self._scheduler.workers)
+            workers.look_after(met, self._busy_processes())
             dashboard.look_after()
             self._keep_cap()
             if time.monotonic() > deadline:

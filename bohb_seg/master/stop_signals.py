@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run lasts."""
+"""Ctrl-C, SIGTERM and a terminal that is closed while a run lasts."""
 
 import os
 import signal
@@ -7,21 +7,26 @@ from typing import Final, final
 
 from bohb_seg.errors import EXIT_STOPPED_EARLY
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @final
 class StopSignals:
     """A first signal ends the run in good order; a second one ends the process at once.
 
-    A context manager; signals mean what they meant before when it is left.
+    A closed terminal may say so twice, so SIGHUP is never the second one; under ``nohup`` it stays
+    without effect. A context manager; signals mean what they meant before when it is left.
     """
 
     def __init__(self) -> None:
         self.received = False
 
     def __enter__(self) -> "StopSignals":
-        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        self._previous = {
+            number: signal.signal(number, self._receive)
+            for number in SIGNALS
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+        }
         return self
 
     def __exit__(
@@ -34,6 +39,6 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
+        if self.received and number != signal.SIGHUP:
             os._exit(EXIT_STOPPED_EARLY)
         self.received = True

@@ -17,7 +17,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from bohb_seg.errors import ServiceError
@@ -103,7 +103,11 @@ class Transport:
         self._attendance = Attendance(self._surroundings())
 
     def serve(
-        self, terms: Terms, storage: object, past: Mapping[str, Evaluate | None] | None = None
+        self,
+        terms: Terms,
+        storage: object,
+        past: Mapping[str, Evaluate | None] | None = None,
+        late: Sequence[Evaluate] = (),
     ) -> None:
         """Begins to serve.
 
@@ -112,13 +116,14 @@ class Transport:
             storage: The remote object for workers that do not share our storage.
             past: On resuming, the workers that the run had, with the order of each. A worker that
                 does not make itself known within a lease is reported as having left.
+            late: Orders of workers that are gone; their results may still be brought by others.
 
         Raises:
             ServiceError: this machine has no threads left.
         """
         past = past or {}
         self._attendance.expect(past)
-        for order in filter(None, past.values()):
+        for order in filter(None, (*past.values(), *late)):
             self._replies.open(order)
         dispatcher = Dispatcher(terms, self._attendance, self._replies, self._look)
         uri = str(self._daemon.register(dispatcher, names.dispatcher_name(self._run_id)))

@@ -242,7 +242,7 @@ class WorkerSettings(TrainingSettings):
     idle_timeout: float | None = Field(
         None, gt=0, le=LONGEST, description="leave after so many idle seconds"
     )
-    leave_with_parent: bool = Field(False, description="leave when the starting process is gone")
+    deliver: bool = Field(False, description="only bring results that were left on this machine")
     check: bool = Field(
         False, description="only say what a worker finds here: status 0 if one could start, else 2"
     )

@@ -8,7 +8,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -66,16 +66,28 @@ class CheckpointRetention:
         if self._gigabytes is None or time.monotonic() < self._next_look:
             return ()
         self._next_look = time.monotonic() + CAP_EVERY
-        return cap(self._run_dir, self._gigabytes, self._losses, running)
+        with _told("the checkpoints cannot be counted"):
+            return cap(self._run_dir, self._gigabytes, self._losses, running)
+        return ()
 
     def keep_only(self, live: Collection[TrialId]) -> None:
         """Removes what is left of the checkpoints of all other trials."""
-        for trial in leftovers(self._run_dir, live):
-            _log.debug("removed what was left of trial %s", trial)
+        with _told("old checkpoints cannot be removed"):
+            for trial in leftovers(self._run_dir, live):
+                _log.debug("removed what was left of trial %s", trial)
 
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
         _remove(self._run_dir, trial)
+
+
+@contextlib.contextmanager
+def _told(problem: str) -> Iterator[None]:
+    """Tells of a disk that fails: a run can do without more room."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("%s: %s", problem, error)
 
 
 def cap(

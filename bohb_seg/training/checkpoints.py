@@ -4,23 +4,28 @@ A checkpoint is written at the end of an evaluation, when the evaluation is inte
 between often enough that a worker that is killed loses little. A file is whole or not there. Each
 file carries a key, a hash of configuration, settings and data; a file with another key belongs to
 another training and is never continued. Only numbers and text are read back, no pickle.
+
+Each file is sealed: the hash of its content is the comment of the zip archive that every ``.npz``
+is. A file whose bits are others now is *lost*. Training then begins again, which is no fault of the
+configuration. Files of earlier versions have no seal; they are checked by the sums that zip has.
 """
 
 import errno
 import json
 import logging
 import os
+import struct
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import final
+from typing import Any, BinaryIO, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_seg.files import write_whole
+from bohb_seg.files import SEAL_BYTES, check_seal, seal, write_whole
 from bohb_seg.trials import checkpoint_epochs, checkpoint_file
 
 LONGEST_LOSS = 30.0
@@ -92,6 +97,18 @@ class Checkpoint:
     def epoch(self) -> int:
         """Epochs trained."""
         return len(self.history)
+
+
+class Found(NamedTuple):
+    """Result of a look for a checkpoint.
+
+    Args:
+        checkpoint: The one with the most epochs that can be read; None without one.
+        lost: Sentence about one with more epochs that cannot be read; "" if there is none.
+    """
+
+    checkpoint: Checkpoint | None
+    lost: str = ""
 
 
 @final
@@ -174,6 +191,7 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
         "key": key,
         "history": [asdict(record) for record in checkpoint.history],
         "best_epoch": best.epoch if best else None,
+        "sealed": True,
     }
     stacks = {"weight": checkpoint.weights, "optimizer": checkpoint.optimizer}
     if best and best.epoch < checkpoint.epoch:  # else they are the weights themselves
@@ -183,18 +201,16 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
         for name, stack in stacks.items()
         for index, array in enumerate(stack)
     }
-    text = np.array(json.dumps(header))
-    # Uncompressed: weights hardly shrink, and zlib would take longer than the disk.
     write_whole(
         folder / checkpoint_file(checkpoint.epoch),
-        lambda file: np.savez(file, header=text, **arrays),
+        lambda file: _write(file, {"header": np.array(json.dumps(header)), **arrays}),
     )
     for epoch, path in _files(folder):
         if epoch < checkpoint.epoch:
             path.unlink(missing_ok=True)
 
 
-def load(folder: Path, key: str, at_most: int) -> Checkpoint | None:
+def load(folder: Path, key: str, at_most: int) -> Found:
     """Reads the checkpoint with the most epochs.
 
     Args:
@@ -203,41 +219,75 @@ def load(folder: Path, key: str, at_most: int) -> Checkpoint | None:
         at_most: Most epochs that the checkpoint may have seen.
 
     Returns:
-        The checkpoint; None without one, or if it cannot be read.
+        The checkpoint, and what is to be told of one that cannot be read.
     """
+    lost = ""
     for epoch, path in reversed(_files(folder)):
-        if epoch <= at_most:
-            try:
-                checkpoint = _read(path, key)
-            except FileNotFoundError:  # a lost attempt has written a newer one just now
-                return load(folder, key, at_most)
-            if checkpoint:
-                return checkpoint
-    return None
+        if epoch > at_most:
+            continue
+        try:
+            checkpoint = _read(path, key)
+        except FileNotFoundError:  # a lost attempt has written a newer one just now
+            return load(folder, key, at_most)
+        except Exception as error:  # whatever bits that nobody wrote make NumPy and zip raise
+            reason = str(error) or type(error).__name__
+            lost = lost or f"the checkpoint after epoch {epoch} was lost ({reason})"
+            _log.warning("%s cannot be read (%s)", path, reason)
+            continue
+        if checkpoint:
+            return Found(checkpoint, lost and f"{lost}, so training went on from an earlier one")
+    return Found(None, lost and f"{lost}, so training began again")
+
+
+def _write(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    # Uncompressed: weights hardly shrink, and zlib would take longer than the disk.
+    np.savez(file, **arrays)
+    # The last two bytes of an archive without a comment say how long the comment is.
+    file.seek(-2, os.SEEK_END)
+    file.write(struct.pack("<H", SEAL_BYTES))
+    seal(file)
 
 
 def _files(folder: Path) -> list[tuple[int, Path]]:
-    found = ((checkpoint_epochs(path.name), path) for path in folder.glob("*"))
+    paths = (path for path in folder.glob("*") if path.is_file())  # no pipe, which would wait
+    found = ((checkpoint_epochs(path.name), path) for path in paths)
     return sorted((epochs, path) for epochs, path in found if epochs is not None)
 
 
 def _read(path: Path, key: str) -> Checkpoint | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
+    """None if it belongs to another training; raises whatever a damaged file leads to."""
+    with path.open("rb") as file:
+        is_sealed = check_seal(file)
+        if not is_sealed:
+            _check_sums(file)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as parts:
+            header = json.loads(str(parts["header"]))
+            if header.get("sealed", False) != is_sealed:
+                raise ValueError("its seal is damaged")
             if header["key"] != key:
                 _log.warning("%s belongs to other settings, data or configuration; ignored", path)
                 return None
             weights, optimizer, best_weights = (
-                [file[name] for name in file.files if name.startswith(f"{stack}-")]
+                [parts[name] for name in parts.files if name.startswith(f"{stack}-")]
                 for stack in ("weight", "optimizer", "best")
             )
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        _log.warning("%s cannot be read (%s); training starts again", path, error)
-        return None
     history = tuple(EpochRecord(**record) for record in header["history"])
     best_epoch = header.get("best_epoch")
     best = Best(best_epoch, best_weights or weights) if best_epoch else None
     return Checkpoint(weights, optimizer, history, best)
+
+
+def _check_sums(file: BinaryIO) -> None:
+    """Checks a file of an earlier version by the sums and the number of parts that zip has.
+
+    Raises:
+        ValueError: they are not those of its parts.
+        zipfile.BadZipFile: it is no archive.
+    """
+    archive = zipfile.ZipFile(file)
+    if damaged := archive.testzip():
+        raise ValueError(f"its part {damaged} is damaged")
+    file.seek(-12, os.SEEK_END)  # in the record at the end of an archive without a comment
+    if struct.unpack("<H", file.read(2)) != (len(set(archive.namelist())),):
+        raise ValueError("some of its parts are missing")

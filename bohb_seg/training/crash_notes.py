@@ -54,11 +54,15 @@ class CrashNotes:
             yield
         for path, died_with in self._of_the_dead():
             if died_with <= micro_batch:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another user's, perhaps
+                    path.unlink()
 
     def _of_the_dead(self) -> Iterator[tuple[Path, int]]:
         for path in self._folder.glob(f"{self._name}-*"):
-            with contextlib.suppress(FileNotFoundError):
+            # No note is worth an evaluation: one that cannot be read tells of nothing.
+            with contextlib.suppress(OSError, ValueError):
+                if not path.is_file():
+                    continue
                 if time.time() - path.stat().st_mtime > FORGOTTEN_AFTER:
                     path.unlink()
                 elif _is_unlocked(path):

@@ -38,7 +38,7 @@ class Outcome:
         stopped: Reason why there are not more epochs; None if all were trained.
         best_epoch: Epoch whose weights were kept, where ``--patience`` asks for it.
         fit_seconds: Seconds spent in training proper.
-        complaint: Reason why there is no checkpoint; "" if there is one.
+        complaint: Reason why there is no checkpoint, or was none to go on from; "" if all is well.
     """
 
     history: tuple[EpochRecord, ...]
@@ -79,6 +79,7 @@ class TrainingLoop:
         self._best: Best | None = None
         self._sums: metrics.PixelSums | None = None
         self._fit_seconds = 0.0
+        self._lost = ""
 
     def run(self) -> Outcome:
         """Trains; the trainer is then in the state that counts, the last or the best.
@@ -103,7 +104,7 @@ class TrainingLoop:
             stopped=stopped,
             best_epoch=self._best_epoch,
             fit_seconds=self._fit_seconds,
-            complaint=self._checkpoints.complaint,
+            complaint="; ".join(filter(None, (self._lost, self._checkpoints.complaint))),
         )
 
     @property
@@ -112,7 +113,9 @@ class TrainingLoop:
 
     def _go_on(self) -> None:
         """Takes over the checkpoint, if any; a finished training is then only scored again."""
-        checkpoint = checkpoints.load(self._job.checkpoints, self._key, self._job.epochs)
+        checkpoint, self._lost = checkpoints.load(
+            self._job.checkpoints, self._key, self._job.epochs
+        )
         if checkpoint:
             self._trainer.go_on_from(checkpoint)
             self._history = checkpoint.history

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import serpent
 
-from bohb_seg.files import write_whole
+from bohb_seg.files import check_seal, write_whole
 from bohb_seg.rpc import checkpoint_names
 
 Progressed = Callable[[], None]
@@ -56,9 +56,11 @@ def upload(
         progressed: Called after every piece.
 
     Raises:
-        ValueError: the master refuses the file.
+        ValueError: the master refuses the file, or its bits are not those that were sealed.
         OSError: the master cannot write it.
     """
+    check_seal(file)  # else a damaged checkpoint would take the place of a whole one
+    file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size = file.tell()
     if storage.stored(folder).get(name) == [size, sha256]:

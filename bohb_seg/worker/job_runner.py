@@ -1,9 +1,4 @@
-"""Runs one job after the other: computes, answers whatever happens, delivers the answer.
-
-The master may be gone when a result is ready, and another may be there, at another address. The
-object id of the job's reply stays the same, so the result goes to that object at the master's
-present address. It is offered until it is taken, or until the master knows no such reply.
-"""
+"""Runs one job after the other: computes, answers whatever happens, delivers the answer."""
 
 import logging
 import math
@@ -12,24 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-import Pyro4
 import serpent
 from hpbandster.core.worker import Worker
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.retry import Retry, wait_until
 from bohb_seg.rpc import pyro, values
 from bohb_seg.rpc.connection import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.trials import Info
 from bohb_seg.worker.checkpoint_sync import CheckpointSync
+from bohb_seg.worker.delivery import Delivery, Result
 from bohb_seg.worker.membership import Membership
 from bohb_seg.worker.time_limit import TimeLimit
-
-STOCK_PATIENCE = 600.0
-"""Seconds for which a result is offered to a stock HpBandSter master, which does not come back; a
-master of ours does, and wants the result however late."""
 
 LONGEST_ERROR = 100_000
 """Characters of a traceback that are sent: its end says what went wrong."""
@@ -44,10 +34,6 @@ FAULTS_OF_THE_PROGRAM = (
 )
 """Errors that come again wherever the configuration is tried: of the configuration or the program.
 All others may be the machine's."""
-
-_Result = dict[str, Any]
-"""HpBandSter's form: ``{"result": {"loss", "info"} or None, "exception": text or None}``, and for a
-master of ours ``"final": True`` if another attempt would end alike."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,23 +83,27 @@ class JobRunner:
         leaves: Callable[[], str],
     ) -> None:
         self._worker, self._membership, self._leaves = worker, membership, leaves
-        self._delivery = _Delivery(membership, leaves)
+        self._delivery = Delivery(membership, leaves, settings)
         self._limit = TimeLimit(None, Interruption())
         self._copies, self._token = settings.cache_dir / "trials", ""
         self._sync = CheckpointSync(self._storage, self._token, self._copies)
 
-    def do(self, job: WireJob) -> None:
-        """Computes and delivers; if the worker has to leave, an interrupted job goes back."""
+    def do(self, job: WireJob) -> str:
+        """Computes and delivers; if the worker has to leave, an interrupted job goes back.
+
+        Returns:
+            "", or the reason for which the worker should leave: no master takes its result.
+        """
         try:
             result = self._answer(job)
         except Interrupted as interrupted:
             _log.info("evaluation %s given up: %s", job.config_id, interrupted)
             if self._leaves():
-                return
+                return ""
             result = _failed(f"given up: {interrupted}", is_final=self._limit.is_over)
-        self._delivery.deliver(job, result)
+        return self._delivery.deliver(job.callback, job.reply, job.config_id, result)
 
-    def _answer(self, job: WireJob) -> _Result:
+    def _answer(self, job: WireJob) -> Result:
         try:
             result = self._compute(job)
             loss = float(result["loss"])
@@ -146,63 +136,8 @@ class JobRunner:
         return pyro.proxy(self._membership.run.storage, of="master")
 
 
-@final
-class _Delivery:
-    """Brings results to the master, whichever it is by then."""
-
-    def __init__(self, membership: Membership, leaves: Callable[[], str]) -> None:
-        self._membership, self._leaves = membership, leaves
-        self._connection: tuple[str, Any] | None = None
-
-    def deliver(self, job: WireJob, result: _Result) -> None:
-        """Offers a result until it is taken or nobody wants it; once more if we must leave."""
-        retry = Retry(
-            f"the master does not take the result of {job.config_id}",
-            patience=math.inf if self._membership.run.is_ours else STOCK_PATIENCE,
-            wait=wait_until(self._leaves),
-        )
-        while True:
-            is_last = bool(self._leaves())
-            try:
-                self._offer(job, result)
-                return
-            except Pyro4.errors.DaemonError:
-                _log.warning("the master no longer wants the result of %s", job.config_id)
-                return
-            except pyro.TRANSIENT as error:
-                self._disconnect()
-                if is_last or not retry.pause(error):
-                    break
-            except Exception as error:
-                _log.warning("the master cannot use the result of %s: %r", job.config_id, error)
-                return
-        _log.error("gave up the result of %s: its master does not take it", job.config_id)
-
-    def _offer(self, job: WireJob, result: _Result) -> None:
-        if not self._membership.run.is_ours:
-            job.callback._pyroTimeout = pyro.CALL_TIMEOUT
-            job.callback.register_result(job.config_id, result)
-            return
-        # The reply's address may be that of a master that is no more; its object id stays.
-        arguments = (job.config_id, result)
-        self._master()._pyroInvoke("register_result", arguments, {}, objectId=job.reply)
-
-    def _master(self) -> Any:
-        """A connection to the present master, kept from result to result."""
-        dispatcher = self._membership.run.dispatcher
-        if self._connection is None or self._connection[0] != dispatcher:
-            self._disconnect()
-            self._connection = dispatcher, pyro.proxy(dispatcher, of="master")
-        return self._connection[1]
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection[1]._pyroRelease()
-        self._connection = None
-
-
-def _failed(why: str, is_final: bool = False) -> _Result:
-    failed: _Result = {"result": None, "exception": why[-LONGEST_ERROR:]}
+def _failed(why: str, is_final: bool = False) -> Result:
+    failed: dict[str, Any] = {"result": None, "exception": why[-LONGEST_ERROR:]}
     return {**failed, "final": True} if is_final else failed
 
 

@@ -11,7 +11,7 @@ that is cut short may still give the worker a name, and nobody would take it awa
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, final
 
 from bohb_seg.errors import RunOverError, ServiceError
@@ -54,6 +54,7 @@ class Membership:
         run: The run as it was when the worker was made for it.
         facts: Facts that the master compares before it gives the worker a job.
         jobs: The worker's jobs.
+        joined: Called with the run after each time that a master was joined.
 
     Attributes:
         run: The run and its present master.
@@ -67,10 +68,11 @@ class Membership:
         run: RunInfo,
         facts: Mapping[str, str],
         jobs: JobsInProgress,
+        joined: Callable[[RunInfo], None] = lambda run: None,
     ) -> None:
         self.run = run
         self._name, self._uri, self._settings = name, uri, settings
-        self._facts, self._jobs = dict(facts), jobs
+        self._facts, self._jobs, self._joined = dict(facts), jobs, joined
         self._first = run
         self._master: Any = None
         self._ended = threading.Event()
@@ -165,6 +167,7 @@ class Membership:
         master._pyroTimeout = max(run.heartbeat, SHORTEST_CALL)
         self._master = master
         _log.info("serving run %s as %s", run_id, self._name)
+        self._joined(run)
 
     def _agree(self, run: RunInfo, master: Any) -> None:
         """Introduces the worker.

@@ -12,6 +12,7 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any, final
 
@@ -22,6 +23,7 @@ from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted
+from bohb_seg.worker.delivery import bring, bring_aside
 from bohb_seg.worker.job_runner import JobRunner, WireJob
 from bohb_seg.worker.membership import Membership
 from bohb_seg.worker.run_info import RunInfo, nameserver_address
@@ -127,14 +129,18 @@ def serve(worker: Worker, settings: WorkerSettings, run: RunInfo, shutdown: Shut
     daemon = _daemon(settings.bind or address_towards(*nameserver_address(settings)))
     uri = str(daemon.register(jobs, worker.worker_id))
     serve_in_background(daemon, "pyro")
-    membership = Membership(worker.worker_id, uri, settings, run, facts(worker), jobs)
+    joined = partial(bring_aside, settings)
+    membership = Membership(worker.worker_id, uri, settings, run, facts(worker), jobs, joined)
     runner = JobRunner(worker, settings, membership, lambda: shutdown.reason or jobs.ended)
     try:
+        bring(settings, run)  # first, for else the master might order the same again
         membership.begin()
         for job in jobs.jobs(settings.idle_timeout):
             shutdown.evaluation = worker.interruption = job.interruption
-            runner.do(job)
+            in_vain = runner.do(job)
             shutdown.evaluation = None
+            if in_vain and not jobs.ended:
+                jobs.end(in_vain)
             if shutdown.reason:
                 break
         shutdown.leave()

@@ -1,8 +1,10 @@
 """The port, the secret, and a process that can neither stall nor end a search."""
 
 import re
+import shutil
 import signal
 import socket
+import sys
 
 import psutil
 import pytest
@@ -122,6 +124,7 @@ def test_a_killed_master_takes_its_dashboard_along_and_the_next_one_shows_the_sa
         begun(started, master)
         child = process_of(master)
         wait_until(lambda: "loss" in get(("127.0.0.1", port), "/journal"))
+        child.suspend()  # it cannot see that its pipe is closed: the kernel ends it
         master.kill()
         master.wait()
         wait_until(lambda: not child.is_running())
@@ -135,6 +138,22 @@ def test_a_killed_master_takes_its_dashboard_along_and_the_next_one_shows_the_sa
         child = process_of(master)
         interrupted(started, master)
         wait_until(lambda: not child.is_running())
+
+
+def test_a_dashboard_that_ends_at_once_is_only_told_of(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    settings = SearchSettings(run_id="r", run_dir=tmp_path, dashboard="0")
+    with Dashboard(settings) as dashboard:
+        dashboard.start()
+        wait_until(lambda: dashboard.look_after() or "status 1" in caplog.text)
+    with Dashboard(settings) as dashboard:  # also where nobody has looked after it
+        dashboard.start()
+        dashboard._process.wait()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with Dashboard(settings) as dashboard:
+        dashboard.start()
+        dashboard.look_after()
+    assert "could not be started ([Errno 2] No such file" in caplog.text
 
 
 def test_a_stopped_dashboard_stalls_nothing(tmp_path):

@@ -51,7 +51,7 @@ def aborted(tmp_path, why_no_hosts):
 def test_a_killed_test_run_leaves_no_process(aborted):
     process, below = aborted
     commands = [" ".join(each.cmdline()) for each in below]
-    for what in ("aborted inner", "commands.master", "commands.dashboard", "--leave-with-parent"):
+    for what in ("aborted inner", "commands.master", "commands.dashboard", "commands.child"):
         assert any(what in command for command in commands), what
     frozen = [each for each in below if each.status() == psutil.STATUS_STOPPED]
     assert len(frozen) >= 2

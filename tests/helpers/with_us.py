@@ -8,7 +8,7 @@ that SIGSTOP stopped. Three things are to be minded:
 * The child keeps it over ``execve``, unless the program has a set-user-id bit or capabilities of
   its own. ``ip netns exec``, ``unshare`` and ``sh``, which lie before some commands, have none.
 * It is not inherited. A grandchild needs it, too, or an own way to see that its parent is gone: the
-  package's commands have ``--leave-with-parent`` and pipes, ``unshare`` has ``--kill-child``.
+  package's own children have ``commands/child.py``, ``unshare`` has ``--kill-child``.
 """
 
 import os

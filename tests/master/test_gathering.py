@@ -20,6 +20,22 @@ def test_news_are_held_back_until_enough_workers_are_there():
     assert list(gathering.admit([])) == []
 
 
+def test_a_worker_that_has_left_is_not_there():
+    gathering = Gathering(2)
+    gone = WorkersChanged(left=("a",))
+    assert list(gathering.admit([A, gone, B])) == []
+    assert list(gathering.admit([A])) == [A, gone, B, A]
+
+
+def test_a_worker_that_is_held_back_was_met():
+    gathering = Gathering(2)
+    gathering.admit([STOP])
+    assert not gathering.met
+    gathering.admit([A])
+    gathering.admit([])
+    assert gathering.met
+
+
 def test_a_worker_that_joins_twice_is_one():
     gathering = Gathering(2)
     assert list(gathering.admit([A, A])) == []

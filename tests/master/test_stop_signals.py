@@ -21,6 +21,18 @@ def test_a_signal_is_noted_and_disturbs_nothing(number):
     assert signal.getsignal(number) == before
 
 
+def test_a_terminal_may_be_closed_twice_or_be_of_no_concern():
+    with StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.received
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    with StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not signals.received
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_a_second_signal_ends_the_process_at_once():
     code = (
         "import os, signal; from bohb_seg.master.stop_signals import StopSignals\n"

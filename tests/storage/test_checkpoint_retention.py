@@ -11,9 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.rpc import checkpoint_names
-from bohb_seg.storage.checkpoint_retention import cap, leftovers
+from bohb_seg.storage.checkpoint_retention import CheckpointRetention, cap, leftovers
 from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.trials import TrialId, checkpoint_folder
+
+
+def test_a_disk_that_fails_costs_no_run(caplog):
+    retention = CheckpointRetention(Path("x" * 300), 1.0)  # no file system can look that up
+    assert retention.keep_cap([]) == ()
+    retention.keep_only([])
+    assert "the checkpoints cannot be counted: [Errno 36]" in caplog.text
+    assert "old checkpoints cannot be removed: [Errno 36]" in caplog.text
+
 
 # --- the cap ----------------------------------------------------------------------------------
 

@@ -1,10 +1,15 @@
 import dataclasses
+import io
+import json
 import os
 import subprocess
+import tempfile
+from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.training import checkpoints
@@ -19,7 +24,7 @@ def checkpoint(epochs):
 
 def test_what_is_saved_is_loaded(tmp_path):
     checkpoints.save(tmp_path, "key", checkpoint(3))
-    loaded = checkpoints.load(tmp_path, "key", at_most=9)
+    loaded = checkpoints.load(tmp_path, "key", at_most=9).checkpoint
     assert loaded is not None
     assert loaded.history == checkpoint(3).history
     for one, other in zip(loaded.weights, checkpoint(3).weights, strict=True):
@@ -32,7 +37,7 @@ def test_the_best_weights_are_loaded_too(tmp_path, epoch):
     """Those of the last epoch are written once."""
     kept = dataclasses.replace(checkpoint(3), best=Best(epoch, checkpoint(epoch).weights))
     checkpoints.save(tmp_path, "key", kept)
-    best = checkpoints.load(tmp_path, "key", at_most=9).best
+    best = checkpoints.load(tmp_path, "key", at_most=9).checkpoint.best
     assert best.epoch == epoch
     for one, other in zip(best.weights, checkpoint(epoch).weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -42,15 +47,16 @@ def test_the_best_weights_are_loaded_too(tmp_path, epoch):
 
 def test_a_checkpoint_of_something_else_is_never_continued(tmp_path, caplog):
     checkpoints.save(tmp_path, "key", checkpoint(3))
-    assert checkpoints.load(tmp_path, "another", at_most=9) is None
+    assert checkpoints.load(tmp_path, "another", at_most=9) == (None, "")
     assert "belongs to other settings" in caplog.text
 
 
 def test_a_checkpoint_with_too_many_epochs_is_left_alone(tmp_path):
     checkpoints.save(tmp_path, "key", checkpoint(9))
     checkpoints.save(tmp_path, "key", checkpoint(3))
-    assert [checkpoints.load(tmp_path, "key", n).epoch for n in (3, 8, 9, 27)] == [3, 3, 9, 9]
-    assert checkpoints.load(tmp_path, "key", 2) is None
+    found = [checkpoints.load(tmp_path, "key", most).checkpoint for most in (3, 8, 9, 27)]
+    assert [each.epoch for each in found] == [3, 3, 9, 9]
+    assert checkpoints.load(tmp_path, "key", 2) == (None, "")
 
 
 def test_a_longer_training_replaces_a_shorter(tmp_path):
@@ -63,8 +69,88 @@ def test_a_damaged_checkpoint_means_training_again(tmp_path, caplog):
     checkpoints.save(tmp_path, "key", checkpoint(3))
     path = tmp_path / "epoch-00003.npz"
     path.write_bytes(path.read_bytes()[:200])
-    assert checkpoints.load(tmp_path, "key", at_most=9) is None
+    found = checkpoints.load(tmp_path, "key", at_most=9)
+    assert found.checkpoint is None
+    assert found.lost == (
+        "the checkpoint after epoch 3 was lost (File is not a zip file), so training began again"
+    )
     assert "cannot be read" in caplog.text
+
+
+def flip(path, bit):
+    """Turns one bit of a file; the first ones lie at its end."""
+    content = bytearray(path.read_bytes())
+    content[-1 - bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A checkpoint with best weights, and its file."""
+    folder = tmp_path_factory.mktemp("saved")
+    whole = dataclasses.replace(checkpoint(3), best=Best(2, checkpoint(2).weights))
+    checkpoints.save(folder, "key", whole)
+    return whole, folder / "epoch-00003.npz"
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1 << 16), st.booleans())
+def test_a_bit_that_flips_is_a_loss_and_never_another_checkpoint(saved, bit, is_old):
+    """Also in a file of an earlier version, which has no seal."""
+    whole, path = saved
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        copy.write_bytes(unsealed(path) if is_old else path.read_bytes())
+        flip(copy, bit)
+        found, lost = checkpoints.load(Path(folder), "key", at_most=9)
+    if found is None:
+        assert lost.startswith("the checkpoint after epoch 3 was lost (")
+    else:
+        assert is_old
+        assert lost == ""
+        assert_equal(found, whole)
+
+
+def unsealed(path):
+    """The same checkpoint as an earlier version wrote it."""
+    with np.load(path) as parts, io.BytesIO() as file:
+        arrays = dict(parts)
+        header = json.loads(str(arrays["header"]))
+        del header["sealed"]
+        np.savez(file, **{**arrays, "header": np.array(json.dumps(header))})
+        return file.getvalue()
+
+
+def assert_equal(one, other):
+    assert (one.history, one.best.epoch) == (other.history, other.best.epoch)
+    for stack in (attrgetter("weights"), attrgetter("optimizer"), attrgetter("best.weights")):
+        for mine, yours in zip(stack(one), stack(other), strict=True):
+            np.testing.assert_array_equal(mine, yours)
+            assert mine.dtype == yours.dtype
+
+
+def test_a_checkpoint_of_an_earlier_version_is_continued(tmp_path, saved):
+    whole, path = saved
+    (tmp_path / path.name).write_bytes(unsealed(path))
+    assert_equal(checkpoints.load(tmp_path, "key", at_most=9).checkpoint, whole)
+
+
+def test_an_earlier_checkpoint_is_better_than_none(tmp_path):
+    for epochs in (9, 5):
+        checkpoints.save(tmp_path, "key", checkpoint(epochs))
+    flip(tmp_path / "epoch-00009.npz", 4000)
+    found = checkpoints.load(tmp_path, "key", at_most=9)
+    assert found.checkpoint.epoch == 5
+    assert found.lost == (
+        "the checkpoint after epoch 9 was lost (its bits are not those that were written), so"
+        " training went on from an earlier one"
+    )
+
+
+def test_a_pipe_that_has_a_checkpoints_name_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "epoch-00009.npz")
+    (tmp_path / "epoch-00008.npz").symlink_to("/dev/zero")
+    assert checkpoints.load(tmp_path, "key", at_most=9) == (None, "")
 
 
 def test_a_checkpoint_that_is_replaced_while_it_is_read_is_no_loss(tmp_path, monkeypatch):
@@ -76,7 +162,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_no_loss(tmp_path, mon
         return read(path, key)
 
     monkeypatch.setattr(checkpoints, "_read", another_is_faster)
-    assert checkpoints.load(tmp_path, "key", at_most=9).epoch == 5
+    assert checkpoints.load(tmp_path, "key", at_most=9).checkpoint.epoch == 5
 
 
 # --- when -------------------------------------------------------------------------------------
@@ -147,7 +233,7 @@ def test_a_full_disk_is_only_complained_of(disk, caplog):
     ballast.unlink()
     writer.write()
     assert writer.complaint == ""
-    assert checkpoints.load(disk / "trial", "key", 9).epoch == 4
+    assert checkpoints.load(disk / "trial", "key", 9).checkpoint.epoch == 4
 
 
 def test_a_checkpoint_that_cannot_be_written_for_another_reason_is_an_error(tmp_path):

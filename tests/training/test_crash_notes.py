@@ -110,3 +110,15 @@ def test_work_goes_on_where_no_note_can_be_left(tmp_path):
     (tmp_path / "file").write_text("")
     with CrashNotes(tmp_path / "file", "unet").risk(8):
         assert forbidden(tmp_path / "file") == []
+
+
+def test_strange_notes_are_passed_over(tmp_path, died):
+    died(8, 8)
+    name = next(iter(tmp_path.iterdir())).name.partition("-")[0]
+    (tmp_path / f"{name}-many-0").touch()
+    os.mkfifo(tmp_path / f"{name}-4-0")
+    (tmp_path / f"{name}-2-0").mkdir()
+    assert forbidden(tmp_path) == [16, 8]
+    with CrashNotes(tmp_path, "unet").risk(8):
+        pass
+    assert forbidden(tmp_path) == []

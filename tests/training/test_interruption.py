@@ -204,6 +204,23 @@ def test_a_process_that_is_told_to_leave_in_an_epoch(train, tmp_path, notice):
         assert info["curves"][name] == pytest.approx(expected["curves"][name], abs=tolerance), name
 
 
+# --- a damaged checkpoint ---------------------------------------------------------------------
+
+
+def test_a_bit_that_flips_costs_a_checkpoint_and_not_the_result(train, expected, tmp_path):
+    train(epochs=2)
+    (path,) = (tmp_path / "checkpoints").glob("*/*.npz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    result = train()
+    assert_same(result, expected, continued_from=0)
+    assert result["info"]["checkpoint"] == (
+        "the checkpoint after epoch 2 was lost (its bits are not those that were written), so"
+        " training began again"
+    )
+
+
 # --- a full disk ------------------------------------------------------------------------------
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import Pyro4
 import pytest
+import serpent
 
+from bohb_seg.files import seal, write_whole
 from bohb_seg.rpc import checkpoint_names, pyro
 from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.storage.uploads import Uploads
@@ -35,6 +37,7 @@ class Recording(CheckpointStore):
     def __init__(self, run_dir):
         super().__init__(run_dir)
         self.calls = []
+        self.flips = 0
         self._answer = {}
 
     def stored(self, folder):
@@ -45,7 +48,17 @@ class Recording(CheckpointStore):
         self.calls.append(("fetch", name))
         if name in self._answer:
             return EVIL[offset:]
-        return super().fetch(folder, name, offset)
+        return self._carried(super().fetch(folder, name, offset))
+
+    def store(self, folder, name, offset, data, uploader):
+        super().store(folder, name, offset, self._carried(serpent.tobytes(data)), uploader)
+
+    def _carried(self, piece):
+        """A piece as it comes over a wire on which a bit flips now and then."""
+        if not (self.flips and piece):
+            return piece
+        self.flips -= 1
+        return bytes([piece[0] ^ 4]) + piece[1:]
 
     def keep(self, folder, name, size, sha256, uploader):
         self.calls.append(("keep", name))
@@ -195,6 +208,31 @@ def test_the_comparison_brings_its_artefacts(master, synced):
     assert master.files("comparison/incumbent-2") == {"model.keras": b"model"}
     assert not (master.run_dir / "comparison" / "default-2").exists()
     assert master.did("keep") == ["epoch-00007.npz", "model.keras"]
+
+
+def test_a_bit_that_flips_on_the_wire_is_sent_again(master, synced):
+    three, five = os.urandom(2_500_000), os.urandom(100)
+    write(master.run_dir, "epoch-00003.npz", three)
+    master.storage.flips = 2
+    with synced.trial(TRIAL, ELSEWHERE) as directory:
+        assert master.storage.flips == 0
+        assert (Path(directory) / FOLDER / "epoch-00003.npz").read_bytes() == three
+        write(directory, "epoch-00005.npz", five)
+        master.storage.flips = 2
+    assert master.storage.flips == 0
+    assert master.files() == {"epoch-00005.npz": five}
+    assert synced.complaint == ""
+
+
+def test_a_damaged_checkpoint_does_not_take_the_place_of_a_whole_one(master, tmp_path):
+    hasty = CheckpointSync(master.proxy, master.storage.token, tmp_path / "local", patience=2)
+    write(master.run_dir, "epoch-00003.npz", b"three")
+    with hasty.trial(TRIAL, ELSEWHERE) as directory:
+        path = Path(directory) / FOLDER / "epoch-00005.npz"
+        write_whole(path, lambda file: (file.write(b"five"), seal(file)))
+        path.write_bytes(b"fife" + path.read_bytes()[4:])
+    assert master.files() == {"epoch-00003.npz": b"three"}
+    assert "its bits are not those that were written" in hasty.complaint
 
 
 # --- how it ends ------------------------------------------------------------------------------

@@ -514,11 +514,11 @@ def test_an_instant_toy_leaves_no_files(start, master, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
 def test_a_local_worker_dies_with_a_killed_master(start, master, tmp_path):
     code = (
-        "import subprocess, sys, time;"
-        "subprocess.Popen([sys.executable, '-m', 'bohb_seg.commands.worker', *sys.argv[1:]]);"
+        "import subprocess, sys, time; from bohb_seg import machine;"
+        "subprocess.Popen(machine.tied('bohb_seg.commands.worker', *sys.argv[1:]));"
         "time.sleep(1000)"
     )
-    flags = ("--port", str(master.port), "--worker", "toy", "--leave-with-parent")
+    flags = ("--port", str(master.port), "--worker", "toy")
     parent = subprocess.Popen([sys.executable, "-c", code, *flags])
     worker = master.worker()
     pid = int(worker.__dict__["name"].split(".")[-2])
