@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Final, final
 
+from bohb_seg import machine
 from bohb_seg.errors import ServiceError
 from bohb_seg.rpc import names, pyro
 
@@ -44,7 +45,7 @@ class Registry:
         except pyro.TRANSIENT as error:
             if resuming:
                 return
-            where = "{}:{}".format(*self.address)
+            where = machine.location(*self.address)
             raise ServiceError(
                 f"nameserver {where} does not answer ({error}); check --nameserver"
             ) from None

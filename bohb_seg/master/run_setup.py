@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bohb_seg import plugins
+from bohb_seg import machine, plugins
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
@@ -111,7 +111,7 @@ def new_transport(settings: SearchSettings) -> Transport:
         run_id=settings.run_id,
         host=settings.host,
         port=settings.port,
-        external=_address(settings.nameserver),
+        external=machine.split_location(settings.nameserver) if settings.nameserver else None,
         working_directory=str(settings.run_dir.resolve()),
         heartbeat=settings.heartbeat,
     )
@@ -146,10 +146,3 @@ def _plan(settings: SearchSettings) -> Plan:
         target_loss=settings.target_loss,
         continuing=settings.continue_,
     )
-
-
-def _address(text: str | None) -> tuple[str, int] | None:
-    if text is None:
-        return None
-    host, _, port = text.rpartition(":")
-    return host, int(port)

@@ -19,6 +19,7 @@ import queue
 from collections.abc import Mapping
 from typing import Final, final
 
+from bohb_seg import machine
 from bohb_seg.errors import ServiceError
 from bohb_seg.master.attendance import Attendance
 from bohb_seg.master.discovery import Discovery
@@ -86,7 +87,7 @@ class Transport:
         self._daemon = self._take_port()
         if self._external is None:
             self._daemon.register(NameServer(), names.NAMESERVER)
-            self.nameserver = (self._host, int(self._daemon.locationStr.rpartition(":")[2]))
+            self.nameserver = (self._host, machine.split_location(self._daemon.locationStr)[1])
         self._registry = Registry(self._run_id, self.nameserver)
         if self._external is not None:
             try:
@@ -165,7 +166,8 @@ class Transport:
             return Daemon(self._host, port, admits=("master", "worker"), lost=self._lose)
         except OSError as error:
             raise ServiceError(
-                f"cannot serve on {self._host}:{port} ({error.strerror or error}); choose another"
+                f"cannot serve on {machine.location(self._host, port)}"
+                f" ({error.strerror or error}); choose another"
                 " --port or --host, or end what uses it"
             ) from None
 

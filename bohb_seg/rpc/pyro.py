@@ -13,6 +13,7 @@ from typing import Any, Final, final
 import Pyro4
 from Pyro4 import socketutil
 
+from bohb_seg import machine
 from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.rpc.tls import AUTHORITY, Role, demand, role_of
 
@@ -95,8 +96,8 @@ def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
 
 
 def nameserver(host: str, port: int) -> Any:
-    """A proxy of the Pyro4 nameserver at ``host:port``, which the master runs."""
-    return proxy(f"PYRO:{NAMESERVER}@{host}:{port}")
+    """A proxy of the Pyro4 nameserver at this address, which the master runs."""
+    return proxy(f"PYRO:{NAMESERVER}@{machine.location(host, port)}")
 
 
 def _raise_file_limit() -> None:

@@ -21,6 +21,7 @@ from typing import Any, Final, final
 import Pyro4
 from Pyro4 import socketutil
 
+from bohb_seg import machine
 from bohb_seg.rpc import pyro, tls
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.connection import STRANGERS_BYTES, Connection
@@ -70,7 +71,7 @@ class Server:
         )
         self.sock.listen(1024)
         host, port = host or self.sock.getsockname()[0], self.sock.getsockname()[1]
-        self.locationStr = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.locationStr = machine.location(host, port)
 
     def loop(self) -> None:
         """Accepts connections until :meth:`close`."""

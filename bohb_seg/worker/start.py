@@ -8,7 +8,7 @@ from typing import Any
 
 from hpbandster.core.worker import Worker
 
-from bohb_seg import plugins
+from bohb_seg import machine, plugins
 from bohb_seg.errors import PluginError, RunOverError, SettingsError
 from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro
@@ -52,7 +52,7 @@ def find_run(settings: WorkerSettings) -> RunInfo:
         Interrupted: the run is over, or ``--idle-timeout`` is.
         SettingsError: the nameserver knows several runs, and none was chosen.
     """
-    where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
+    where = f"nameserver {settings.run_dir or machine.location(settings.host, settings.port)}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
     why = f"{where} does not know {wanted} yet"
     retry = Retry(why, patience=settings.idle_timeout or math.inf)
