@@ -127,6 +127,7 @@ class Master:
 
     def _serve(self, past: dict[str, Evaluate | None] | None = None) -> None:
         storage = self._directory.storage
+        storage.permit = self._transport.demand_writer
         terms = run_setup.terms(self._settings, self._run.start, storage.token)
         self._transport.serve(terms, storage, past)
 

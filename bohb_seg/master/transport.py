@@ -150,6 +150,10 @@ class Transport:
         """Lets workers that still try this evaluation hear that nobody waits for them."""
         self._replies.settled(evaluation, self._attendance.is_looked_after)
 
+    def demand_writer(self, folder: str) -> None:
+        """Raises unless the present remote call comes from a worker at a trial of this folder."""
+        self._replies.demand_writer(folder)
+
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
         if self._discovery is not None:

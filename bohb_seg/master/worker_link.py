@@ -117,15 +117,17 @@ class WorkerLink(threading.Thread):
             self.tell(ConnectionLost())
 
     def mind_namesake(self, uri: str) -> None:
-        """Warns, once, of another worker of the same name."""
+        """Warns of another worker of the same name."""
         if uri not in (self.uri, self._namesake):
             self._namesake = uri
-            _log.warning("a second worker calls itself %s; it is not used", self.worker)
+            sentence = f"a second worker calls itself {self.worker}; it is not used"
+            self._around.complaints.complain(("namesake", self.worker), sentence)
 
     def run(self) -> None:
         """Makes calls as long as there are any to be made."""
         heartbeat = self._around.heartbeat
-        with pyro.proxy(self.uri, max(heartbeat, SHORTEST_CALL), of="worker") as worker:
+        patience = max(heartbeat, SHORTEST_CALL)
+        with pyro.proxy(self.uri, patience, of="worker", worker=self.worker) as worker:
             self.tell(HeartbeatPassed())
             while not (self._life.over and self._calls.empty()):
                 try:
@@ -159,7 +161,7 @@ class WorkerLink(threading.Thread):
         try:
             answer = self._invoke(call, worker)
         except Exception as error:  # the wire's, or whatever a worker's method raised
-            _log.debug("%s: %s", self.worker, error)
+            _log.debug("%s: %s", self.worker, values.line(error))
             if isinstance(call, Ask | Bring):
                 self.tell(CallFailed(call, refused=_refuses(worker, error)))
         else:
@@ -220,7 +222,7 @@ def _refuses(worker: Any, error: Exception) -> bool:
         return False
     try:
         worker._pyroReconnect(tries=1)
-    except pyro.TRANSIENT:
+    except Exception:  # whatever it answers in place of an introduction
         return True
     time.sleep(PAUSE)
     return False

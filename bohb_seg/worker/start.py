@@ -11,7 +11,7 @@ from hpbandster.core.worker import Worker
 from bohb_seg import machine, plugins
 from bohb_seg.errors import PluginError, RunOverError, SettingsError
 from bohb_seg.retry import Retry
-from bohb_seg.rpc import pyro
+from bohb_seg.rpc import pyro, speakers, tls
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker import run_info
@@ -100,7 +100,9 @@ def build(
     if takes_settings(worker_class):
         _check_files(training)
         keywords["settings"] = training
-    return worker_class(**keywords)
+    worker = worker_class(**keywords)
+    worker.worker_id = speakers.marked(worker.worker_id, tls.own())
+    return worker
 
 
 def _check_files(training: TrainingSettings) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs at addresses of IPv6."""
+"""Whole runs at addresses of IPv6, with and without TLS and a nameserver of their own."""
 
 import contextlib
 import socket
@@ -6,6 +6,7 @@ import socket
 import pytest
 from helpers.commands import TOY, free_port, processes, run, wait_until
 
+from bohb_seg.rpc import certificates, speakers
 from bohb_seg.search.events import Evaluated
 from bohb_seg.storage import journal
 
@@ -42,6 +43,22 @@ def test_a_local_worker_finds_a_master_of_ipv6(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "more workers join with 'bohb-worker --host ::1 --port" in done.stderr
     assert len(served(tmp_path)) == 1
+
+
+def test_a_worker_of_its_own_certificate_serves_over_ipv6(tmp_path):
+    certificates.make(tmp_path / "certs")
+    certificates.make_worker(tmp_path / "certs", "node-7")
+    port = free_port()
+    with processes(tmp_path) as started:
+        where = ("--host", "[::1]", "--port", port)
+        flags = ("--local-workers", 0, "--tls", "certs")
+        master = started.start("bohb_seg.commands.master", *SHORT, *where, *flags)
+        own = ("--tls", "certs/node-7", "--worker", "toy")
+        worker = started.start("bohb_seg.commands.worker", *where, *own)
+        started.finish(master)
+        started.finish(worker)
+    (name,) = served(tmp_path)
+    assert speakers.owner(name) == "node-7"
 
 
 def test_a_nameserver_of_ipv6_joins_both(tmp_path):
