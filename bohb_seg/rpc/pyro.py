@@ -90,13 +90,14 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
         object.__setattr__(self, "_holder", holder)
 
     def _pyroInvoke(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
-        holder = self._holder if self._pyroConnection is not None else None
-        if holder is not None and holder.name in tls.revoked():
+        if self._pyroConnection is not None and (refusal := tls.refusal(self._holder)):
             self._pyroRelease()
-            raise Pyro4.errors.SecurityError(f"the certificate of {holder.name} was revoked")
+            raise Pyro4.errors.SecurityError(refusal)
         return super()._pyroInvoke(*arguments, **keywords)
 
     def _check(self, holder: Holder | None) -> None:
+        if refusal := tls.refusal(holder):
+            raise Pyro4.errors.SecurityError(refusal)
         if self._worker and not speakers.may_speak(holder, self._worker):
             raise Pyro4.errors.SecurityError(
                 f"{self._pyroUri} shows the certificate of another worker than {self._worker}"

@@ -146,14 +146,14 @@ class Server:
         now = time.monotonic()
         if now < self._next_look:
             return
-        self._next_look, revoked = now + _TICK, tls.revoked()
+        self._next_look = now + _TICK
         with self._changed:
             for connection in self._all():
                 if connection.deadline < now:
                     what = "a message" if connection.introduced else "its introduction"
                     connection.end(f"{what} took too long")
-                elif connection.holder is not None and connection.holder.name in revoked:
-                    connection.end(f"the certificate of {connection.holder.name} was revoked")
+                elif refusal := tls.refusal(connection.holder):
+                    connection.end(refusal)
 
     def _make_room(self) -> None:
         """Ends a connection of the party that has most, if there are too many."""
@@ -181,7 +181,7 @@ class Server:
             connection.sock.do_handshake()
         holder = connection.holder = tls.holder_of(connection.sock)
         connection.receive(STRANGERS_BYTES)
-        refusal = ""
+        refusal = tls.refusal(holder)
         if holder is not None and holder.role not in self._admits:
             refusal = f"a {holder.role} is not admitted here"
         if not self._daemon._handshake(connection, denied_reason=refusal or None):

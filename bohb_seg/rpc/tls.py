@@ -156,17 +156,17 @@ def own() -> Holder | None:
     return _tls.own if _tls else None
 
 
-def revoked() -> frozenset[str]:
-    """Names of holders that are refused by now."""
-    return _tls.revoked.names() if _tls else frozenset()
+def refusal(holder: Holder | None) -> str:
+    """Reason why a certificate does not count any more; "" if it does, or TLS is off."""
+    is_revoked = _tls and holder and holder.name in _tls.revoked.names()
+    return f"the certificate of {holder.name} was revoked" if holder and is_revoked else ""
 
 
 def holder_of(sock: socket.socket) -> Holder | None:
     """Holder of the certificate that the peer shows; None if TLS is off.
 
     Raises:
-        Pyro4.errors.SecurityError: it has no certificate of our authority with exactly one role, or
-            one that was revoked.
+        Pyro4.errors.SecurityError: it has no certificate of our authority with exactly one role.
     """
     if _tls is None:
         return None
@@ -176,12 +176,9 @@ def holder_of(sock: socket.socket) -> Holder | None:
     try:
         certificate = x509.load_der_x509_certificate(shown)
         certificate.verify_directly_issued_by(_tls.authority)
-        holder = holder_in(certificate)
+        return holder_in(certificate)
     except (ValueError, TypeError, InvalidSignature):
         raise Pyro4.errors.SecurityError("the peer's certificate is not one of ours") from None
-    if holder.name in revoked():
-        raise Pyro4.errors.SecurityError(f"the certificate of {holder.name} was revoked")
-    return holder
 
 
 def holder_in(certificate: x509.Certificate) -> Holder:

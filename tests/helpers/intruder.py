@@ -192,8 +192,8 @@ class Liar:
 class Member:
     """A worker of the run, moved by the test, that was given something to do."""
 
-    def __init__(self, target, holder):
-        self._target, self.name = target, target.worker(holder, 99)
+    def __init__(self, target, holder, number):
+        self._target, self.name = target, target.worker(holder, number)
         pyro.set_up_pyro(target.folder / holder, "worker")
         self._given, self._reply, self.folder = threading.Event(), "", ""
         self._daemon = Daemon("127.0.0.1", admits=("master",))

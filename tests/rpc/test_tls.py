@@ -130,7 +130,7 @@ def test_who_is_revoked_is_cut_off_and_stays_out(greeter, folder, caplog):
     assert connection.recv(1) == b"", "the server has not ended the connection"
     with pytest.raises(Pyro4.errors.SecurityError, match="worker was revoked"):
         remote.greet()
-    with pytest.raises(Pyro4.errors.CommunicationError):
+    with pytest.raises(Pyro4.errors.CommunicationError, match=r"rejected: .*worker was revoked"):
         remote.greet()
     until(lambda: "dropped 127.0.0.1: the certificate of worker was revoked" in caplog.text)
     (folder / tls.REVOKED).unlink()
