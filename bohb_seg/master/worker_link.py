@@ -222,7 +222,7 @@ def _refuses(worker: Any, error: Exception) -> bool:
         return False
     try:
         worker._pyroReconnect(tries=1)
-    except Exception:  # whatever it answers in place of an introduction
+    except pyro.TRANSIENT:
         return True
     time.sleep(PAUSE)
     return False

@@ -6,7 +6,9 @@
 * Pyro4's switches hold for the whole process, and so do ours.
 """
 
+import contextlib
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -90,10 +92,29 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
         object.__setattr__(self, "_holder", holder)
 
     def _pyroInvoke(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
-        if self._pyroConnection is not None and (refusal := tls.refusal(self._holder)):
+        if self._pyroConnection is None:
+            self._pyroBind()
+        elif refusal := tls.refusal(self._holder):
             self._pyroRelease()
             raise Pyro4.errors.SecurityError(refusal)
         return super()._pyroInvoke(*arguments, **keywords)
+
+    def _pyroBind(self) -> Any:  # noqa: N802 - Pyro4's
+        with self._sound_introduction():
+            return super()._pyroBind()
+
+    def _pyroReconnect(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
+        with self._sound_introduction():
+            return super()._pyroReconnect(*arguments, **keywords)
+
+    @contextlib.contextmanager
+    def _sound_introduction(self) -> Iterator[None]:
+        """Makes an error of the wire of whatever a peer says in place of its introduction."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            self._pyroRelease()
+            raise Pyro4.errors.ProtocolError(f"no introduction: {error!r}") from None
 
     def _check(self, holder: Holder | None) -> None:
         if refusal := tls.refusal(holder):

@@ -107,12 +107,17 @@ EXIT = {"__class__": "builtins.SystemExit", "__exception__": True, "args": ("x",
         [HELLO, (message.MSG_RESULT, UNFOLDS, message.FLAGS_COMPRESSED)],
         [HELLO, (message.MSG_RESULT, b"[" + b"1," * 3_000_000 + b"]", 0)],
         [HELLO, (message.MSG_RESULT, serpent.dumps(EXIT), message.FLAGS_EXCEPTION)],
+        [(message.MSG_CONNECTOK, serpent.dumps(5), message.FLAGS_META_ON_CONNECT)],
+        [(message.MSG_CONNECTOK, serpent.dumps({"meta": 5}), message.FLAGS_META_ON_CONNECT)],
     ],
-    ids=["introduction", "refusal", "compressed answer", "too many values", "SystemExit"],
+    ids=[
+        *("introduction", "refusal", "compressed answer", "too many values", "SystemExit"),
+        *("no introduction", "no description"),
+    ],
 )
 def test_an_answer_harms_nobody(answers):
     pyro.set_up_pyro()
-    bomb, refused = Bomb(*answers), r"refused kind|too many values|answers with SystemExit"
+    bomb, refused = Bomb(*answers), "refused|too many|SystemExit|no introduction"
     with pyro.proxy(bomb.uri) as remote, pytest.raises(Pyro4.errors.PyroError, match=refused):
         remote._pyroInvoke("greet", (), {})
     bomb.close()
