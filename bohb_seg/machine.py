@@ -14,6 +14,9 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 """Where a container finds its memory limit, in bytes: version 2 and version 1."""
+_LOCATION = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})"
+)
 _PCI = Path("/sys/bus/pci/devices")
 _GOOGLE = "0x1ae0"
 _TPU_CHIPS = frozenset({"0x0027", "0x0056", "0x005e", "0x0062", "0x0063", "0x006f", "0x0076"})
@@ -96,11 +99,57 @@ def tied(module: str, *words: object) -> list[str]:
 
 def is_loopback(host: str) -> bool:
     """Whether every address that ``host`` stands for stays on this machine."""
+    found = _addresses(host)
+    return bool(found) and all(address.is_loopback for address in found)
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether ``host`` means every address of this machine, so that nobody can call it."""
+    return not host or any(address.is_unspecified for address in _addresses(host))
+
+
+def bare_host(text: str) -> str:
+    """Name or address of a machine, without the brackets that IPv6 addresses have in links.
+
+    Raises:
+        ValueError: it has a zone, which only this machine understands.
+    """
+    if "%" in text:
+        raise ValueError("give an address without a zone (%), which other machines do not know")
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def location(host: str, port: int) -> str:
+    """``host:port`` in one text; an IPv6 address stands in brackets, as in links."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split_location(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    match = _LOCATION.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError("write HOST:PORT, or [ADDRESS]:PORT for an IPv6 address")
+    return match["v6"] or match["host"], int(match["port"])
+
+
+def checked_location(text: str) -> str:
+    """The same text, if :func:`split_location` understands it."""
+    split_location(text)
+    return text
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Addresses that a host stands for; those of IPv4 in the clothes of IPv6 are taken out."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(address[4][0]).is_loopback for address in found)
+    except (OSError, UnicodeError):
+        return []
+    addresses = [ipaddress.ip_address(address[4][0]) for address in found]
+    return [getattr(address, "ipv4_mapped", None) or address for address in addresses]
 
 
 def _cpuinfo(field: str) -> str:

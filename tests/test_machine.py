@@ -68,6 +68,10 @@ def test_a_tpu_is_known_by_its_chips_on_the_bus(monkeypatch, tmp_path):
         ("127.8.9.1", True),
         ("localhost", True),
         ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:10.0.0.1", False),
+        ("fd00::1", False),
+        ("", False),
         ("0.0.0.0", False),
         ("::", False),
         ("10.0.0.1", False),
@@ -77,3 +81,39 @@ def test_a_tpu_is_known_by_its_chips_on_the_bus(monkeypatch, tmp_path):
 )
 def test_only_addresses_that_stay_here_are_loopback(host, loopback):
     assert machine.is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "everywhere"),
+    [
+        *(("0.0.0.0", True), ("::", True), ("0", True), ("::0", True), ("", True)),
+        *(("0:0:0:0:0:0:0:0", True), ("::ffff:0.0.0.0", True)),
+        *(("127.0.0.1", False), ("::1", False), ("no such host", False), ("\udfff", False)),
+    ],
+)
+def test_addresses_that_nobody_can_call(host, everywhere):
+    assert machine.is_everywhere(host) is everywhere
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [("::1", "[::1]:9090"), ("10.0.0.1", "10.0.0.1:9090"), ("node-7", "node-7:9090")],
+)
+def test_host_and_port_in_one_text_and_back(host, text):
+    assert machine.location(host, 9090) == text
+    assert machine.split_location(text) == (host, 9090)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["::1:9090", "9090", ":9090", "h", "h:", "h:x", "h:65536", "[h]:1", "[::1]", "h:1:2", "h :1"],
+)
+def test_what_is_no_host_and_port(text):
+    with pytest.raises(ValueError, match="write HOST:PORT"):
+        machine.split_location(text)
+
+
+def test_an_address_may_have_the_brackets_of_a_link_but_no_zone():
+    assert machine.bare_host("[fd00::1]") == machine.bare_host("fd00::1") == "fd00::1"
+    with pytest.raises(ValueError, match="without a zone"):
+        machine.bare_host("fe80::1%eth0")

@@ -262,7 +262,7 @@ def test_a_refused_value_is_named_with_its_source(file):
         (
             SearchSettings,
             {"nameserver": "here"},
-            "--nameserver here: string should match pattern '^[^:]+:\\d+$'",
+            "--nameserver here: write host:port, or [address]:port for an ipv6 address",
         ),
     ],
 )

@@ -48,13 +48,15 @@ def main() -> NoReturn:
 
 
 def _refuse_strangers(settings: SearchSettings) -> None:
-    if settings.host in ("0.0.0.0", "::"):
+    if machine.is_everywhere(settings.host):
         raise SettingsError(
             f"--host {settings.host} is no address that workers could call; give the one by which"
             " they reach this machine, e.g. its name"
         )
-    here = settings.nameserver is None or machine.is_loopback(settings.nameserver.partition(":")[0])
-    if settings.tls or (here and machine.is_loopback(settings.host)):
+    hosts = [settings.host]
+    if settings.nameserver:
+        hosts.append(machine.split_location(settings.nameserver)[0])
+    if settings.tls or all(map(machine.is_loopback, hosts)):
         return
     if not settings.insecure:
         raise SettingsError(

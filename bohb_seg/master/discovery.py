@@ -4,6 +4,7 @@ import logging
 import threading
 from typing import final
 
+from bohb_seg import machine
 from bohb_seg.master.attendance import Attendance
 from bohb_seg.master.registry import Registry
 from bohb_seg.rpc import pyro
@@ -57,7 +58,7 @@ class Discovery(threading.Thread):
         try:
             workers = self._registry.workers(self.dispatcher)
         except pyro.TRANSIENT as error:
-            address = "{}:{}".format(*self._registry.address)
+            address = machine.location(*self._registry.address)
             sentence = f"nameserver {address} does not answer: {error}"
             self._complaints.complain(address, sentence)
         else:

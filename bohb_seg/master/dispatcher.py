@@ -10,6 +10,8 @@ import Pyro4
 from bohb_seg.master import worker_messages
 from bohb_seg.master.attendance import Attendance
 from bohb_seg.master.reply_book import ReplyBook
+from bohb_seg.rpc import speakers, values
+from bohb_seg.rpc.complaints import Complaints
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Dispatcher:
     ) -> None:
         self._terms, self._attendance, self._replies = terms, attendance, replies
         self._look = look
+        self._complaints = Complaints(_log)
 
     @Pyro4.expose
     @Pyro4.oneway
@@ -66,7 +69,9 @@ class Dispatcher:
         result: object = None,
     ) -> None:
         """HpBandSter's contract; unused, because every attempt has a reply of its own to call."""
-        _log.warning("dropped a result for %.99r that belongs to no attempt of this run", id)
+        self._complaints.complain(
+            "result", f"dropped a result for {id!r:.99} that belongs to no attempt of this run"
+        )
 
     @Pyro4.expose
     def terms(self) -> dict[str, Any]:
@@ -82,7 +87,8 @@ class Dispatcher:
         """Reason why this worker cannot take part, in one sentence; "" if it can."""
         refusal = worker_messages.disagreement(self._terms.facts, facts)
         if refusal:
-            _log.warning("refused worker %.300s: %s", name, refusal)
+            told = values.line(name)
+            self._complaints.complain((told, refusal), f"refused worker {told}: {refusal}")
         return refusal
 
     @Pyro4.expose
@@ -97,12 +103,13 @@ class Dispatcher:
             ``"unknown"``: register (again) with the nameserver and trigger a discovery;
             ``"unwanted"``: nobody waits for that reply any more; else ``""``.
         """
-        reply, connection = str(doing), Pyro4.current_context.client
-        if not self._attendance.renew(str(name), bool(reply), connection):
+        worker, connection = speakers.demand(name), Pyro4.current_context.client
+        reply = str(doing)
+        if not self._attendance.renew(worker, bool(reply), connection):
             return "unknown"
         return "" if not reply or self._replies.wants(reply) else "unwanted"
 
     @Pyro4.expose
     def goodbye(self, name: object) -> None:
         """The worker leaves; what it was doing is handed on at once."""
-        self._attendance.part(str(name))
+        self._attendance.part(speakers.demand(name))

@@ -135,6 +135,7 @@ class Master:
         self, past: dict[str, Evaluate | None] | None = None, late: Sequence[Evaluate] = ()
     ) -> None:
         storage = self._directory.storage
+        storage.permit = self._transport.demand_writer
         terms = run_setup.terms(self._settings, self._run.start, storage.token)
         self._transport.serve(terms, storage, past, late)
 

@@ -24,4 +24,5 @@ class MicroBatches:
     def learn(self, news: Evaluated) -> None:
         """Keeps the lessons of the worker that did this evaluation."""
         for key, fits in worker_messages.micro_batches(news.facts).items():
-            self._fit[key] = min(fits, self._fit.get(key, fits))
+            if key in self._fit or len(self._fit) < worker_messages.MOST_LIMITS:
+                self._fit[key] = min(fits, self._fit.get(key, fits))

@@ -1,13 +1,16 @@
 """The names of a run in the nameserver, which may be the master's own or another process."""
 
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Mapping
 from typing import Final, final
 
+from bohb_seg import machine
 from bohb_seg.errors import ServiceError
-from bohb_seg.rpc import names, pyro
+from bohb_seg.rpc import names, pyro, values
+from bohb_seg.rpc import nameserver as ours
 
 POLL: Final = 0.05
 """Seconds between two looks whether all workers have taken their names away."""
@@ -44,18 +47,18 @@ class Registry:
         except pyro.TRANSIENT as error:
             if resuming:
                 return
-            where = "{}:{}".format(*self.address)
+            where = machine.location(*self.address)
             raise ServiceError(
-                f"nameserver {where} does not answer ({error}); check --nameserver"
+                f"nameserver {where} does not answer ({values.line(error)}); check --nameserver"
             ) from None
         if other is not None and _answers(other):
             raise ServiceError(
-                f"a master already serves this run at {other.partition('@')[2]}; end it, or choose"
-                " another --run-id"
+                f"a master already serves this run at {values.line(other).partition('@')[2]}; end"
+                " it, or choose another --run-id"
             )
 
     def workers(self, dispatcher: str) -> Mapping[str, str]:
-        """Names and addresses of the run's workers.
+        """Names and addresses of the run's workers, as far as they are sound and not too many.
 
         Args:
             dispatcher: Address of the master's dispatcher. It is registered if it is missing,
@@ -69,8 +72,11 @@ class Registry:
             found: dict[str, str] = nameserver.list(prefix=names.prefix(self._run_id))
             if found.get(name) != dispatcher:
                 nameserver.register(name, dispatcher)
-        workers = names.workers_prefix(self._run_id)
-        return {name: uri for name, uri in found.items() if name.startswith(workers)}
+        prefix = names.workers_prefix(self._run_id)
+        workers = (
+            pair for pair in found.items() if pair[0].startswith(prefix) and _is_sound(*pair)
+        )
+        return dict(itertools.islice(workers, ours.MAX_NAMES))
 
     def forget(self, name: str, uri: str) -> None:
         """Removes a name, unless it has another address by now or the nameserver is silent."""
@@ -79,7 +85,7 @@ class Registry:
                 if nameserver.list(prefix=name).get(name) == uri:
                     nameserver.remove(name)
         except pyro.TRANSIENT as error:
-            _log.debug("could not remove %s: %s", name, error)
+            _log.debug("could not remove %s: %s", name, values.line(error))
 
     def wait_for_sign_off(self, seconds: float) -> None:
         """Waits until all workers have removed their names, at most so many seconds."""
@@ -87,6 +93,14 @@ class Registry:
         with contextlib.suppress(*pyro.TRANSIENT), pyro.nameserver(*self.address) as nameserver:
             while nameserver.list(prefix=workers) and time.monotonic() < until:
                 time.sleep(POLL)
+
+
+def _is_sound(name: str, uri: str) -> bool:
+    """Whether our own nameserver would keep the name; another may keep anything."""
+    try:
+        return names.is_worker(name) and ours.address(uri) == uri
+    except ValueError:
+        return False
 
 
 def _answers(uri: str) -> bool:

@@ -1,4 +1,4 @@
-"""The remote object that takes the result of one attempt."""
+"""The remote object that takes the result of one attempt, from nobody but its worker."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import Final, final
 import Pyro4
 
 from bohb_seg.master import worker_messages
-from bohb_seg.rpc import pyro
+from bohb_seg.master.worker_messages import InfoRoom
+from bohb_seg.rpc import pyro, speakers
 from bohb_seg.search.events import Evaluate, Evaluated
 from bohb_seg.trials import Attempt
 
@@ -22,10 +23,11 @@ class Reply:
     Args:
         order: What was ordered.
         post: Takes the news.
+        room: Room for the result's info.
     """
 
-    def __init__(self, order: Evaluate, post: Callable[[Evaluated], None]) -> None:
-        self.order, self._post = order, post
+    def __init__(self, order: Evaluate, post: Callable[[Evaluated], None], room: InfoRoom) -> None:
+        self.order, self._post, self._room = order, post, room
         self.wanted = True
         """Whether anybody still waits for this attempt."""
         self.posted = False
@@ -49,11 +51,13 @@ class Reply:
         """HpBandSter's contract: ``{"result": {"loss", "info"} or None, "exception": ...}``.
 
         Raises:
+            Pyro4.errors.SecurityError: another worker calls than the one that has the order.
             TimeoutError: it is not on disk yet; offer it again.
         """
+        speakers.demand(self.order.worker)
         with self._once:
             first, self.posted = not self.posted, True
         if first:
-            self._post(worker_messages.as_news(self.order, result))
+            self._post(worker_messages.as_news(self.order, result, self._room))
         if not self.recorded.wait(RECORDED_WITHIN):
             raise TimeoutError("the result is not on the master's disk yet; offer it again")

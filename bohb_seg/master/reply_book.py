@@ -7,8 +7,12 @@ or doubled one can never count for another attempt or budget.
 from collections.abc import Callable
 from typing import final
 
+import Pyro4
+
 from bohb_seg.master.reply import Reply
-from bohb_seg.rpc import names
+from bohb_seg.master.worker_messages import InfoRoom
+from bohb_seg.rpc import names, speakers
+from bohb_seg.rpc.checkpoint_names import folders_of
 from bohb_seg.rpc.daemon import Daemon
 from bohb_seg.search.events import Evaluate, Evaluated
 from bohb_seg.trials import Attempt, EvaluationId
@@ -28,12 +32,13 @@ class ReplyBook:
 
     def __init__(self, run_id: str, daemon: Daemon, post: Callable[[Evaluated], None]) -> None:
         self._run_id, self._daemon, self._post = run_id, daemon, post
+        self._room = InfoRoom()
         self._open: dict[str, Reply] = {}  # by name
         self._attempts: dict[EvaluationId, list[Reply]] = {}
 
     def open(self, order: Evaluate) -> None:
         """Opens the reply of an order, at the same address as before a restart of the master."""
-        reply = Reply(order, self._post)
+        reply = Reply(order, self._post, self._room)
         name = self._name(reply.attempt)
         self._daemon.register(reply, name)
         self._open[name] = reply
@@ -53,6 +58,21 @@ class ReplyBook:
         """Whether anybody waits for the attempt whose reply has this name."""
         reply = self._open.get(name)
         return reply is not None and reply.wanted
+
+    def demand_writer(self, folder: str) -> None:
+        """Makes sure that the present remote call comes from a worker at a trial of this folder.
+
+        Args:
+            folder: Folder of files of a trial, relative to the run directory.
+
+        Raises:
+            Pyro4.errors.SecurityError: it comes from another.
+        """
+        holder = speakers.caller()
+        orders = (reply.order for reply in list(self._open.values()))
+        writers = (o.worker for o in orders if folder in folders_of(o.evaluation.trial))
+        if holder is not None and not any(speakers.may_speak(holder, each) for each in writers):
+            raise Pyro4.errors.SecurityError(f"{holder.name} has no trial whose files are {folder}")
 
     def recorded(self, news: Evaluated) -> None:
         """Tells the worker that its result is on disk, so that it may forget the result."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bohb_seg import optimizers, plugins
+from bohb_seg import machine, optimizers, plugins
 from bohb_seg.master import plugin_check
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
@@ -114,7 +114,7 @@ def new_transport(settings: SearchSettings) -> Transport:
         run_id=settings.run_id,
         host=settings.host,
         port=settings.port,
-        external=_address(settings.nameserver),
+        external=machine.split_location(settings.nameserver) if settings.nameserver else None,
         working_directory=str(settings.run_dir.resolve()),
         heartbeat=settings.heartbeat,
         minutes=settings.max_minutes_per_evaluation,
@@ -150,10 +150,3 @@ def _plan(settings: SearchSettings) -> Plan:
         target_loss=settings.target_loss,
         continuing=settings.continue_,
     )
-
-
-def _address(text: str | None) -> tuple[str, int] | None:
-    if text is None:
-        return None
-    host, _, port = text.rpartition(":")
-    return host, int(port)

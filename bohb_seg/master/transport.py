@@ -20,6 +20,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final, final
 
+from bohb_seg import machine
 from bohb_seg.errors import ServiceError
 from bohb_seg.master.attendance import Attendance
 from bohb_seg.master.discovery import Discovery
@@ -91,7 +92,7 @@ class Transport:
         self._daemon = self._take_port()
         if self._external is None:
             self._daemon.register(NameServer(), names.NAMESERVER)
-            self.nameserver = (self._host, int(self._daemon.locationStr.rpartition(":")[2]))
+            self.nameserver = (self._host, machine.split_location(self._daemon.locationStr)[1])
         self._registry = Registry(self._run_id, self.nameserver)
         if self._external is not None:
             try:
@@ -178,6 +179,10 @@ class Transport:
         """Lets workers that still try this evaluation hear that nobody waits for them."""
         self._replies.settled(evaluation, self._attendance.is_looked_after)
 
+    def demand_writer(self, folder: str) -> None:
+        """Raises unless the present remote call comes from a worker at a trial of this folder."""
+        self._replies.demand_writer(folder)
+
     def close(self, dismiss: bool) -> None:
         """Closes everything; with ``dismiss`` workers are told that nothing is left to do."""
         self._threads = ()
@@ -195,7 +200,8 @@ class Transport:
             return Daemon(self._host, port, admits=("master", "worker"), lost=self._lose)
         except OSError as error:
             raise ServiceError(
-                f"cannot serve on {self._host}:{port} ({error.strerror or error}); choose another"
+                f"cannot serve on {machine.location(self._host, port)}"
+                f" ({error.strerror or error}); choose another"
                 " --port or --host, or end what uses it"
             ) from None
 

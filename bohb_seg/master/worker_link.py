@@ -128,10 +128,11 @@ class WorkerLink(threading.Thread):
             self.tell(ConnectionLost())
 
     def mind_namesake(self, uri: str) -> None:
-        """Warns, once, of another worker of the same name."""
+        """Warns of another worker of the same name."""
         if uri not in (self.uri, self._namesake):
             self._namesake = uri
-            _log.warning("a second worker calls itself %s; it is not used", self.worker)
+            sentence = f"a second worker calls itself {self.worker}; it is not used"
+            self._around.complaints.complain(("namesake", self.worker), sentence)
 
     def run(self) -> None:
         """Makes calls as long as there are any; a fault of ours costs no more than this link."""
@@ -144,7 +145,8 @@ class WorkerLink(threading.Thread):
 
     def _look_after(self) -> None:
         heartbeat = self._around.heartbeat
-        with pyro.proxy(self.uri, max(heartbeat, SHORTEST_CALL), of="worker") as worker:
+        patience = max(heartbeat, SHORTEST_CALL)
+        with pyro.proxy(self.uri, patience, of="worker", worker=self.worker) as worker:
             self.tell(HeartbeatPassed())
             while not (self._life.over and self._calls.empty()):
                 try:
@@ -193,7 +195,7 @@ class WorkerLink(threading.Thread):
         try:
             answer = self._invoke(call, worker)
         except Exception as error:  # the wire's, or whatever a worker's method raised
-            _log.debug("%s: %s", self.worker, error)
+            _log.debug("%s: %s", self.worker, values.line(error))
             if isinstance(call, Ask | Bring):
                 self.tell(CallFailed(call, *_refusal(worker, error), self._hangs()))
         else:

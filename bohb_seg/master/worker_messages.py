@@ -1,9 +1,11 @@
 """Checks what workers tell: whatever comes, it becomes news of exactly one attempt."""
 
+import json
 import logging
 import math
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 
 from bohb_seg.rpc import values
 from bohb_seg.search.events import Evaluate, Evaluated
@@ -13,16 +15,46 @@ LONGEST_ERROR = 100_000
 """Characters of a traceback that are kept, from its end, which says what went wrong."""
 MOST_LIMITS = 1000
 """Shapes whose micro-batch a single result may tell; more is garbage."""
+LONGEST_SHAPE = 500
+"""Characters of a kind of device and a shape; all that are known go with every order."""
+INFO_BYTES = 2 * 1024 * 1024
+"""Largest info of a result, as JSON; our workers send at most half of it."""
+RUN_BYTES = 1024 * 1024 * 1024
+"""All infos that one master keeps; 20,000 evaluations with curves of 100 epochs take half of it."""
+SMALL_BYTES = 10_000
+"""Size of an info that is kept even then."""
 
 _log = logging.getLogger(__name__)
 
 
-def as_news(order: Evaluate, message: object) -> Evaluated:
+@final
+class InfoRoom:
+    """Room for the infos of a run, which come from several threads."""
+
+    def __init__(self) -> None:
+        self._left = RUN_BYTES
+        self._lock = threading.Lock()
+
+    def fit(self, order: Evaluate, info: dict[str, Any]) -> dict[str, Any]:
+        """Returns the info, or a remark in its place if it is too large, which the log tells."""
+        size = len(json.dumps(info))
+        with self._lock:
+            if size <= min(INFO_BYTES, max(self._left, SMALL_BYTES)):
+                self._left -= size
+                return info
+        _log.warning(
+            "dropped the info of a result of %s: %d bytes are too many", order.worker, size
+        )
+        return {"info": f"its {size} bytes were too many to be kept"}
+
+
+def as_news(order: Evaluate, message: object, room: InfoRoom) -> Evaluated:
     """Makes news of HpBandSter's ``{"result": ..., "exception": ...}``.
 
     Args:
         order: The attempt that has ended.
         message: What came; anything.
+        room: Room for the result's info.
     """
     if not isinstance(message, Mapping):
         return crashed(order, f"the worker sent no result but {type(message).__name__}")
@@ -32,9 +64,9 @@ def as_news(order: Evaluate, message: object) -> Evaluated:
         return crashed(order, str(error), final=message.get("final") is True)
     try:
         loss, info = float(result["loss"]), values.plain(result.get("info", {}))
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except Exception:  # whatever object came
         return crashed(order, "the worker's result has no numeric 'loss'")
-    info = _usable(order, info if isinstance(info, dict) else {"value": info})
+    info = room.fit(order, _usable(order, info if isinstance(info, dict) else {"value": info}))
     key = order.evaluation, order.attempt, order.worker
     if math.isfinite(loss):
         return Evaluated(*key, "finished", loss, info)
@@ -74,7 +106,9 @@ def overdue(minutes: float | None) -> str:
 def micro_batches(facts: Info) -> dict[str, int]:
     """Patches that fit into memory at once, by device kind and shape, as a worker found out."""
     told = facts.micro_batches
-    return {} if len(told) > MOST_LIMITS else {key: n for key, n in told.items() if n >= 1}
+    if len(told) > MOST_LIMITS:
+        return {}
+    return {key: n for key, n in told.items() if n >= 1 and len(key) <= LONGEST_SHAPE}
 
 
 def disagreement(ours: Mapping[str, str], theirs: object) -> str:

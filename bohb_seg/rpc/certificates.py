@@ -1,17 +1,19 @@
-"""Makes a private authority with one certificate for the master and one for all workers.
+"""Makes a private authority, and certificates for the master, for all workers and for single ones.
 
-What matters in a certificate is its role: each side demands the other's. Host names are in it only
-for HpBandSter's own workers and masters, which check them as Pyro4's TLS does. ``ca.pem`` is
-written last, so that an interrupted command can be repeated.
+What matters in a certificate is its role, which each side demands of the other, and in that of a
+single worker its name. Host names are in it only for HpBandSter's own workers and masters, which
+check them as Pyro4's TLS does. ``ca.pem`` is written last, so that an interrupted command can be
+repeated.
 """
 
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from bohb_seg import files
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import tls
-from bohb_seg.rpc.tls import AUTHORITY, ROLES, Role
+from bohb_seg.rpc.tls import AUTHORITY, REVOKED, ROLES, Holder
 
 AUTHORITY_KEY: Final = "ca.key"
 """Name of the file that can issue further certificates; no machine of a cluster needs it."""
@@ -47,12 +49,78 @@ def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
     """
     if (folder / AUTHORITY).exists():
         raise SettingsError(f"{folder / AUTHORITY} exists already; choose another folder")
-    names = [_name(address) for address in dict.fromkeys((*LOCAL, _own_name(), *addresses))]
-    made = _files(names, days)
+    names, issuer = _names(addresses), _Authority.new(days)
+    made = {AUTHORITY_KEY: _pem(issuer.key)}
+    for role in ROLES:
+        made |= issuer.issue(role, Holder(role, role), names, days)
+    _write(folder, {**made, AUTHORITY: issuer.pem})
+
+
+def make_worker(folder: Path, name: str, addresses: Iterable[str] = (), days: int = 3650) -> Path:
+    """Writes a certificate for a single worker, or for the workers of one machine.
+
+    Args:
+        folder: Holds the authority, with its key.
+        name: The worker's name, which nobody else can use.
+        addresses: Further host names and IP addresses of the machine.
+        days: Time for which it is valid.
+
+    Returns:
+        The folder ``<folder>/<name>`` with all files that the worker's machine needs.
+
+    Raises:
+        SettingsError: the name cannot be had, the authority's key is not there, or the folder
+            cannot be written.
+    """
+    _check_name(name)
+    if name in _revoked(folder):
+        raise SettingsError(f"--worker {name} was revoked in {folder}; choose another name")
+    if (folder / name).exists():
+        raise SettingsError(f"{folder / name} exists already; choose another name")
+    issuer = _Authority.read(folder)
+    made = issuer.issue("worker", Holder("worker", name), _names(addresses), days)
+    _write(folder / name, {**made, AUTHORITY: issuer.pem})
+    return folder / name
+
+
+def revoke(folder: Path, name: str) -> Path:
+    """Adds a name to those whose certificates are refused, now and for ever.
+
+    Args:
+        folder: Holds the master's certificate.
+        name: Name of a single worker, or ``worker`` for the certificate that workers share.
+
+    Returns:
+        The file with all such names; a running master reads it from the folder of its ``--tls``.
+
+    Raises:
+        SettingsError: the name cannot be one, or the file cannot be read or written.
+    """
+    if name != "worker":
+        _check_name(name, "--revoke")
+    if not (folder / AUTHORITY).exists():
+        raise SettingsError(f"{folder} holds no certificates; make them with 'bohb-certs {folder}'")
+    names = sorted({*_revoked(folder), name})
+    _write(folder, {REVOKED: "".join(f"{each}\n" for each in names).encode()})
+    return folder / REVOKED
+
+
+def _revoked(folder: Path) -> list[str]:
+    try:
+        return (folder / REVOKED).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{folder / REVOKED} cannot be read ({error}); it holds a name a line"
+        ) from None
+
+
+def _write(folder: Path, made: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in made.items():
-            mode = 0o644 if name.endswith(".pem") else 0o600
+            mode = 0o600 if name.endswith(".key") else 0o644
             files.write_whole(folder / name, content, mode=mode)
     except OSError as error:
         raise SettingsError(
@@ -60,17 +128,71 @@ def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
         ) from None
 
 
-def _files(names: list[x509.GeneralName], days: int) -> Mapping[str, bytes]:
-    """All files by name, the authority's certificate last."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(authority_key, days)
-    made = {AUTHORITY_KEY: _pem(authority_key)}
-    for role in ROLES:
+@dataclass(frozen=True)
+class _Authority:
+    """Issues certificates.
+
+    Args:
+        key: Signs them.
+        certificate: Its own.
+    """
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def new(cls, days: int) -> Self:
+        """An authority that has not been before."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certificate(role, key.public_key(), names, authority, authority_key, days)
-        made[f"{role}.key"] = _pem(key)
-        made[f"{role}.pem"] = certificate.public_bytes(serialization.Encoding.PEM)
-    return {**made, AUTHORITY: authority.public_bytes(serialization.Encoding.PEM)}
+        return cls(key, _authority(key, days))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The authority of a folder.
+
+        Raises:
+            SettingsError: its key or certificate is not there, or they do not belong together.
+        """
+        where = folder / AUTHORITY_KEY
+        try:
+            key = serialization.load_pem_private_key(where.read_bytes(), password=None)
+        except OSError as error:
+            raise SettingsError(
+                f"{where} cannot be read ({error.strerror}); only the folder with this key, which"
+                " 'bohb-certs DIR' makes, can issue certificates"
+            ) from None
+        except (ValueError, TypeError):
+            raise SettingsError(f"{where} is no key; use the one that bohb-certs made") from None
+        certificate = tls.certificate(folder / AUTHORITY)
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or (
+            key.public_key() != certificate.public_key()
+        ):
+            raise SettingsError(
+                f"{where} is not the key of {AUTHORITY} beside it; use those made together"
+            )
+        return cls(key, certificate)
+
+    @property
+    def pem(self) -> bytes:
+        """Its certificate as a file."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def issue(
+        self, file: str, holder: Holder, names: list[x509.GeneralName], days: int
+    ) -> dict[str, bytes]:
+        """The files ``<file>.key`` and ``<file>.pem`` of a new certificate, by their names."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _certificate(holder, key.public_key(), names, self, days)
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        return {f"{file}.key": _pem(key), f"{file}.pem": pem}
+
+
+def _check_name(name: str, flag: str = "--worker") -> None:
+    if not tls.is_own_name(name):
+        raise SettingsError(
+            f"{flag} {name!r} is no name for a worker; use letters, digits, - and _, and neither"
+            " 'master' nor 'worker'"
+        )
 
 
 def _authority(key: ec.EllipticCurvePrivateKey, days: int) -> x509.Certificate:
@@ -91,27 +213,27 @@ def _authority(key: ec.EllipticCurvePrivateKey, days: int) -> x509.Certificate:
 
 
 def _certificate(
-    role: Role,
+    holder: Holder,
     key: ec.EllipticCurvePublicKey,
     names: list[x509.GeneralName],
-    authority: x509.Certificate,
-    authority_key: ec.EllipticCurvePrivateKey,
+    authority: _Authority,
     days: int,
 ) -> x509.Certificate:
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    its_role = x509.UniformResourceIdentifier(tls.role_address(role))
-    issuer = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    whose = [x509.UniformResourceIdentifier(each) for each in tls.alternative_names(holder)]
+    its, subject = authority.certificate, _subject(f"bohb-seg {holder.name}", holder.role)
+    issuer = its.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
-        _builder(_subject(f"bohb-seg {role}", role), authority.subject, key, days)
+        _builder(subject, its.subject, key, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(x509.SubjectAlternativeName([*names, its_role]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*names, *whose]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
         )
-        .sign(authority_key, hashes.SHA256())
+        .sign(authority.key, hashes.SHA256())
     )
 
 
@@ -145,7 +267,12 @@ def _usage(**allowed: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**{use: allowed.get(use, False) for use in (*uses, *more)})
 
 
+def _names(addresses: Iterable[str]) -> list[x509.GeneralName]:
+    return [_name(address) for address in dict.fromkeys((*LOCAL, _own_name(), *addresses))]
+
+
 def _name(address: str) -> x509.GeneralName:
+    address = address.removeprefix("[").removesuffix("]")  # of IPv6, as links have them
     try:
         return x509.IPAddress(ipaddress.ip_address(address))
     except ValueError:

@@ -6,7 +6,14 @@ strangers' words until these functions accept them.
 
 import re
 
-from bohb_seg.trials import ARMS, CHECKPOINTS, COMPARISON
+from bohb_seg.trials import (
+    ARMS,
+    CHECKPOINTS,
+    COMPARISON,
+    COMPARISON_BRACKET,
+    checkpoint_folder,
+    comparison_folder,
+)
 
 PIECE_BYTES = 1024 * 1024
 """Largest piece of a file in one message; a second at 1 MB/s, far from any call's timeout."""
@@ -45,3 +52,11 @@ def trial(name: str) -> tuple[int, int, int] | None:
     """Trial with this key, which names the folder of its checkpoint; None if it is no key."""
     match = _TRIAL.fullmatch(name)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def folders_of(trial: tuple[int, int, int]) -> tuple[str, ...]:
+    """Folders that a trial writes to, relative to the run directory; its checkpoint's first."""
+    checkpoint = checkpoint_folder(trial)
+    if trial[0] != COMPARISON_BRACKET:
+        return (checkpoint,)
+    return checkpoint, COMPARISON, comparison_folder(trial)

@@ -2,13 +2,12 @@
 
 A *stranger* is a connection that has not introduced itself by both handshakes, of TLS and of Pyro4.
 It has ten seconds for all of it and may send little. Whoever is introduced may be idle for ever,
-but must finish a message that it has begun to send or to take. So the size and the form of every
-message are checked before anything is parsed.
+but must finish a message that it has begun to send or to take. So the size of every message is
+checked before it is read, and its form before it is parsed (:mod:`bohb_seg.rpc.serializer`).
 """
 
 import contextlib
 import math
-import re
 import select
 import socket
 import ssl
@@ -19,7 +18,7 @@ from typing import Final, final
 import Pyro4
 from Pyro4 import constants, message, socketutil
 
-from bohb_seg.rpc.tls import Role
+from bohb_seg.rpc.tls import Holder
 
 INTRODUCTION: Final = 10.0
 """Seconds for both handshakes together; a worker behind a slow link needs one."""
@@ -27,14 +26,10 @@ MESSAGE_TIME: Final = 60.0
 """Seconds for a message that has begun: enough for the largest one at 300 kB/s."""
 STRANGERS_BYTES: Final = 4096
 """Size of a stranger's message. It holds a name; parsed, it may take 500 times its size."""
-STRUCTURE_BYTES: Final = 2 * 1024 * 1024
-"""Size of a message without its texts, for the same reason: a million numbers, 1 GB parsed."""
 
 _HEADER = struct.Struct(message.Message.header_format)
 _REFUSED = message.FLAGS_COMPRESSED | message.FLAGS_KEEPSERIALIZED
 """Compressed data can unfold a thousandfold, data kept serialised is read by marshal."""
-_TEXTS = re.compile(rb"'(?:[^'\\]++|\\.)*+'?|\"(?:[^\"\\]++|\\.)*+\"?", re.DOTALL)
-"""Texts as serpent writes them. Never backtracks, and takes an open text to the end: linear."""
 
 
 @final
@@ -51,7 +46,8 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
     def __init__(self, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self.peer = peer
-        self.role: Role | None = None
+        self.holder: Holder | None = None
+        """Holder of the certificate that the peer has shown; None if TLS is off."""
         self.introduced = False
         self.deadline = time.monotonic() + INTRODUCTION
         """Monotonic seconds until which the peer must have finished what it has begun."""
@@ -80,8 +76,6 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
             data = self._collect(data, size)
         self._relax()
         self._message, self._ahead, self._at = data[:size], data[size:], 0
-        if size > STRUCTURE_BYTES and len(_TEXTS.sub(b"''", self._message)) > STRUCTURE_BYTES:
-            raise Pyro4.errors.MessageTooLargeError("a message of too many values")
 
     def recv(self, size: int) -> bytes:
         """The next ``size`` bytes of the message."""

@@ -5,6 +5,9 @@ The form is HpBandSter's, so that its own workers and masters take part::
     hpbandster.run_<run id>.dispatcher
     hpbandster.run_<run id>.worker.<host>.<process id>.<id of ours>
 
+The name of a worker with a certificate of its own has ``~<certificate>.`` before its host
+(:mod:`bohb_seg.rpc.speakers`).
+
 The nameserver holds these two. The daemon of a master holds, under names of the same form, the
 storage and one reply per attempt. A run id has only letters, digits, ``-`` and ``_``; HpBandSter's
 own runs may have any.
@@ -25,6 +28,7 @@ RUNS: Final = "hpbandster.run_"
 NAMESERVER_FILE: Final = "nameserver.json"
 """File of a run directory with host and port of the run's nameserver; null once the run is over."""
 _WORKER = ".worker."
+_MARK = re.compile(r"^~[^.]+\.")
 _DISPATCHER = ".dispatcher"
 _WORKER_NAME = re.compile(r"hpbandster\.run_(?:(?!\.dispatcher|\.worker\.).)+\.worker\..+")
 """No run id with ``.dispatcher`` in it: HpBandSter's workers take every name that begins like the
@@ -71,7 +75,7 @@ def runs(found: Mapping[str, str]) -> dict[str, str]:
 
 def is_worker(name: str) -> bool:
     """Whether this is the name of a worker of any run."""
-    return _WORKER_NAME.fullmatch(name) is not None
+    return name.isprintable() and _WORKER_NAME.fullmatch(name) is not None
 
 
 def worker_name(worker: str) -> str:
@@ -80,19 +84,19 @@ def worker_name(worker: str) -> str:
 
 
 def machine(worker: str) -> str:
-    """Host on which a worker runs or ran."""
-    return _place(worker)[0]
+    """Host on which a worker runs or ran, with the mark of its certificate: nobody can claim it."""
+    return _place(worker_name(worker))[0]
 
 
 def process_here(worker: str) -> int | None:
     """Process id of a worker of this machine; None if it is of another, or does not tell."""
-    host, number = _place(worker)
+    host, number = _place(_unmarked(worker))
     return int(number) if number and host == socket.gethostname() else None
 
 
 def is_on(worker: str, host: str) -> bool:
     """Whether a worker runs on this host, or ran there."""
-    return worker_name(worker).startswith(f"{host}.")
+    return _unmarked(worker).startswith(f"{host}.")
 
 
 def is_dead(worker: str) -> bool:
@@ -100,13 +104,17 @@ def is_dead(worker: str) -> bool:
     host = socket.gethostname()
     if not is_on(worker, host) or not Path("/proc/self").exists():
         return False
-    process = worker_name(worker).removeprefix(f"{host}.").partition(".")[0]
+    process = _unmarked(worker).removeprefix(f"{host}.").partition(".")[0]
     return process.isdigit() and not _is_running(process)
 
 
-def _place(worker: str) -> tuple[str, str]:
-    """Host and process id of a worker; "" if its name does not tell it."""
-    name = worker_name(worker)
+def _unmarked(worker: str) -> str:
+    """A worker's name from its host on."""
+    return _MARK.sub("", worker_name(worker))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Host and process id in a worker's name without that of its run; "" if it does not tell it."""
     found = _WITH_ID.fullmatch(name) or _WITHOUT_ID.fullmatch(name)
     return (found[1], found[2]) if found else (name, "")
 

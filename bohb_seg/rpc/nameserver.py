@@ -5,10 +5,12 @@ from typing import Final, final
 import Pyro4
 import Pyro4.naming
 
-from bohb_seg.rpc import names, values
+from bohb_seg.rpc import names, speakers, values
 
-MAX_NAMES: Final = 10_000
-"""Names that are kept; far above 256 workers and their run."""
+MAX_NAMES: Final = 1024
+"""Names that are kept; four times 256 workers. Each worker takes a thread of the master."""
+MAX_OF_ONE: Final = 64
+"""Names of the workers that share one certificate of their own; a machine with 16 GPUs has 16."""
 NAME_LENGTH: Final = 300
 """Characters of a name or an address."""
 _Refused = Pyro4.errors.SecurityError
@@ -20,8 +22,9 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
     """Pyro4's nameserver, to be registered in a daemon as :data:`bohb_seg.rpc.names.NAMESERVER`.
 
     With TLS a worker may list and look up everything, but register and remove only names of
-    workers. Nobody may remove many at once, list by a regular expression (a bad one runs for ever)
-    or attach metadata. Calls from this process are not restricted.
+    workers for which it speaks (:mod:`bohb_seg.rpc.speakers`). Nobody may remove many at once, list
+    by a regular expression (a bad one runs for ever) or attach metadata. Calls from this process
+    are not restricted.
     """
 
     def register(
@@ -31,11 +34,18 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
         _permit(name)
         if metadata:
             raise _Refused("metadata is not kept here")
-        name, uri = values.text(name, NAME_LENGTH), _address(uri)
+        name, uri = values.word(name, NAME_LENGTH), address(uri)
         with self.lock:
-            if name not in self.storage and len(self.storage) >= MAX_NAMES:
-                raise Pyro4.errors.NamingError(f"there are {MAX_NAMES} names already")
+            if name not in self.storage:
+                self._demand_room(name)
             super().register(name, uri, bool(safe))
+
+    def _demand_room(self, name: str) -> None:
+        if len(self.storage) >= MAX_NAMES:
+            raise Pyro4.errors.NamingError(f"there are {MAX_NAMES} names already")
+        owner = speakers.owner(name)
+        if owner and sum(speakers.owner(each) == owner for each in self.storage) >= MAX_OF_ONE:
+            raise Pyro4.errors.NamingError(f"{owner} has {MAX_OF_ONE} names already")
 
     def remove(self, name: object = None, prefix: object = None, regex: object = None) -> int:
         """Removes a name; returns how many were removed."""
@@ -47,7 +57,7 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
 
     def lookup(self, name: object, return_metadata: bool = False) -> object:
         """The address behind a name."""
-        name = values.text(name, NAME_LENGTH)
+        name = values.word(name, NAME_LENGTH)
         with self.lock:
             return super().lookup(name, return_metadata)
 
@@ -75,21 +85,22 @@ def _is_remote() -> bool:
 
 
 def _permit(name: object) -> None:
-    role = getattr(Pyro4.current_context.client, "role", None)
-    if role != "worker" or name is None:
+    holder = speakers.caller()
+    if holder is None or holder.role != "worker" or name is None:
         return
-    if not names.is_worker(values.text(name, NAME_LENGTH)):
+    if not names.is_worker(values.word(name, NAME_LENGTH)):
         raise _Refused("a worker may register and remove workers only")
+    speakers.demand(name)
 
 
-def _address(uri: object) -> str:
+def address(uri: object) -> str:
     """An object's address as text.
 
     Raises:
         ValueError: it does not name an object, a host and a port.
     """
     try:
-        parsed = Pyro4.URI(values.text(str(uri), NAME_LENGTH))
+        parsed = Pyro4.URI(values.word(str(uri), NAME_LENGTH))
     except Pyro4.errors.PyroError as error:
         raise ValueError(f"no address of an object: {error}") from None
     if parsed.protocol != "PYRO" or not parsed.host or not 0 < parsed.port < 65536:

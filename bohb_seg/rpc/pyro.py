@@ -6,15 +6,19 @@
 * Pyro4's switches hold for the whole process, and so do ours.
 """
 
+import contextlib
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, final
 
 import Pyro4
 from Pyro4 import socketutil
 
+from bohb_seg import machine
+from bohb_seg.rpc import serializer, speakers, tls
 from bohb_seg.rpc.names import NAMESERVER
-from bohb_seg.rpc.tls import AUTHORITY, Role, demand, role_of
+from bohb_seg.rpc.tls import AUTHORITY, Holder, Role
 
 CALL_TIMEOUT: Final = 10.0
 """Seconds that any remote call may take. Every call is answered at once by design (work that takes
@@ -30,17 +34,18 @@ MAX_OPEN_FILES: Final = 65_536
 million: some programs that are started from here walk through all descriptors there could be."""
 
 
-def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
+def set_up_pyro(folder: Path | None = None, role: Role = "master") -> None:
     """Sets Pyro4's process-wide switches; to be called before the first daemon or proxy.
 
     Args:
-        tls: Folder made by ``bohb-certs``; None speaks plain TCP.
+        folder: Made by ``bohb-certs``; None speaks plain TCP.
         role: Which of its certificates is ours.
 
     Raises:
         SettingsError: a certificate or its key is missing, unreadable, expired or of another kind.
     """
-    server, client = demand(tls, role)
+    server, client = tls.demand(folder, role)
+    serializer.install()
     config = Pyro4.config
     config.SERIALIZER = "serpent"
     config.SERIALIZERS_ACCEPTED = {"serpent"}
@@ -48,11 +53,12 @@ def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
     config.MAX_MESSAGE_SIZE = MAX_MESSAGE_BYTES
     config.SOCK_NODELAY = True
     config.SOCK_REUSE = True
-    config.SSL = config.SSL_REQUIRECLIENTCERT = tls is not None
-    if tls:
-        config.SSL_CACERTS = str(tls / AUTHORITY)
-        config.SSL_SERVERCERT = config.SSL_CLIENTCERT = str(tls / f"{role}.pem")
-        config.SSL_SERVERKEY = config.SSL_CLIENTKEY = str(tls / f"{role}.key")
+    config.ONEWAY_THREADED = False  # else a peer can have as many threads as it likes
+    config.SSL = config.SSL_REQUIRECLIENTCERT = folder is not None
+    if folder:
+        config.SSL_CACERTS = str(folder / AUTHORITY)
+        config.SSL_SERVERCERT = config.SSL_CLIENTCERT = str(folder / f"{role}.pem")
+        config.SSL_SERVERKEY = config.SSL_CLIENTKEY = str(folder / f"{role}.key")
     # Pyro4 keeps its contexts under these names. Those it would make itself also trust every
     # public authority and check host names.
     contexts = {"__ssl_server_context": server, "__ssl_client_context": client}
@@ -62,25 +68,64 @@ def set_up_pyro(tls: Path | None = None, role: Role = "master") -> None:
 
 @final
 class Proxy(Pyro4.Proxy):  # type: ignore[misc]
-    """A Pyro4 proxy that talks only to a peer of the role it expects."""
+    """A Pyro4 proxy that talks only to the peer it expects."""
 
-    def __init__(self, uri: str, of: Role = "master") -> None:
-        object.__setattr__(self, "_of", of)  # Pyro4 takes other assignments for remote ones
+    def __init__(self, uri: str, of: Role = "master", worker: str = "") -> None:
+        # Pyro4 takes other assignments for remote ones.
+        object.__setattr__(self, "_of", of)
+        object.__setattr__(self, "_worker", worker)
+        object.__setattr__(self, "_holder", None)
         super().__init__(uri)
 
     def _pyroValidateHandshake(self, response: object) -> None:  # noqa: N802 - Pyro4's hook
         try:
-            role = role_of(self._pyroConnection.sock)
-            if role is not None and role != self._of:
+            holder = tls.holder_of(self._pyroConnection.sock)
+            if holder is not None and holder.role != self._of:
                 raise Pyro4.errors.SecurityError(
-                    f"{self._pyroUri} shows the certificate of a {role}, not of the {self._of}"
+                    f"{self._pyroUri} shows the certificate of a {holder.role}, not of the"
+                    f" {self._of}"
                 )
+            self._check(holder)
         except Pyro4.errors.SecurityError:
             self._pyroRelease()  # else the next call would use this connection
             raise
+        object.__setattr__(self, "_holder", holder)
+
+    def _pyroInvoke(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
+        if self._pyroConnection is None:
+            self._pyroBind()
+        elif refusal := tls.refusal(self._holder):
+            self._pyroRelease()
+            raise Pyro4.errors.SecurityError(refusal)
+        return super()._pyroInvoke(*arguments, **keywords)
+
+    def _pyroBind(self) -> Any:  # noqa: N802 - Pyro4's
+        with self._sound_introduction():
+            return super()._pyroBind()
+
+    def _pyroReconnect(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
+        with self._sound_introduction():
+            return super()._pyroReconnect(*arguments, **keywords)
+
+    @contextlib.contextmanager
+    def _sound_introduction(self) -> Iterator[None]:
+        """Makes an error of the wire of whatever a peer says in place of its introduction."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            self._pyroRelease()
+            raise Pyro4.errors.ProtocolError(f"no introduction: {error!r}") from None
+
+    def _check(self, holder: Holder | None) -> None:
+        if refusal := tls.refusal(holder):
+            raise Pyro4.errors.SecurityError(refusal)
+        if self._worker and not speakers.may_speak(holder, self._worker):
+            raise Pyro4.errors.SecurityError(
+                f"{self._pyroUri} shows the certificate of another worker than {self._worker}"
+            )
 
 
-def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
+def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master", worker: str = "") -> Any:
     """A proxy whose every call ends within ``timeout`` seconds.
 
     Args:
@@ -88,15 +133,16 @@ def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master") -> Any:
         timeout: Seconds.
         of: Role that the peer must have; with TLS, calls raise Pyro4's ``SecurityError`` if it has
             another.
+        worker: Name of the worker that the peer must be, in the same way; "" asks for none.
     """
-    remote = Proxy(uri, of)
+    remote = Proxy(uri, of, worker)
     remote._pyroTimeout = timeout
     return remote
 
 
 def nameserver(host: str, port: int) -> Any:
-    """A proxy of the Pyro4 nameserver at ``host:port``, which the master runs."""
-    return proxy(f"PYRO:{NAMESERVER}@{host}:{port}")
+    """A proxy of the Pyro4 nameserver at this address, which the master runs."""
+    return proxy(f"PYRO:{NAMESERVER}@{machine.location(host, port)}")
 
 
 def _raise_file_limit() -> None:

@@ -2,7 +2,8 @@
 
 * The accepting loop waits for nobody. Every connection has a thread of its own, in which also the
   handshakes of TLS and Pyro4 happen.
-* When there are too many strangers the oldest goes, so that a flood never locks out a worker.
+* When there are too many strangers the oldest goes, so that a flood never locks out a worker. When
+  too many have introduced themselves, the oldest goes of whoever has most: a flood hits its source.
 * A connection's descriptor is closed by its own thread alone; others only shut it down, which ends
   every wait. Otherwise they might hit the next connection, which gets the same number.
 
@@ -15,12 +16,14 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection
 from typing import Any, Final, final
 
 import Pyro4
 from Pyro4 import socketutil
 
+from bohb_seg import machine
 from bohb_seg.rpc import pyro, tls
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.connection import STRANGERS_BYTES, Connection
@@ -28,6 +31,8 @@ from bohb_seg.rpc.tls import Role
 
 MAX_STRANGERS: Final = 600
 """Connections that have not introduced themselves; above 256 workers that come at once."""
+MAX_KNOWN: Final = 1536
+"""Connections that have: twice the three that each of 256 workers has."""
 
 _TICK = 0.5
 """Seconds between two looks for connections that are too slow."""
@@ -54,7 +59,7 @@ class Server:
         self.locationStr = ""
         self._admits = admits
         self._strangers: dict[Connection, None] = {}  # oldest first
-        self._known: set[Connection] = set()
+        self._known: dict[Connection, None] = {}  # oldest first
         self._changed = threading.Condition()
         self._closing = False
         self._stopped = threading.Event()
@@ -70,7 +75,7 @@ class Server:
         )
         self.sock.listen(1024)
         host, port = host or self.sock.getsockname()[0], self.sock.getsockname()[1]
-        self.locationStr = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.locationStr = machine.location(host, port)
 
     def loop(self) -> None:
         """Accepts connections until :meth:`close`."""
@@ -147,6 +152,16 @@ class Server:
                 if connection.deadline < now:
                     what = "a message" if connection.introduced else "its introduction"
                     connection.end(f"{what} took too long")
+                elif refusal := tls.refusal(connection.holder):
+                    connection.end(refusal)
+
+    def _make_room(self) -> None:
+        """Ends a connection of the party that has most, if there are too many."""
+        here = [connection for connection in self._known if not connection.reason]
+        if len(here) > MAX_KNOWN:
+            ((party, _),) = Counter(map(_party, here)).most_common(1)
+            oldest = next(connection for connection in here if _party(connection) == party)
+            oldest.end("it has too many connections")
 
     def _attend(self, connection: Connection) -> None:
         """The life of one connection's thread."""
@@ -164,14 +179,17 @@ class Server:
     def _introduce(self, connection: Connection) -> None:
         if isinstance(connection.sock, ssl.SSLSocket):
             connection.sock.do_handshake()
-        role = connection.role = tls.role_of(connection.sock)
+        holder = connection.holder = tls.holder_of(connection.sock)
         connection.receive(STRANGERS_BYTES)
-        refusal = "" if role is None or role in self._admits else f"a {role} is not admitted here"
+        refusal = tls.refusal(holder)
+        if holder is not None and holder.role not in self._admits:
+            refusal = f"a {holder.role} is not admitted here"
         if not self._daemon._handshake(connection, denied_reason=refusal or None):
             raise _Refused(refusal or "its introduction was not accepted")
         with self._changed:
             del self._strangers[connection]
-            self._known.add(connection)
+            self._known[connection] = None
+            self._make_room()
             self._changed.notify_all()
         connection.introduce()
 
@@ -181,12 +199,13 @@ class Server:
         except (OSError, Pyro4.errors.CommunicationError, Pyro4.errors.SecurityError):
             raise
         except Exception as error:  # of a method marked as callback; the peer has been told
-            _log.warning("a call from %s failed: %r", connection.peer, error)
+            kind = connection.peer, "call", type(error).__name__
+            self._complaints.complain(kind, f"a call from {connection.peer} failed: {error!r}")
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
             self._strangers.pop(connection, None)
-            self._known.discard(connection)
+            self._known.pop(connection, None)
             self._changed.notify_all()
         connection.close()
         if connection.introduced and not self._closing:
@@ -199,6 +218,12 @@ class Server:
         if not self._closing:
             kind = peer, reason or type(error).__name__
             self._complaints.complain(kind, f"dropped {peer}: {reason or error}")
+
+
+def _party(connection: Connection) -> str:
+    """Owner of a connection, as far as that can be told: a single worker, or a machine."""
+    holder = connection.holder
+    return f"~{holder.name}" if holder is not None and holder.is_personal else connection.peer
 
 
 def _notice_vanished_peers(sock: socket.socket) -> None:

@@ -1,18 +1,21 @@
-"""Certificates of a run: which are demanded, which role they carry, how connections are encrypted.
+"""Certificates of a run: which are demanded, whose they are, how connections are encrypted.
 
 Both sides show a certificate. It must be issued by our own authority and carry the role that is
-expected of the peer, so that no worker can pose as the master. Host names are not checked: machines
-of a cluster change their addresses, the role is what matters.
+expected of the peer, so that no worker can pose as the master. A worker's certificate may carry a
+name of its own, too, so that no worker can pose as another (:mod:`bohb_seg.rpc.speakers`). Host
+names are not checked: machines of a cluster change their addresses.
 
 Like Pyro4's own switches, what is shown and demanded holds for the whole process.
 """
 
+import contextlib
+import re
 import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, final, get_args
 
 import Pyro4
 from cryptography import x509
@@ -25,8 +28,60 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 AUTHORITY: Final = "ca.pem"
 """Name of the authority's certificate in every folder with certificates."""
+REVOKED: Final = "revoked.txt"
+"""Name of the file beside the master's certificate with the names of those that are refused, a line
+each; there need not be one."""
+_WORKERS_OWN = "urn:bohb-seg:name:"
+"""Beginning of the alternative name by which a certificate carries the name of one worker."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}")
+"""Names without dots, so that they end where the next part of a worker's name begins."""
 _COPY = "copy all files again from the folder that bohb-certs made"
 """The remedy if files do not belong together."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A certificate's holder.
+
+    Args:
+        role: Which half of the run it is.
+        name: The worker's own name; its role where all of that role share a certificate.
+    """
+
+    role: Role
+    name: str
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the certificate is that of a single worker, or of one machine's workers."""
+        return self.name != self.role
+
+
+@final
+class _Revoked:
+    """The names in a file, which is read again when it has changed.
+
+    Args:
+        file: The file; it need not be there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._state: tuple[int, ...] = ()
+        self._names: frozenset[str] = frozenset()
+
+    def names(self) -> frozenset[str]:
+        """The names; those that were there before if the file cannot be read now."""
+        with contextlib.suppress(OSError):
+            try:
+                found = self._file.stat()
+            except FileNotFoundError:
+                return frozenset()
+            state = found.st_mtime_ns, found.st_size, found.st_ino
+            if state != self._state:
+                text = self._file.read_text(encoding="ascii", errors="replace")
+                self._names, self._state = frozenset(text.split()), state
+        return self._names
 
 
 @dataclass(frozen=True)
@@ -34,12 +89,16 @@ class _Tls:
     """The certificates of this process, as contexts that show and demand them.
 
     Args:
+        own: Whose certificate this process shows.
         authority: Must have issued the certificate of every peer.
+        revoked: Certificates that are refused all the same.
         server: For connections that others open.
         client: For connections that we open.
     """
 
+    own: Holder
     authority: x509.Certificate
+    revoked: _Revoked
     server: ssl.SSLContext
     client: ssl.SSLContext
 
@@ -82,7 +141,7 @@ def valid_until(folder: Path, role: Role) -> datetime:
         SettingsError: one of them is missing, unreadable or not valid now.
     """
     names = AUTHORITY, f"{role}.pem"
-    return min(_certificate(folder / name).not_valid_after_utc for name in names)
+    return min(certificate(folder / name).not_valid_after_utc for name in names)
 
 
 def server_side(sock: socket.socket) -> socket.socket:
@@ -92,8 +151,19 @@ def server_side(sock: socket.socket) -> socket.socket:
     return _tls.server.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
-def role_of(sock: socket.socket) -> Role | None:
-    """Role that the certificate of the peer carries; None if TLS is off.
+def own() -> Holder | None:
+    """Holder of the certificate that this process shows; None if TLS is off."""
+    return _tls.own if _tls else None
+
+
+def refusal(holder: Holder | None) -> str:
+    """Reason why a certificate does not count any more; "" if it does, or TLS is off."""
+    is_revoked = _tls and holder and holder.name in _tls.revoked.names()
+    return f"the certificate of {holder.name} was revoked" if holder and is_revoked else ""
+
+
+def holder_of(sock: socket.socket) -> Holder | None:
+    """Holder of the certificate that the peer shows; None if TLS is off.
 
     Raises:
         Pyro4.errors.SecurityError: it has no certificate of our authority with exactly one role.
@@ -106,67 +176,93 @@ def role_of(sock: socket.socket) -> Role | None:
     try:
         certificate = x509.load_der_x509_certificate(shown)
         certificate.verify_directly_issued_by(_tls.authority)
-        return role_in(certificate)
+        return holder_in(certificate)
     except (ValueError, TypeError, InvalidSignature):
         raise Pyro4.errors.SecurityError("the peer's certificate is not one of ours") from None
 
 
-def role_in(certificate: x509.Certificate) -> Role:
-    """Role that a certificate carries as an alternative name.
+def holder_in(certificate: x509.Certificate) -> Holder:
+    """Holder that a certificate names in its alternative names.
 
     Raises:
-        ValueError: it has none, or several.
+        ValueError: it has no role, or several, or a name that no worker can have.
     """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         raise ValueError("no alternative names") from None
     addresses = names.get_values_for_type(x509.UniformResourceIdentifier)
-    (role,) = [role for role in ROLES if role_address(role) in addresses]
-    return role
+    (role,) = [role for role in ROLES if _role_address(role) in addresses]
+    found = [each for each in addresses if each.startswith(_WORKERS_OWN)]
+    if not found:
+        return Holder(role, role)
+    (name,) = (each.removeprefix(_WORKERS_OWN) for each in found)
+    if role != "worker" or not is_own_name(name):
+        raise ValueError("a name that no worker can have")
+    return Holder(role, name)
 
 
-def role_address(role: Role) -> str:
-    """Alternative name by which a certificate carries a role."""
+def is_own_name(name: str) -> bool:
+    """Whether a single worker's certificate can be issued to this name."""
+    return name not in ROLES and _NAME.fullmatch(name) is not None
+
+
+def alternative_names(holder: Holder) -> list[str]:
+    """Alternative names by which a certificate tells its holder."""
+    own = [f"{_WORKERS_OWN}{holder.name}"] if holder.is_personal else []
+    return [_role_address(holder.role), *own]
+
+
+def _role_address(role: Role) -> str:
     return f"urn:bohb-seg:{role}"
 
 
 def _read(folder: Path, role: Role) -> _Tls:
-    authority = _certificate(folder / AUTHORITY)
+    authority = certificate(folder / AUTHORITY)
     own = folder / f"{role}.pem"
-    _check(own, _certificate(own), authority, role)
+    holder = _check(own, certificate(own), authority, role)
+    revoked = _Revoked(folder / REVOKED)
+    if holder.name in revoked.names():
+        raise SettingsError(
+            f"{own} is refused, because {folder / REVOKED} names {holder.name}; use the certificate"
+            " of another name, which 'bohb-certs DIR --worker NAME' makes"
+        )
     contexts = [
         _context(protocol, folder, role)
         for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
     ]
-    return _Tls(authority, *contexts)
+    return _Tls(holder, authority, revoked, *contexts)
 
 
-def _certificate(path: Path) -> x509.Certificate:
-    """A certificate that is valid now."""
+def certificate(path: Path) -> x509.Certificate:
+    """The certificate in a file, if it is valid now.
+
+    Raises:
+        SettingsError: it is not, or there is none.
+    """
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        found = x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
         raise SettingsError(_unreadable(path, error)) from None
     except ValueError:
         raise SettingsError(f"{path} is no certificate; {_COPY}") from None
     now = datetime.now(UTC)
-    if now > certificate.not_valid_after_utc:
+    if now > found.not_valid_after_utc:
         raise SettingsError(
-            f"{path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; make new ones in"
+            f"{path} expired on {found.not_valid_after_utc:%Y-%m-%d}; make new ones in"
             " another folder with bohb-certs"
         )
-    if now < certificate.not_valid_before_utc:
+    if now < found.not_valid_before_utc:
         raise SettingsError(
-            f"{path} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC;"
+            f"{path} is valid only from {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC;"
             " set this machine's clock right"
         )
-    return certificate
+    return found
 
 
 def _check(
     path: Path, certificate: x509.Certificate, authority: x509.Certificate, role: Role
-) -> None:
+) -> Holder:
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -174,11 +270,14 @@ def _check(
             f"{path} was not issued by the {AUTHORITY} beside it; {_COPY}"
         ) from None
     try:
-        found = role_in(certificate)
+        found = holder_in(certificate)
     except ValueError:
         raise SettingsError(f"{path} is for neither master nor worker; {_COPY}") from None
-    if found != role:
-        raise SettingsError(f"{path} is the certificate of a {found}, not of a {role}; {_COPY}")
+    if found.role != role:
+        raise SettingsError(
+            f"{path} is the certificate of a {found.role}, not of a {role}; {_COPY}"
+        )
+    return found
 
 
 def _context(protocol: int, folder: Path, role: Role) -> ssl.SSLContext:

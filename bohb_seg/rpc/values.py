@@ -1,6 +1,7 @@
 """Plain Python values: only these cross the wire and stand in files."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,15 +11,25 @@ MAX_INTEGER_BITS: Final = 1023
 """Larger integers are infinite to everybody who computes with floats."""
 
 
-def text(value: object, limit: int = 300) -> str:
-    """Returns ``value`` if it is a text of at most ``limit`` characters that a file can hold.
+def word(value: object, limit: int = 300) -> str:
+    """Returns ``value`` if it is a text of at most ``limit`` characters, all of which can be seen.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not, or has white space, control characters or halves of characters.
     """
-    if not isinstance(value, str) or len(value) > limit or _writable(value) != value:
-        raise ValueError(f"expected a text of at most {limit} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= limit or not _is_visible(value):
+        raise ValueError(f"expected a word of at most {limit} characters")
     return str(value)
+
+
+def line(value: object, limit: int = 300) -> str:
+    """Text of a stranger's value for a log: one line of at most ``limit`` characters.
+
+    Whatever a terminal would obey or not show becomes a space.
+    """
+    told = _as_text(value)
+    cut = told if len(told) <= limit else told[: limit - 3] + "..."
+    return "".join(each if each.isprintable() else " " for each in cut)
 
 
 def plain(value: object, depth: int = MAX_DEPTH) -> Any:
@@ -42,15 +53,19 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Any:
         return {_as_text(key): plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item, depth - 1) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist(), depth)
+    if hasattr(type(value), "tolist"):  # of the value itself, a proxy would ask its remote object
+        return plain(value.tolist(), depth)  # type: ignore[attr-defined]
     return _as_text(value)
+
+
+def _is_visible(value: str) -> bool:
+    return value.isprintable() and not re.search(r"\s", value)
 
 
 def _as_text(value: object) -> str:
     try:
         return _writable(str(value))
-    except ValueError:  # Python does not spell out integers of many thousand digits
+    except Exception:  # e.g. Python does not spell out integers of many thousand digits
         return "..."
 
 

@@ -11,14 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bohb_seg import machine
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
 }
-"""Values that ``--preset`` changes; ``milestone3`` is the set-up of the Milestone 3 reports
-(docs/origin.md)."""
+"""Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
 
 LONGEST = 10**6
 """Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
@@ -31,6 +32,9 @@ FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
     "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
 }
 """Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
+
+_Host = Annotated[str, AfterValidator(machine.bare_host)]
+_Location = Annotated[str, AfterValidator(machine.checked_location)]
 
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
@@ -107,11 +111,9 @@ class SearchSettings(TrainingSettings):
     optimizer: str = Field("bohb", description="bohb, hyperband, random or FILE.py")
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
-    host: str = Field("127.0.0.1", description="address to serve on")
+    host: _Host = Field("127.0.0.1", description="address to serve on")
     port: int = Field(9090, ge=0, le=65535, description="port of the nameserver (0: any)")
-    nameserver: str | None = Field(
-        None, pattern=r"^[^:]+:\d+$", description="HOST:PORT of a running nameserver to use"
-    )
+    nameserver: _Location | None = Field(None, description="HOST:PORT of a running nameserver")
     tls: Path | None = Field(None, description="folder made by bohb-certs: encrypt, admit no other")
     insecure: bool = Field(False, description="serve on a network address without encryption")
     checkpoint_gb: float | None = Field(
@@ -216,7 +218,7 @@ class SearchSettings(TrainingSettings):
 class WorkerSettings(TrainingSettings):
     """Settings of ``bohb-worker``."""
 
-    host: str = Field("127.0.0.1", description="address of the master's nameserver")
+    host: _Host = Field("127.0.0.1", description="address of the master's nameserver")
     port: int = Field(9090, ge=1, le=65535, description="port of the master's nameserver")
     run_dir: Path | None = Field(
         None, description="the run's directory, if shared: tells host and port of its master"
@@ -231,7 +233,7 @@ class WorkerSettings(TrainingSettings):
         description="auto, cpu, gpu, gpu:N, tpu or all-gpus (one process each)",
     )
     threads: int | None = Field(None, ge=1, description="processor threads (default: all)")
-    bind: str | None = Field(None, description="own address (default: the way to the master)")
+    bind: _Host | None = Field(None, description="own address (default: the way to the master)")
     tls: Path | None = Field(None, description="folder made by bohb-certs")
     notice: float = Field(
         8,

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import Pyro4
@@ -46,6 +46,8 @@ class CheckpointStore:
     def __init__(self, run_dir: Path) -> None:
         self._folders = RunFolders(run_dir)
         self._uploads = Uploads(self._folders)
+        self.permit: Callable[[str], None] = lambda folder: None
+        """Raises if whoever calls may not write to a folder."""
         try:
             self.token = _token(run_dir / checkpoint_names.TOKEN_FILE)
         except OSError as error:
@@ -99,6 +101,7 @@ class CheckpointStore:
             OSError: it cannot be written, e.g. because the disk is full; the upload is forgotten.
         """
         _check(folder, name, uploader)
+        self.permit(folder)
         piece = _bytes(data)
         _check_number("offset", offset, checkpoint_names.MAX_FILE_BYTES - len(piece))
         key = UploadKey(folder, name, uploader)
@@ -123,6 +126,7 @@ class CheckpointStore:
             OSError: it cannot be brought to disk. In any case the upload is forgotten.
         """
         _check(folder, name, uploader)
+        self.permit(folder)
         key = UploadKey(folder, name, uploader)
         with _in_words(key.path, "written"):
             self._uploads.finish(key, size, sha256)

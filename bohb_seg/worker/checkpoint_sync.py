@@ -18,7 +18,7 @@ from typing import Any, final
 
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.worker.file_transfer import download_folder
-from bohb_seg.worker.local_copies import LocalCopies, folders_of, shares_storage
+from bohb_seg.worker.local_copies import LocalCopies, shares_storage
 from bohb_seg.worker.storage_calls import PATIENCE, StorageCalls
 from bohb_seg.worker.upload_thread import UploadThread
 
@@ -85,7 +85,7 @@ class CheckpointSync:
         if not self._token or shares_storage(Path(working_directory), self._token):
             yield working_directory
             return
-        directory, folders = self._copies.directory(), folders_of(config_id)
+        directory, folders = self._copies.directory(), checkpoint_names.folders_of(config_id)
         self._copies.clear(but=folders[0])
         self._download(directory, folders[0])
         upload = UploadThread(self._calls(), directory, folders, self._uploader, self._interval)

@@ -12,7 +12,7 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import pyro, values
-from bohb_seg.rpc.connection import STRUCTURE_BYTES
+from bohb_seg.rpc.serializer import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.trials import Info

@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import final
 
 from bohb_seg.rpc import checkpoint_names
-from bohb_seg.trials import (
-    CHECKPOINTS,
-    COMPARISON,
-    COMPARISON_BRACKET,
-    checkpoint_folder,
-    comparison_folder,
-)
+from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
 
 @final
@@ -68,14 +62,6 @@ def shares_storage(working_directory: Path, token: str) -> bool:
     except OSError:
         return False
     return found == token and os.access(path.parent, os.W_OK)
-
-
-def folders_of(trial: tuple[int, int, int]) -> tuple[str, ...]:
-    """Folders that a trial writes to, relative to the run directory; its checkpoint's first."""
-    checkpoint = checkpoint_folder(trial)
-    if trial[0] != COMPARISON_BRACKET:
-        return (checkpoint,)
-    return checkpoint, COMPARISON, comparison_folder(trial)
 
 
 def whole_files(folder: Path) -> list[Path]:

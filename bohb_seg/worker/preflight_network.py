@@ -74,7 +74,8 @@ class NetworkChecks:
             self._runs = run_info.runs(self._settings)
         except pyro.TRANSIENT as error:
             raise ServiceError(_unanswered(host, port, self._settings.tls, error)) from None
-        text = f"{host}:{port} answers and knows {', '.join(self._runs) or 'no run yet'}"
+        where = machine.location(host, port)
+        text = f"{where} answers and knows {', '.join(self._runs) or 'no run yet'}"
         if self._settings.tls or machine.is_loopback(host):
             return Finding(text)
         return Finding(f"{text}; without --tls nothing is encrypted, nobody refused", "note")
@@ -106,6 +107,7 @@ class NetworkChecks:
     def address(self) -> Finding:
         """Address at which the worker itself would serve."""
         host = self._settings.bind or self._address_towards_master()
+        service.refuse_everywhere(host)
         try:
             family, kind, _, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as probe:

@@ -18,7 +18,9 @@ from typing import Any, final
 
 import Pyro4
 from hpbandster.core.worker import Worker
+from Pyro4.socketutil import getIpVersion
 
+from bohb_seg import machine
 from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.settings import WorkerSettings
@@ -174,13 +176,30 @@ def cannot_bind(host: str, reason: str) -> SettingsError:
 
 
 def address_towards(host: str, port: int) -> str:
-    """Address of the interface that leads to ``host``; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    """Address of the interface that leads to ``host``; nothing is sent.
+
+    Raises:
+        OSError: there is no such host, or no way to it.
+    """
+    # Pyro4 prefers IPv4, too, where a name has both.
+    family = socket.AF_INET if getIpVersion(host) == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((host, port))
         return str(probe.getsockname()[0])
 
 
+def refuse_everywhere(host: str) -> None:
+    """Makes sure that the address to serve at is a single one, which the master can call.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if machine.is_everywhere(host):
+        raise cannot_bind(host, "it means all of them")
+
+
 def _daemon(host: str) -> Daemon:
+    refuse_everywhere(host)
     try:
         return Daemon(host=host, port=0, admits={"master"})
     except OSError as error:

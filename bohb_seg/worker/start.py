@@ -8,10 +8,10 @@ from typing import Any
 
 from hpbandster.core.worker import Worker
 
-from bohb_seg import plugins
+from bohb_seg import machine, plugins
 from bohb_seg.errors import PluginError, RunOverError, SettingsError
 from bohb_seg.retry import Retry
-from bohb_seg.rpc import pyro
+from bohb_seg.rpc import pyro, speakers, tls
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker import run_info
@@ -52,7 +52,7 @@ def find_run(settings: WorkerSettings) -> RunInfo:
         Interrupted: the run is over, or ``--idle-timeout`` is.
         SettingsError: the nameserver knows several runs, and none was chosen.
     """
-    where = f"nameserver {settings.run_dir or f'{settings.host}:{settings.port}'}"
+    where = f"nameserver {settings.run_dir or machine.location(settings.host, settings.port)}"
     wanted = f"run {settings.run_id}" if settings.run_id else "a run to serve"
     why = f"{where} does not know {wanted} yet"
     retry = Retry(why, patience=settings.idle_timeout or math.inf)
@@ -100,7 +100,9 @@ def build(
     if takes_settings(worker_class):
         _check_files(training)
         keywords["settings"] = training
-    return worker_class(**keywords)
+    worker = worker_class(**keywords)
+    worker.worker_id = speakers.marked(worker.worker_id, tls.own())
+    return worker
 
 
 def _check_files(training: TrainingSettings) -> None:

@@ -41,6 +41,8 @@ class TestCommands:
         certs, report = (commands.commands()[f"bohb-{name}"] for name in ("certs", "report"))
         assert {flag.spellings[0]: flag.default for flag in commands.flags(certs)} == {
             "--address": "",
+            "--worker": "",
+            "--revoke": "",
             "--keep": "",
             "--days": "3650",
         }

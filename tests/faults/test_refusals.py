@@ -122,8 +122,11 @@ def test_a_second_master_on_a_run_directory_is_refused(cluster):
     audit(cluster.run_dir)
 
 
-def test_a_worker_cannot_serve_at_an_address_of_others(cluster):
+@pytest.mark.parametrize(
+    ("address", "why"), [("203.0.113.7", "Cannot assign"), ("::", "it means all of them")]
+)
+def test_a_worker_cannot_serve_at_an_address_of_others(cluster, address, why):
     cluster.master(*SHORT)
-    stray = cluster.worker("--bind", "203.0.113.7")
+    stray = cluster.worker("--bind", address)
     sentence = only_sentence(stray.status(), stray.log)
-    assert "--bind 203.0.113.7 is no address of this machine" in sentence
+    assert f"--bind {address} is no address of this machine ({why}" in sentence

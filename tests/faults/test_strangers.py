@@ -1,4 +1,4 @@
-"""Strangers and impostors at a real run: they get nothing, and it goes on as if they were not."""
+"""An impostor, and floods, at real runs; all other attacks are in test_intrusion.py."""
 
 import contextlib
 import random
@@ -11,9 +11,9 @@ import Pyro4
 import pytest
 import serpent
 from helpers.cluster import PATIENCE
-from Pyro4 import message, socketutil
+from Pyro4 import message
 
-from bohb_seg.rpc import certificates, names, pyro
+from bohb_seg.rpc import certificates, pyro
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
 
@@ -34,134 +34,11 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """Another authority, which calls itself by the same name."""
-    made = tmp_path_factory.mktemp("certificates") / "other"
-    subject = certificates._subject
-    ours = subject("bohb-seg authority")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            certificates, "_subject", lambda name, *unit: subject(name, *unit) if unit else ours
-        )
-        certificates.make(made)
-    return made
-
-
 @pytest.fixture(autouse=True)
 def this_process_is_nobody():
     pyro.set_up_pyro()
     yield
     pyro.set_up_pyro()
-
-
-@pytest.fixture
-def run(cluster, folder):
-    """A TLS run with a worker at work, and the addresses that only its members know."""
-    cluster.sleep = 0.05
-    master = cluster.master("--tls", folder, "--n-iterations", 2)
-    worker = cluster.worker("--tls", folder)
-    order = cluster.order_of(worker)
-    pyro.set_up_pyro(folder, "worker")
-    prefix = names.prefix(cluster.run_id)
-    with pyro.nameserver("127.0.0.1", cluster.port) as nameserver:
-        found = nameserver.list(prefix=prefix)
-    dispatcher = names.dispatcher_name(cluster.run_id)
-    assert found.keys() >= {dispatcher, order.worker}
-    pyro.set_up_pyro()
-    return Run(cluster, master, worker, found[order.worker], found[dispatcher], prefix)
-
-
-class Run:
-    def __init__(self, cluster, master, worker, worker_uri, dispatcher_uri, prefix):
-        self.cluster, self.master, self.worker = cluster, master, worker
-        self.worker_uri, self.dispatcher_uri, self.prefix = worker_uri, dispatcher_uri, prefix
-
-    def attempts(self, of=None):
-        """What an intruder tries: each is a call that would succeed in stock HpBandSter."""
-        names = f"PYRO:Pyro.NameServer@127.0.0.1:{self.cluster.port}"
-        reply = self.dispatcher_uri.replace("dispatcher", "reply.0-0-0.3.1")
-        result = {"result": {"loss": -1e9, "info": {}}, "exception": None}
-        order = {"config": {"x0": 0.0}, "budget": 3.0, "working_directory": "."}
-        return {
-            "list names": lambda: _invoke(names, "list"),
-            "remove names": lambda: _invoke(names, "remove", self.prefix + "dispatcher"),
-            "stop the worker": lambda: _invoke(self.worker_uri, "shutdown"),
-            "start the worker": lambda: _invoke(
-                self.worker_uri, "start_computation", Pyro4.Proxy(reply), (9, 9, 9), **order
-            ),
-            "send a result": lambda: _invoke(reply, "register_result", (0, 0, 0), result),
-            "send a result to the dispatcher": lambda: _invoke(
-                self.dispatcher_uri, "register_result", (0, 0, 0), result
-            ),
-        }
-
-    def goes_on(self):
-        """The run ends by itself, nobody having been disturbed."""
-        assert self.worker.alive
-        assert "Traceback" not in self.master.finish(4 * PATIENCE)
-        assert "Traceback" not in self.worker.finish()
-        orders = {order.worker for order in self.cluster.running().values()}
-        assert not orders, "an evaluation was left over"
-        assert all(news.loss > -1e6 for news in self.cluster.events(_evaluated()))
-
-
-def _evaluated():
-    from bohb_seg.search.events import Evaluated
-
-    return Evaluated
-
-
-def _invoke(uri, method, *arguments, **keywords):
-    with Pyro4.Proxy(uri) as remote:
-        remote._pyroTimeout = PATIENCE
-        return remote._pyroInvoke(method, arguments, keywords)
-
-
-def show(folder=None, role="master", trust=True):
-    """This process shows other certificates, or none, and believes whatever it is shown."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if folder is not None:
-        context.load_cert_chain(folder / f"{role}.pem", folder / f"{role}.key")
-    Pyro4.config.SSL = True
-    vars(socketutil)["__ssl_client_context"] = context
-
-
-@pytest.mark.parametrize("who", ["plain", "no certificate", "other master", "other worker"])
-def test_a_stranger_gets_nothing(run, other, who):
-    if who != "plain":
-        show(None if who == "no certificate" else other, who.rpartition(" ")[2])
-    for what, attempt in run.attempts().items():
-        with pytest.raises(Pyro4.errors.CommunicationError):
-            pytest.fail(f"a stranger could {what}: {attempt()}")
-    run.goes_on()
-
-
-def test_a_worker_can_do_a_workers_things_only(run, folder):
-    """Its certificate neither starts nor stops another worker, nor takes the dispatcher's name."""
-    show(folder, "worker")
-    attempts = run.attempts()
-    for what in ("stop the worker", "start the worker"):
-        with pytest.raises(Pyro4.errors.CommunicationError, match="a worker is not admitted"):
-            pytest.fail(f"a worker could {what}: {attempts[what]()}")
-    names = f"PYRO:Pyro.NameServer@127.0.0.1:{run.cluster.port}"
-    mine = "PYRO:mine@127.0.0.1:1"
-    for method, arguments in (
-        ("register", (run.prefix + "dispatcher", mine)),
-        ("register", (run.prefix + "dispatcher.worker.x", mine)),
-        ("register", ("Pyro.NameServer", mine)),
-        ("remove", (run.prefix + "dispatcher",)),
-        ("remove", (None, run.prefix)),
-        ("remove", (None, None, ".*")),
-    ):
-        with pytest.raises(Pyro4.errors.SecurityError):
-            pytest.fail(
-                f"a worker could {method} {arguments}: {_invoke(names, method, *arguments)}"
-            )
-    found = _invoke(names, "list")
-    assert found[run.prefix + "dispatcher"] == run.dispatcher_uri
-    run.goes_on()
 
 
 class Impostor:

@@ -1,13 +1,18 @@
 """The names of a run in a nameserver, which may be silent or somebody else's."""
 
 import socket
+import threading
 
+import Pyro4
+import Pyro4.naming
 import pytest
 from helpers.mailbox import RUN, dispatcher, known, look, nothing_more, until
 
 from bohb_seg.errors import ServiceError
+from bohb_seg.master.registry import Registry
 from bohb_seg.master.transport import Transport
 from bohb_seg.rpc import pyro
+from bohb_seg.rpc.names import NAMESERVER
 
 
 def elsewhere(**changed):
@@ -40,3 +45,26 @@ def test_a_name_that_never_answers_is_removed_with_a_complaint(alone, caplog):
         until(lambda: dead not in known(alone))
     nothing_more(alone)
     assert f"worker {dead} does not answer at 127.0.0.1:" in caplog.text
+
+
+def test_names_and_addresses_that_are_not_sound_are_not_looked_at(alone, monkeypatch):
+    """Another nameserver keeps whatever it is told; there are also only so many workers."""
+    sound = {f"{RUN}worker.{number}": f"PYRO:x@127.0.0.1:{number + 1}" for number in range(3)}
+    odd = {
+        f"{RUN}worker.a\x1b[2J": "PYRO:x@127.0.0.1:1",
+        f"{RUN}worker.b": "no address",
+        f"{RUN}worker.c": "PYRONAME:x",
+        f"{RUN}worker.d": "PYRO:x@./u:socket",
+        f"{RUN}worker.": "PYRO:x@127.0.0.1:1",
+    }
+    daemon = Pyro4.Daemon("127.0.0.1")
+    names = Pyro4.naming.NameServer()
+    uri = daemon.register(names, NAMESERVER)
+    threading.Thread(target=daemon.requestLoop, daemon=True).start()
+    for name, address in (sound | odd).items():
+        names.storage[name] = address, None
+    registry = Registry("try", ("127.0.0.1", uri.port))
+    assert registry.workers("PYRO:dispatcher@127.0.0.1:1") == sound
+    monkeypatch.setattr("bohb_seg.rpc.nameserver.MAX_NAMES", 2)
+    assert len(registry.workers("PYRO:dispatcher@127.0.0.1:1")) == 2
+    daemon.shutdown()

@@ -1,13 +1,26 @@
 """Whatever a worker sends is news of exactly its attempt, or a reason to refuse it."""
 
 import math
+import re
 
 import numpy as np
+import Pyro4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.master.worker_messages import LONGEST_ERROR, as_news, disagreement, micro_batches
+from bohb_seg.master import worker_messages
+from bohb_seg.master.micro_batches import MicroBatches
+from bohb_seg.master.worker_messages import (
+    INFO_BYTES,
+    LONGEST_ERROR,
+    LONGEST_SHAPE,
+    MOST_LIMITS,
+    InfoRoom,
+    as_news,
+    disagreement,
+    micro_batches,
+)
 from bohb_seg.search.events import Evaluate
 from bohb_seg.trials import EvaluationId, Info, TrialId
 
@@ -17,8 +30,8 @@ def order(number=0, attempt=1, worker="w", budget=3.0, x=1.0):
     return Evaluate(evaluation, attempt, worker, {"x": x})
 
 
-def meant(message):
-    news = as_news(order(7, attempt=2), message)
+def meant(message, room=None):
+    news = as_news(order(7, attempt=2), message, room or InfoRoom())
     assert (news.evaluation, news.attempt, news.worker) == (order(7).evaluation, 2, "w")
     return news.outcome, news.loss, news.info, news.error
 
@@ -103,6 +116,49 @@ def test_facts_of_a_wrong_type_are_dropped_with_a_warning(caplog):
     assert kept == ("finished", 0.5, {"epochs": 3, "own": "three"}, None)
     assert "dropped info['epochs_trained'] of w" in caplog.text
     assert "dropped info['iou'] of w" in caplog.text
+
+
+def test_an_info_that_is_too_large_is_dropped_and_its_loss_kept(caplog):
+    told = {"own": "x" * (15 * 2**20)}
+    outcome, loss, info, _ = meant(finished(0.5, told))
+    assert (outcome, loss) == ("finished", 0.5)
+    assert re.fullmatch(r"its \d+ bytes were too many to be kept", info["info"])
+    assert len(caplog.text) < 500
+    largest = {"own": "x" * (INFO_BYTES - 20)}
+    assert meant(finished(0.5, largest))[2] == largest
+
+
+def test_all_infos_of_a_run_are_bounded_too(monkeypatch):
+    """Small ones are kept even then: they have the facts that the report shows."""
+    monkeypatch.setattr(worker_messages, "RUN_BYTES", 100_000)
+    room, large, small = InfoRoom(), {"own": "x" * 30_000}, {"own": "x" * 5000}
+    kept = [meant(finished(0.5, large), room)[2] == large for _ in range(5)]
+    assert kept == [True, True, True, False, False]
+    assert all(meant(finished(0.5, small), room)[2] == small for _ in range(5))
+
+
+def test_what_is_told_about_memory_stays_small():
+    """All of it goes with every order; shapes that a worker invents must not fill that."""
+    known = MicroBatches()
+    for batch in range(3):
+        told = {f"{batch} {number}": 4 for number in range(MOST_LIMITS)}
+        known.learn(as_news(order(), finished(0.5, {"micro_batches": told}), InfoRoom()))
+    known.learn(as_news(order(), finished(0.5, {"micro_batches": {"0 0": 2}}), InfoRoom()))
+    assert (len(known.known), known.known["0 0"]) == (MOST_LIMITS, 2)
+    longest = "x" * LONGEST_SHAPE
+    told = Info.read({"micro_batches": {longest: 1, f"{longest}x": 1}})
+    assert micro_batches(told) == {longest: 1}
+
+
+@pytest.mark.parametrize("part", ["loss", "info", "exception"])
+def test_objects_among_the_values_do_no_harm(part):
+    """Pyro4 makes such objects of what a worker sends; their text fails."""
+    strange = Pyro4.Proxy.__new__(Pyro4.Proxy)
+    if part == "exception":
+        assert meant({"result": None, "exception": strange})[0] == "crashed"
+    else:
+        result = {"loss": 0.5, "info": {}} | {part: strange}
+        assert meant({"result": result})[0] == ("crashed" if part == "loss" else "finished")
 
 
 def test_info_may_be_left_out():

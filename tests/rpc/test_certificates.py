@@ -1,5 +1,6 @@
 """``bohb-certs``: what it writes is private, and good enough for strict eyes."""
 
+import shutil
 import socket
 import ssl
 import stat
@@ -78,13 +79,13 @@ def test_each_carries_its_role_and_can_issue_none(folder, role):
     certificate = x509.load_pem_x509_certificate((folder / f"{role}.pem").read_bytes())
     authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     certificate.verify_directly_issued_by(authority)
-    assert tls.role_in(certificate) == role
+    assert tls.holder_in(certificate) == tls.Holder(role, role)
     assert role in certificate.subject.rfc4514_string()
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     assert constraints.critical
     assert not constraints.value.ca
     with pytest.raises(ValueError, match=r"unpack|alternative"):
-        tls.role_in(authority)
+        tls.holder_in(authority)
 
 
 def test_the_command_says_what_goes_where(tmp_path):
@@ -143,6 +144,74 @@ def test_a_folder_that_cannot_be(tmp_path):
     assert "cannot be written" in refused(MODULE, tmp_path / "file")
     assert "DIR" in refused(MODULE)
     assert "days" in refused(MODULE, tmp_path / "ours", "--days", 0)
+
+
+# --- certificates of single workers ------------------------------------------------------------
+
+
+def test_a_worker_of_its_own_gets_a_folder_to_be_copied(tmp_path):
+    done = run(MODULE, "ours", "--worker", "node-7", "--worker", "b", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "bohb-worker --tls node-7 --host" in done.stdout
+    ours, own = tmp_path / "ours", tmp_path / "ours/node-7"
+    assert {path.name for path in own.iterdir()} == {"ca.pem", "worker.key", "worker.pem"}
+    assert (mode(own), mode(own / "worker.key")) == (0o700, 0o600)
+    assert {path.name for path in ours.iterdir()} == {*FILES, "node-7", "b"}
+    certificate = x509.load_pem_x509_certificate((own / "worker.pem").read_bytes())
+    assert tls.holder_in(certificate) == tls.Holder("worker", "node-7")
+    before = (ours / "worker.pem").read_bytes()
+    later = run(MODULE, "ours", "--worker", "c", folder=tmp_path)
+    assert (later.returncode, len(later.stdout.splitlines())) == (0, 2), later.stderr
+    assert (ours / "worker.pem").read_bytes() == before
+    assert "ours/c exists already; choose another name" in refused(MODULE, ours, "--worker", "c")
+    kept = run(MODULE, "ours", "--worker", "c", "--keep", folder=tmp_path)
+    assert "kept ours/c" in kept.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a.b", "a b", "../a", "~a", "x" * 64, "worker", "master", "ä"]
+)
+@pytest.mark.parametrize("flag", ["--worker", "--revoke"])
+def test_a_name_must_be_one(folder, flag, name):
+    if (flag, name) == ("--revoke", "worker"):
+        return
+    before = sorted(folder.iterdir())
+    assert "is no name for a worker; use letters" in refused(MODULE, folder, flag, name)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_only_the_folder_with_the_authoritys_key_issues(folder, tmp_path):
+    for name, damage, words in [
+        ("a", lambda key: key.unlink(), "ca.key cannot be read (No such file or directory)"),
+        ("b", lambda key: key.write_text("x"), "ca.key is no key"),
+        ("c", lambda key: shutil.copy(folder / "worker.key", key), "is not the key of ca.pem"),
+    ]:
+        copy = tmp_path / name
+        shutil.copytree(folder, copy)
+        damage(copy / "ca.key")
+        assert words in refused(MODULE, copy, "--worker", "new")
+        assert not (copy / "new").exists()
+
+
+def test_a_revoked_name_is_never_issued_again(tmp_path):
+    ours = tmp_path / "ours"
+    for _ in range(2):
+        certificates.make(ours) if not ours.exists() else None
+        done = run(MODULE, "ours", "--revoke", "b", "--revoke", "a", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (ours / "revoked.txt").read_text() == "a\nb\n"
+    assert "--worker a was revoked in" in refused(MODULE, ours, "--worker", "a")
+    assert "holds no certificates" in refused(MODULE, tmp_path / "no", "--revoke", "a")
+    (ours / "revoked.txt").write_bytes(b"\xff")
+    assert "revoked.txt cannot be read" in refused(MODULE, ours, "--revoke", "c")
+
+
+def test_ipv6_addresses_stand_in_a_certificate(tmp_path):
+    certificates.make(tmp_path / "ours", ["[fd00::7]", "fd00::8"])
+    certificate = x509.load_pem_x509_certificate((tmp_path / "ours/master.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    found = set(map(str, names.get_values_for_type(x509.IPAddress)))
+    assert found == {"127.0.0.1", "::1", "fd00::7", "fd00::8"}
 
 
 def test_help_and_version():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from bohb_seg.rpc import complaints
-from bohb_seg.rpc.complaints import MOST_KINDS, REPEAT_AFTER, Complaints
+from bohb_seg.rpc.complaints import LONGEST, MOST_KINDS, REPEAT_AFTER, Complaints
 
 log = logging.getLogger("complaints.try")
 
@@ -46,3 +46,14 @@ def test_a_flood_of_kinds_does_not_fill_the_memory(clock, warnings):
     for kind in range(3 * MOST_KINDS):
         told.complain(kind, "x")
     assert len(told._warned) <= MOST_KINDS
+    assert len(warnings()) == MOST_KINDS
+    clock[0] += REPEAT_AFTER + 1
+    told.complain("another", "y")
+    assert warnings()[-1] == "y"
+
+
+def test_words_that_a_terminal_would_obey_are_not_told(clock, warnings):
+    Complaints(log).complain("kind", "a\nb\x1b[2Jc\u202e" + "x" * 9000)
+    (said,) = warnings()
+    assert said.startswith("a b [2Jc xxx")
+    assert len(said) <= LONGEST

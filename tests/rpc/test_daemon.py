@@ -109,4 +109,4 @@ def test_over_tls_everything_is_as_without(as_worker):
         greeter.note("one way")
         until(lambda: as_worker.greeter.notes == ["one way"])
     until(lambda: len(as_worker.lost) == 1)
-    assert {peer.role for peer in as_worker.greeter.callers} == {"worker"}
+    assert {peer.holder.role for peer in as_worker.greeter.callers} == {"worker"}

@@ -2,6 +2,7 @@
 
 import Pyro4
 import pytest
+from helpers.identities import show
 
 from bohb_seg.rpc import nameserver
 from bohb_seg.rpc.nameserver import NameServer
@@ -33,6 +34,10 @@ def test_names_are_registered_listed_and_removed(service):
         ("n", f"PYRO:{'x' * 300}@host:1"),
         ("n", ["PYRO:x@host:1"]),
         ("n" * 301, ADDRESS),
+        ("a b", ADDRESS),
+        ("a\n", ADDRESS),
+        ("a\x1b]0;x\x07", ADDRESS),
+        ("n", "PYRO:a\x1bb@host:1"),
         (7, ADDRESS),
         (None, ADDRESS),
     ],
@@ -80,7 +85,7 @@ def test_our_own_calls_are_not_restricted():
 
 
 def test_a_worker_may_register_workers_only(as_worker):
-    others = ("hpbandster.run_a.b.dispatcher", "Pyro.NameServer", "anything", WORKER + "\nx")
+    others = ("hpbandster.run_a.b.dispatcher", "Pyro.NameServer", "anything")
     posing = "hpbandster.run_a.b.dispatcher.worker.x"  # HpBandSter asks for this beginning
     for name in (*others, posing):
         for method, arguments in (("register", (name, ADDRESS)), ("remove", (name,))):
@@ -91,3 +96,33 @@ def test_a_worker_may_register_workers_only(as_worker):
         names.register(WORKER, ADDRESS)
         assert names.list() == {WORKER: ADDRESS}
         assert names.remove(WORKER) == 1
+
+
+MINE = "hpbandster.run_a.b.worker.~one.host.1.0"
+
+
+def test_a_worker_changes_its_own_names_only(as_one, made):
+    def refused(method, *arguments):
+        with pytest.raises(Pyro4.errors.SecurityError, match="does not speak for"):
+            getattr(as_one.names(of="worker"), method)(*arguments)
+
+    as_one.names(of="worker").register(MINE, ADDRESS)
+    for worker in (WORKER, MINE.replace("~one", "~other")):
+        refused("register", worker, ADDRESS)
+    for folder in (made / "other", made):
+        show(folder, "worker")
+        refused("register", MINE, "PYRO:mine@127.0.0.1:1")
+        refused("remove", MINE)
+        assert as_one.names(of="worker").list() == {MINE: ADDRESS}
+    show(made / "one", "worker")
+    assert as_one.names(of="worker").remove(MINE) == 1
+
+
+def test_a_worker_has_so_many_names_and_no_more(as_one, monkeypatch):
+    monkeypatch.setattr(nameserver, "MAX_OF_ONE", 2)
+    with as_one.names(of="worker") as mine:
+        for number in range(2):
+            mine.register(f"{MINE}{number}", ADDRESS)
+        with pytest.raises(Pyro4.errors.NamingError, match="one has 2 names already"):
+            mine.register(f"{MINE}3", ADDRESS)
+        mine.register(f"{MINE}1", "PYRO:other@127.0.0.1:1")

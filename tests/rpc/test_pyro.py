@@ -1,12 +1,25 @@
 """How Pyro4 is set up in every process of ours."""
 
+import contextlib
 import resource
+import socket
 import subprocess
 import sys
+import threading
 
 import Pyro4
+import pytest
+import serpent
+from helpers.daemons import packed
+from helpers.intruder import question, unfolds
+from Pyro4 import message
 
+from bohb_seg import machine
 from bohb_seg.rpc import pyro
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.rpc.names import NAMESERVER
+from bohb_seg.rpc.nameserver import NameServer
+from bohb_seg.worker.service import address_towards
 
 
 def test_pyro_speaks_nothing_but_serpent():
@@ -41,3 +54,70 @@ def test_many_connections_are_allowed():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert int(done.stdout) == min(hard, pyro.MAX_OPEN_FILES)
+
+
+def test_an_ipv6_address_is_served_and_called():
+    pyro.set_up_pyro()
+    names = NameServer()
+    daemon = Daemon("::1", admits=())
+    address = str(daemon.register(names, NAMESERVER))
+    serve_in_background(daemon, "six")
+    host, port = machine.split_location(daemon.locationStr)
+    assert (host, address) == ("::1", f"PYRO:{NAMESERVER}@[::1]:{port}")
+    with pyro.nameserver(host, port) as remote:
+        remote.register("a", "PYRO:x@[fd00::7]:9")
+        assert remote.list() == {"a": "PYRO:x@[fd00::7]:9"}
+    assert address_towards("::1", port) == "::1"
+    daemon.shutdown()
+
+
+class Bomb:
+    """A server whose every answer would harm whoever reads it."""
+
+    def __init__(self, *answers):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"PYRO:x@127.0.0.1:{self._socket.getsockname()[1]}"
+        self._answers = answers
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self._socket.accept()
+                with peer:
+                    for kind, data, flags in self._answers:
+                        question(peer)
+                        peer.sendall(packed(kind, data, flags))
+                    peer.recv(1)
+
+    def close(self):
+        self._socket.close()
+
+
+HELLO = (message.MSG_CONNECTOK, serpent.dumps("hello"), 0)
+UNFOLDS = unfolds(megabytes=10)
+EXIT = {"__class__": "builtins.SystemExit", "__exception__": True, "args": ("x",), "attributes": {}}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(message.MSG_CONNECTOK, UNFOLDS, message.FLAGS_COMPRESSED)],
+        [(message.MSG_CONNECTFAIL, UNFOLDS, message.FLAGS_COMPRESSED)],
+        [HELLO, (message.MSG_RESULT, UNFOLDS, message.FLAGS_COMPRESSED)],
+        [HELLO, (message.MSG_RESULT, b"[" + b"1," * 3_000_000 + b"]", 0)],
+        [HELLO, (message.MSG_RESULT, serpent.dumps(EXIT), message.FLAGS_EXCEPTION)],
+        [(message.MSG_CONNECTOK, serpent.dumps(5), message.FLAGS_META_ON_CONNECT)],
+        [(message.MSG_CONNECTOK, serpent.dumps({"meta": 5}), message.FLAGS_META_ON_CONNECT)],
+    ],
+    ids=[
+        *("introduction", "refusal", "compressed answer", "too many values", "SystemExit"),
+        *("no introduction", "no description"),
+    ],
+)
+def test_an_answer_harms_nobody(answers):
+    pyro.set_up_pyro()
+    bomb, refused = Bomb(*answers), "refused|too many|SystemExit|no introduction"
+    with pyro.proxy(bomb.uri) as remote, pytest.raises(Pyro4.errors.PyroError, match=refused):
+        remote._pyroInvoke("greet", (), {})
+    bomb.close()

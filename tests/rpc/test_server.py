@@ -4,10 +4,12 @@ import contextlib
 import logging
 import random
 import socket
+import threading
 import time
 
 import Pyro4
 import pytest
+import serpent
 from helpers.daemons import SOON, Service, answer, call, ended, hello, introduced, packed, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -125,3 +127,52 @@ def test_a_peer_without_encryption_is_no_peer(as_worker):
         peer.sendall(hello())
         ended(peer)
     assert as_worker.greet(of="worker") == "hello"
+
+
+def test_a_flood_of_the_introduced_hits_its_source(service, monkeypatch):
+    """Whoever has most connections loses the oldest of them; others keep theirs."""
+    monkeypatch.setattr(server, "MAX_KNOWN", 6)
+    parties = {}
+    monkeypatch.setattr(server, "_party", lambda connection: parties[connection.number])
+    numbers = iter(range(100))
+    introduce = server.Server._introduce
+
+    def counted(self, connection):
+        connection.number = next(numbers)
+        parties[connection.number] = "worker" if connection.number < 2 else "flood"
+        introduce(self, connection)
+
+    monkeypatch.setattr(server.Server, "_introduce", counted)
+    workers = [introduced(service) for _ in range(2)]
+    flood = [introduced(service) for _ in range(12)]
+    for peer in flood[:8]:
+        ended(peer)
+    for peer in (*workers, *flood[8:]):
+        peer.sendall(call("still here"))
+        assert answer(peer)[2] == "still here"
+        peer.close()
+
+
+def test_strangers_words_in_the_log_are_one_line_that_can_be_seen(service, caplog):
+    with introduced(service) as peer, contextlib.suppress(ConnectionError):
+        strange = {"__class__": "x__\n\x1b[2J" + "y" * 5000}
+        peer.sendall(call(strange))
+        ended(peer)
+    until(lambda: complaints(caplog))
+    (said,) = {record.getMessage() for record in complaints(caplog)}
+    assert said.isprintable()
+    assert len(said) <= 1000
+    assert said.startswith("dropped 127.0.0.1: refused to deserialize types")
+
+
+def test_calls_that_want_no_answer_take_no_threads(service):
+    before = threading.active_count()
+    with introduced(service) as peer:
+        for _ in range(50):
+            data = serpent.dumps(("greeter", "wait", (), {}))
+            peer.sendall(packed(message.MSG_INVOKE, data, message.FLAGS_ONEWAY))
+        assert service.greeter.begun.wait(SOON)
+        assert threading.active_count() <= before + 1
+        service.greeter.go_on.set()
+        peer.sendall(call("still here"))
+        assert answer(peer)[2] == "still here"

@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import Pyro4
 import pytest
+from helpers.daemons import SOON, until
+from helpers.identities import forged
 from Pyro4 import socketutil
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import certificates, pyro, tls
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
+
+OWN = "hpbandster.run_a.worker.~one.host.1.0"
 
 
 @pytest.fixture
@@ -99,6 +103,40 @@ def test_what_openssl_believes_is_not_enough(greeter, folder, other, caplog):
     assert "not one of ours" in caplog.text
 
 
+def test_a_worker_is_known_by_its_own_name(greeter, folder):
+    with pyro.proxy(greeter, of="worker", worker=OWN) as remote:
+        with pytest.raises(Pyro4.errors.SecurityError, match="of another worker than"):
+            remote._pyroInvoke("greet", (), {})
+        assert remote._pyroConnection is None
+    pyro.set_up_pyro(folder / "one", "worker")
+    assert tls.own() == tls.Holder("worker", "one")
+    daemon = Daemon("127.0.0.1", admits=("worker",))
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    with pyro.proxy(uri, of="worker", worker=OWN) as remote:
+        assert remote.greet() == "hello"
+    daemon.shutdown()
+
+
+def test_who_is_revoked_is_cut_off_and_stays_out(greeter, folder, caplog):
+    """In a second on both sides: where it is served, and where it is called."""
+    remote = pyro.proxy(greeter, of="worker")
+    assert remote.greet() == "hello"
+    certificates.revoke(folder, "one")
+    assert remote.greet() == "hello"
+    certificates.revoke(folder, "worker")
+    connection = remote._pyroConnection.sock
+    connection.settimeout(SOON)
+    assert connection.recv(1) == b"", "the server has not ended the connection"
+    with pytest.raises(Pyro4.errors.SecurityError, match="worker was revoked"):
+        remote.greet()
+    with pytest.raises(Pyro4.errors.CommunicationError, match=r"rejected: .*worker was revoked"):
+        remote.greet()
+    until(lambda: "dropped 127.0.0.1: the certificate of worker was revoked" in caplog.text)
+    (folder / tls.REVOKED).unlink()
+    assert remote.greet() == "hello"
+
+
 def test_no_public_authority_is_trusted(folder):
     pyro.set_up_pyro(folder, "master")
     for side in ("client", "server"):
@@ -161,3 +199,31 @@ def test_files_out_of_their_time(tmp_path, monkeypatch):
     certificates.make(tmp_path / "early")
     with pytest.raises(SettingsError, match=r"valid only from .* clock right"):
         pyro.set_up_pyro(tmp_path / "early", "worker")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("worker", "master"),
+        ("worker", "name:a", "name:b"),
+        ("master", "name:a"),
+        ("worker", "name:worker"),
+        ("worker", "name:a.b"),
+        ("worker", "name:"),
+        ("name:a",),
+    ],
+)
+def test_a_certificate_must_say_clearly_whose_it_is(made, tmp_path, names):
+    """Even one that our authority has signed."""
+    forged(tmp_path / "odd", made, *names)
+    shutil.copy(made / "ca.pem", tmp_path / "odd")
+    with pytest.raises(SettingsError, match="for neither master nor worker"):
+        tls.check(tmp_path / "odd", "worker")
+
+
+def test_a_revoked_certificate_is_not_even_shown(folder):
+    certificates.revoke(folder, "worker")
+    tls.check(folder, "master")
+    with pytest.raises(SettingsError, match=r"worker.pem is refused, because .*revoked.txt names"):
+        tls.check(folder, "worker")

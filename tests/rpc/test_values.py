@@ -2,8 +2,10 @@
 
 import json
 import math
+import socket
 
 import numpy as np
+import Pyro4
 import pytest
 import serpent
 from hypothesis import given, settings
@@ -109,15 +111,36 @@ def test_nesting_has_an_end():
     assert json.dumps(values.plain(endless)).count("[") == values.MAX_DEPTH
 
 
-@pytest.mark.parametrize("value", ["", "a", "ä" * 300])
-def test_a_text_is_kept(value):
-    assert values.text(value) == value
+@pytest.mark.parametrize("value", ["a", "ä" * 300, "PYRO:x@[::1]:9090"])
+def test_a_word_is_kept(value):
+    assert values.word(value) == value
 
 
-@pytest.mark.parametrize("value", [None, 1, b"a", ["a"], "a" * 301, "\udfff"])
-def test_what_is_no_text_is_refused(value):
+@pytest.mark.parametrize(
+    "value",
+    [None, 1, b"a", ["a"], "", "a" * 301, "\udfff", "a b", "a\n", "a\x1b[2J", "a\u202eb", "a\x85"],
+)
+def test_what_is_no_word_is_refused(value):
     with pytest.raises(ValueError, match="at most 300 characters"):
-        values.text(value)
+        values.word(value)
+
+
+@given(st.text() | st.integers() | st.binary() | st.lists(st.text(), max_size=2))
+def test_a_line_is_one_line_of_characters_that_can_be_seen(value):
+    line = values.line(value, 50)
+    assert line.isprintable()
+    assert len(line) <= 50
+
+
+def test_a_remote_object_among_values_is_not_asked_anything():
+    """It would be by ``hasattr``: a proxy connects to find out."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        host, port = listening.getsockname()
+        found = values.plain({"a": Pyro4.Proxy(f"PYRO:x@{host}:{port}")})
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    assert isinstance(found["a"], str)
 
 
 @settings(deadline=None)

@@ -1,0 +1,60 @@
+"""Serpent as this package speaks it, for questions and answers alike: bounded, and of few classes.
+
+Pyro4 checks neither. A peer could send what unfolds a thousandfold, in a question as well as in the
+answer to ours, or answer with an exception that ends a thread, such as ``SystemExit``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, final
+
+import Pyro4
+from Pyro4 import util
+
+STRUCTURE_BYTES: Final = 2 * 1024 * 1024
+"""Size of a message without its texts: a million numbers, which take 1 GB while they are parsed."""
+
+_TEXTS = re.compile(rb"'(?:[^'\\]++|\\.)*+'?|\"(?:[^\"\\]++|\\.)*+\"?", re.DOTALL)
+"""Texts as serpent writes them. Never backtracks, and takes an open text to the end: linear."""
+
+
+@final
+class Serializer(util.SerpentSerializer):  # type: ignore[misc]
+    """Takes the place of Pyro4's own."""
+
+    def deserializeData(self, data: bytes, compressed: bool = False) -> Any:  # noqa: N802
+        """The value of an answer or of an introduction."""
+        _refuse(data, compressed)
+        return super().deserializeData(data)
+
+    def deserializeCall(self, data: bytes, compressed: bool = False) -> Any:  # noqa: N802
+        """The object, the method and the arguments of a call."""
+        _refuse(data, compressed)
+        return super().deserializeCall(data)
+
+    @classmethod
+    def dict_to_class(cls, data: Mapping[str, Any]) -> Any:
+        """An object that the protocol needs, or an exception.
+
+        Raises:
+            Pyro4.errors.SerializeError: it is another.
+        """
+        made = super().dict_to_class(data)
+        if isinstance(made, Pyro4.URI | Pyro4.Proxy | Exception | float):  # a NaN comes as a class
+            return made
+        if isinstance(made, BaseException):
+            return Pyro4.errors.PyroError(f"the peer answers with {type(made).__name__}")
+        raise Pyro4.errors.SerializeError(f"refused an object of class {type(made).__name__}")
+
+
+def install() -> None:
+    """Makes this process speak it."""
+    ours = Serializer()
+    util._serializers["serpent"] = util._serializers_by_id[ours.serializer_id] = ours
+
+
+def _refuse(data: bytes, compressed: bool) -> None:
+    if compressed:
+        raise Pyro4.errors.ProtocolError("a message of a refused kind")
+    if len(data) > STRUCTURE_BYTES and len(_TEXTS.sub(b"''", data)) > STRUCTURE_BYTES:
+        raise Pyro4.errors.MessageTooLargeError("a message of too many values")
