@@ -63,6 +63,11 @@ class Retrainings:
         return not self._queue.unsettled
 
     @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        """All retrainings, in the order in which they wait."""
+        return tuple(self._known.values())
+
+    @property
     def losses(self) -> list[tuple[float | None, ...]]:
         """Losses of each arm, one per seed; None where the training diverged or failed."""
         return [
