@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bohb_seg.errors import SettingsError
 
@@ -144,6 +137,15 @@ class SearchSettings(TrainingSettings):
         False,
         description="for a master that something starts again: go on with the run in --run-dir if"
         " there is one, and leave workers waiting until the search is finished",
+    )
+    take_over: bool = Field(
+        False,
+        description="go on with a run although a master on another machine had it, which is lost",
+    )
+    repair: bool = Field(
+        False,
+        description="mend the journal in --run-dir that two masters wrote, or that is damaged; says"
+        " what it drops, keeps the old one",
     )
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"

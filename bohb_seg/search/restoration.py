@@ -76,8 +76,17 @@ class Record:
 
     @property
     def has_left_search(self) -> bool:
-        """Whether the runoff or the comparison had begun."""
-        return any(trial.bracket < 0 for trial in self.suggestions)
+        """Whether the runoff or the comparison had begun, or all was over."""
+        return self.is_finished or any(trial.bracket < 0 for trial in self.suggestions)
+
+    def at_work(self, attempt: Attempt) -> str | None:
+        """The worker for whose result the run waits in this attempt; None if there is none.
+
+        A worker that came back after the search had ended is at work, but nobody waits for it.
+        """
+        if self.has_left_search and attempt.evaluation.trial.bracket >= 0:
+            return None
+        return next((name for name, doing in self.workers.items() if doing == attempt), None)
 
     def in_rung(self, bracket: int, rung: int) -> int:
         """Number of trials that were begun on a rung."""
@@ -182,19 +191,15 @@ def _repeat(evaluation: Evaluation, record: Record) -> None:
         evaluation.finish(result.loss)
     elif result is not None:
         evaluation.diverge()
-    elif evaluation.may_resume(evaluation.attempt) and (at_work := _at_work(evaluation, record)):
+    elif evaluation.may_resume(evaluation.attempt) and (
+        at_work := record.at_work(Attempt(evaluation.id, evaluation.attempt))
+    ):
         evaluation.resume(at_work)
 
 
 def _is_failure(result: Evaluated | None, attempt: int) -> bool:
     """Whether an evaluation failed by this attempt, which was the last that was allowed."""
     return result is not None and (result.outcome, result.attempt) == ("crashed", attempt)
-
-
-def _at_work(evaluation: Evaluation, record: Record) -> str | None:
-    """The worker that is at the latest attempt; None if there is none."""
-    attempt = Attempt(evaluation.id, evaluation.attempt)
-    return next((name for name, doing in record.workers.items() if doing == attempt), None)
 
 
 def _attempt(event: Evaluate | Evaluated | Settled) -> Attempt:
