@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ only ``max_hours`` is that of the first start if a later one does not give it.""
 
 _REMAINS = ("results.json", "configs.json", "results.pkl", CHECKPOINTS, COMPARISON)
 """Files and folders in which a run leaves what a new one would spoil, or take for its own."""
+
+_log = logging.getLogger(__name__)
 
 
 def holds_run(run_dir: Path) -> bool:
@@ -165,6 +168,8 @@ def resumed(
         raise JournalError(journal, 1, "the journal does not begin with RunStarted")
     run = _run_settings(start, settings)
     _refuse_contradictions(settings, run, flags)
+    if edit := settings_record.edited(settings.run_dir, start.settings):
+        _log.warning("the run has %s: the journal counts; start a new run to change it", edit)
     return run
 
 

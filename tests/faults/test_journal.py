@@ -1,5 +1,6 @@
 """The run is another's, its directory goes away, its files cannot be written."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -8,8 +9,10 @@ from helpers.commands import only_sentence
 from helpers.masters import left_elsewhere
 
 from bohb_seg.errors import EXIT_STOPPED_EARLY
+from bohb_seg.master.run_setup import assemble
 from bohb_seg.search.events import Evaluate, Evaluated
-from bohb_seg.storage import journal, run_lock
+from bohb_seg.settings import SearchSettings
+from bohb_seg.storage import journal, resume, run_lock
 from bohb_seg.storage.journal import RunResumed
 
 pytestmark = pytest.mark.faults
@@ -76,7 +79,7 @@ def emptied(run_dir):
 def test_a_run_directory_that_goes_away_ends_the_work_and_no_run(cluster, happens, words):
     cluster.sleep = 0.5  # nobody has news, so nothing is written, for some seconds
     master, worker = cluster.master(*LONG), cluster.worker()
-    cluster.order_of(worker)
+    order = cluster.order_of(worker)
     before = cluster.entries
     cluster.run_dir = happens(cluster.run_dir)
     sentence = only_sentence(master.status(), master.log)
@@ -85,9 +88,12 @@ def test_a_run_directory_that_goes_away_ends_the_work_and_no_run(cluster, happen
     assert master.said("is missing")
     worker.finish()
     assert cluster.entries[: len(before)] == before
-    cluster.resume()
-    cluster.worker()
-    cluster.until(lambda: cluster.events(Evaluated), "the run goes on")
+    given = SearchSettings(run_dir=cluster.run_dir)
+    with contextlib.closing(resume.opened(given)) as left:
+        past = resume.past(left)
+        run = assemble(resume.resumed(given, {}, past), past)
+    assert run.changes == ()
+    assert [order for order in run.workers.values() if order] == [order]
 
 
 def test_a_run_directory_that_comes_back_is_no_matter(cluster):

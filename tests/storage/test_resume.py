@@ -35,6 +35,16 @@ def test_a_new_run_is_refused_where_one_lies(tmp_path):
         refuse_used(tmp_path / "run")
 
 
+def test_a_run_is_not_even_read_while_another_master_writes_it(tmp_path):
+    run = new_run(tmp_path)
+    with pytest.raises(SettingsError, match="is in use by another master, process"):
+        opened(chosen(tmp_path, resume=True))
+    run.record(searched())
+    run.close()
+    _, past = resumed(chosen(tmp_path, resume=True), {})
+    assert [entry.event for entry in past][1:] == searched()
+
+
 def test_a_run_is_resumed_with_its_own_settings(tmp_path):
     run = new_run(tmp_path)
     run.record(searched())
@@ -198,6 +208,14 @@ def test_an_edited_setting_is_named(tmp_path):
     (tmp_path / "run/settings.yaml").write_bytes(b"\xff: [")
     with pytest.raises(JournalError, match=r"line 1: .* changed after it had been written"):
         resumed(chosen(tmp_path), {})
+
+
+def test_settings_edited_in_their_copy_are_told_to_count_nothing(tmp_path, caplog):
+    new_run(tmp_path).close()
+    file = tmp_path / "run/settings.yaml"
+    file.write_text(file.read_text().replace("seed: 5", "seed: 6"))
+    assert resumed(chosen(tmp_path), {})[0].seed == 5
+    assert "has --seed 5 in its journal and 6 in settings.yaml: the journal counts" in caplog.text
 
 
 # --- a journal that is lost -------------------------------------------------------------------
