@@ -113,11 +113,33 @@ class JournalError(BohbSegError):
         path: The journal file.
         line: The damaged line, counted from 1.
         reason: The fault of that line.
+        repairable: Whether ``bohb-master --repair`` may mend the file.
     """
 
-    def __init__(self, path: Path, line: int, reason: str) -> None:
+    def __init__(self, path: Path, line: int, reason: str, repairable: bool = False) -> None:
         self.path, self.line, self.reason = path, line, reason
-        super().__init__(f"{path}, line {line}: {reason}; restore the file from a copy")
+        remedy = "restore the file from a copy"
+        if repairable:
+            repair = f"bohb-master --repair --run-dir {path.parent}"
+            remedy += f", or let '{repair}' drop what does not fit"
+        super().__init__(f"{path}, line {line}: {reason}; {remedy}")
+
+
+class RunLostError(BohbSegError):
+    """The master must end and write nothing more: the run directory is not its own any more.
+
+    Args:
+        sentence: What happened, and what to do.
+        is_taken: Whether another master has the run, and needs its workers.
+    """
+
+    def __init__(self, sentence: str, is_taken: bool = False) -> None:
+        self.is_taken = is_taken
+        super().__init__(sentence)
+
+
+class RunMissingError(RunLostError):
+    """The run directory is not where it was; it may come back."""
 
 
 class ServiceError(BohbSegError):

@@ -117,7 +117,7 @@ OTHERS = {
     **{"optimizer": "random", "min_budget": "2", "eta": "4", "host": "h", "port": "1234"},
     **{"nameserver": "h:1", "insecure": "true", "local_workers": "3", "worker": "toy"},
     **{"min_workers": "2", "heartbeat": "7", "resume": "true", "max_hours": "8"},
-    **{"restartable": "true"},
+    **{"restartable": "true", "take_over": "true", "repair": "true"},
     **{"max_evaluations": "9", "target_loss": "0.5", "final_epochs": "5", "final_seeds": "2"},
     **{"comparison": "false", "max_attempts": "4", "device": "gpu:1", "threads": "2"},
     **{"bind": "b", "idle_timeout": "3", "deliver": "true"},

@@ -1,5 +1,6 @@
 """``bohb-master``: checks its settings, then searches, compares and reports."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +15,8 @@ from bohb_seg.master import plugin_check
 from bohb_seg.master.loop import Master
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import SearchSettings, merge
-from bohb_seg.storage import resume
+from bohb_seg.storage import repair, resume
+from bohb_seg.storage.journal_entries import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -30,21 +32,35 @@ def command(config: Path | None, **flags: object) -> int:
     command_line.start_logging(settings.log_level)
     _refuse_strangers(settings)
     pyro.set_up_pyro(settings.tls, "master")
-    if settings.resume or (settings.restartable and resume.holds_run(settings.run_dir)):
-        settings, past = resume.resumed(settings, flags)
-    else:
-        resume.refuse_used(settings.run_dir)
-        past = []
-    plugin_check.check_plugins(settings)
-    if not past:
-        plugin_check.check_new_run(settings)
-    with Dashboard(settings) as dashboard:
-        return Master(settings, past).run(dashboard)
+    if settings.repair:
+        _repair(settings)
+        if not settings.resume:
+            return 0
+    with contextlib.ExitStack() as closing:
+        journal, past = None, list[Entry]()
+        if settings.resume or (settings.restartable and resume.holds_run(settings.run_dir)):
+            journal = closing.enter_context(contextlib.closing(resume.opened(settings)))
+            past = resume.past(journal)
+            settings = resume.resumed(settings, flags, past)
+        else:
+            resume.refuse_used(settings.run_dir)
+        plugin_check.check_plugins(settings)
+        if not past:
+            plugin_check.check_new_run(settings)
+        dashboard = closing.enter_context(Dashboard(settings))
+        return Master(settings, past, journal).run(dashboard)
 
 
 def main() -> NoReturn:
     """Entry point of ``bohb-master``."""
     command_line.run(command)
+
+
+def _repair(settings: SearchSettings) -> None:
+    with contextlib.closing(resume.opened(settings)) as journal:
+        repair.repair(journal)
+    if not settings.resume:
+        _log.info("go on with 'bohb-master --resume --run-dir %s'", settings.run_dir)
 
 
 def _refuse_strangers(settings: SearchSettings) -> None:

@@ -18,7 +18,7 @@ from bohb_seg.search.events import (
     StopRequested,
     WorkersChanged,
 )
-from bohb_seg.storage.journal import Entry, Event, RunResumed, RunStarted
+from bohb_seg.storage.journal_entries import Entry, Event, RulesChanged, RunResumed, RunStarted
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, evaluation_name, trial_name
 
 Look = Literal["news", "order", "bad"]
@@ -76,6 +76,8 @@ def _text(event: Event) -> str:
             return f"run {event.settings.get('run_id', '')} begins"
         case RunResumed():
             return "a new master goes on with the run"
+        case RulesChanged():
+            return f"the rules have changed; the run goes on from its results: {event.reason}"
         case WorkersChanged():
             return _workers(event)
         case StopRequested():

@@ -15,7 +15,7 @@ from bohb_seg.dashboard.journal_lines import journal_line, phase
 from bohb_seg.errors import BohbSegError, printable
 from bohb_seg.report import templates
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal_entries import Entry
 
 REST = 4.0
 """Seconds of pause for each second that a report takes to compute. At most a fifth of one processor

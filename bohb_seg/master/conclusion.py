@@ -1,9 +1,13 @@
-"""The end of a master's work: results, model and report."""
+"""The end of a master's work: results, model and report.
+
+Each of them stands alone: one that cannot be written keeps no other from being written, and the
+exit status tells of it.
+"""
 
 import logging
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
-from bohb_seg.errors import EXIT_FAILED, EXIT_STOPPED_EARLY
+from bohb_seg.errors import EXIT_FAILED, EXIT_INCOMPLETE, EXIT_STOPPED_EARLY, BohbSegError
 from bohb_seg.master.executor import incumbent_record
 from bohb_seg.report import write_report
 from bohb_seg.search.scheduler import Scheduler
@@ -27,31 +31,46 @@ def conclude(
         The exit status of the master.
     """
     again = f"bohb-master --resume --run-dir {directory.path}"
-    try:
-        report = _write(directory, scheduler)
-    except OSError as error:
-        _log.error(
-            "%s cannot be written (%s); make room, then write results and report with '%s'",
-            *(directory.path, error.strerror, again),
-        )
-        return EXIT_STOPPED_EARLY
+    steps: Mapping[str, Callable[[], object]] = {
+        "HpBandSter's files": lambda: directory.write_results(incumbent_record(scheduler)),
+        "what is left of checkpoints": lambda: directory.checkpoints.keep_only(scheduler.live),
+        "model.keras": directory.keep_model,
+        "the report": lambda: write_report(directory.path),
+    }
+    status = max([_do(name, step, again) for name, step in steps.items()])
     if is_stopped:
         _log.warning("stopped early; go on with '%s'", again)
         return EXIT_STOPPED_EARLY
     if failure and not scheduler.finished:
         _log.error("stopped: %s; mend that, then go on with '%s'", failure, again)
         return EXIT_FAILED
-    directory.tell_nameserver(None)
+    if status != EXIT_STOPPED_EARLY:
+        directory.tell_nameserver(None)
+    report = directory.path / "report/report.html"
     if scheduler.progress.incumbent is None:
         why = scheduler.first_failures.message or "no loss was a number"
         _log.error("no evaluation finished (%s); see %s, and start a new run", why, report)
-        return EXIT_FAILED
-    _log.info("done; the report is %s", report)
+        return max(EXIT_FAILED, status)
+    if not status:
+        _log.info("done; the report is %s", report)
+    return status
+
+
+def _do(name: str, step: Callable[[], object], again: str) -> int:
+    """Takes one step; if it fails, says what is missing, why, and what to do.
+
+    Returns:
+        The exit status that the master has if nothing else is worse.
+    """
+    try:
+        step()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _log.error("%s cannot be written (%s); make room, then run '%s'", name, reason, again)
+        return EXIT_STOPPED_EARLY
+    except Exception as error:  # whatever it is, the rest is to be written
+        reason = str(error) if isinstance(error, BohbSegError) else repr(error)
+        _log.error("%s could not be made (%s); '%s' tries it again", name, reason, again)
+        _log.debug("in full:", exc_info=True)
+        return EXIT_INCOMPLETE
     return 0
-
-
-def _write(directory: RunDirectory, scheduler: Scheduler) -> Path:
-    directory.write_results(incumbent_record(scheduler))
-    directory.checkpoints.keep_only(scheduler.live)
-    directory.keep_model()
-    return write_report(directory.path)

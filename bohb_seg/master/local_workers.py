@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, final
 
 from bohb_seg import machine
-from bohb_seg.errors import EXIT_BAD_INPUT, ServiceError
+from bohb_seg.errors import EXIT_BAD_INPUT, ServiceError, printable
 from bohb_seg.files import log_stream
 from bohb_seg.master import last_words
 from bohb_seg.settings import SearchSettings
@@ -244,5 +244,4 @@ def _last_line(log: Path) -> str:
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    line = lines[-1][-LAST_WORDS:] if lines else ""
-    return "".join(sign if sign.isprintable() else " " for sign in line)
+    return printable(lines[-1][-LAST_WORDS:]) if lines else ""

@@ -8,6 +8,7 @@ While the disk is full it waits, and nothing new is handed out. Only what is wri
 displayed.
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -36,7 +37,8 @@ from bohb_seg.search.events import (
 )
 from bohb_seg.search.first_failures import ENOUGH
 from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal import Entry, Event, RunResumed
+from bohb_seg.storage.journal import Journal
+from bohb_seg.storage.journal_entries import Entry, Event, RunResumed
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.trials import trial_key
 
@@ -53,14 +55,17 @@ class Master:
     Args:
         settings: All settings of the run.
         past: The journal so far; empty for a new run.
+        journal: The journal of the run to go on with, open.
 
     Raises:
         BohbSegError: the settings or the data must be changed.
         JournalError: the journal is not that of a run.
     """
 
-    def __init__(self, settings: SearchSettings, past: Sequence[Entry]) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: SearchSettings, past: Sequence[Entry], journal: Journal | None = None
+    ) -> None:
+        self._settings, self._journal = settings, journal
         self._run = run_setup.assemble(settings, past)
         self._scheduler = self._run.scheduler
         self._transport = run_setup.new_transport(settings)
@@ -73,7 +78,14 @@ class Master:
     def run(self, dashboard: Dashboard) -> int:
         """Searches, compares and reports; returns the exit status."""
         self._transport.bind(resuming=bool(self._run.past))
-        self._directory = RunDirectory(self._settings, self._run.start, self._run.past)
+        run = self._run
+        self._directory = RunDirectory(self._settings, run.start, run.past, self._journal)
+        with contextlib.closing(self._directory):
+            self._search(dashboard)
+            self._recorder.look_after()
+            return conclude(self._directory, self._scheduler, self._signals.received, self._failure)
+
+    def _search(self, dashboard: Dashboard) -> None:
         self._recorder = Recorder(self._directory, lambda: self._signals.received)
         self._executor = Executor(self._transport, self._directory, self._scheduler)
         workers = LocalWorkers(self._settings, self._transport.nameserver)
@@ -88,12 +100,12 @@ class Master:
             finally:
                 self._transport.close(dismiss=self._dismisses)
                 workers.stop()
-                self._directory.close()
-        return conclude(self._directory, self._scheduler, self._signals.received, self._failure)
 
     @property
     def _dismisses(self) -> bool:
         """Whether workers may go: not if the next master needs them, or what they still hold."""
+        if self._recorder.lost is not None:
+            return not self._recorder.lost.is_taken
         goes_on = self._settings.restartable and not self._scheduler.finished
         return not (self._recorder.is_paused or goes_on)
 
@@ -117,7 +129,7 @@ class Master:
     def _resume(self) -> None:
         """The workers of the past may live and be at work: each has a lease to show itself."""
         run = self._run
-        self._recorder.record([*run.due, RunResumed()])
+        self._recorder.record([*run.changes, *run.due, RunResumed()])
         for entry in run.past:
             if isinstance(entry.event, Evaluated):
                 self._transport.learn(entry.event)
@@ -144,6 +156,7 @@ class Master:
         while not (self._scheduler.finished or self._signals.received or self._failure):
             news = self._gathering.admit(self._transport.receive(TURN))
             self._handle([last_words.explained(each, workers.end_of) for each in news])
+            self._recorder.look_after()
             met = self._gathering.met or bool(self._scheduler.workers)
             workers.look_after(met, self._busy_processes())
             dashboard.look_after()

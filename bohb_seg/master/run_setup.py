@@ -19,7 +19,8 @@ from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.settings import SearchSettings, TrainingSettings
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import resume, warm_start
-from bohb_seg.storage.journal import FILE_NAME, Entry, RunStarted
+from bohb_seg.storage.journal import FILE_NAME
+from bohb_seg.storage.journal_entries import Entry, Event, RunStarted
 from bohb_seg.trials import Attempt
 
 
@@ -33,6 +34,7 @@ class Run:
         start: The first entry of the journal.
         scheduler: Has been told all news of the past.
         due: Orders that follow from the news, but that a crash kept from the journal.
+        changes: Entries that the journal must have before them.
     """
 
     settings: SearchSettings
@@ -40,6 +42,7 @@ class Run:
     start: RunStarted
     scheduler: Scheduler
     due: Sequence[Order]
+    changes: Sequence[Event] = ()
 
     @property
     def workers(self) -> Mapping[str, Evaluate | None]:
@@ -65,12 +68,12 @@ def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
 
     Raises:
         BohbSegError: the settings or the data must be changed.
-        JournalError: the recorded orders are not those that follow from the news.
+        JournalError: the recorded orders contradict each other.
     """
     start = resume.started(past) or new_start(settings)
-    scheduler = new_scheduler(settings, start)
-    due = replay(scheduler, past, settings.run_dir / FILE_NAME)
-    return Run(settings, past, start, scheduler, due)
+    journal = settings.run_dir / FILE_NAME
+    found = replay(lambda: new_scheduler(settings, start), past, journal)
+    return Run(settings, past, start, found.scheduler, found.due, found.changes)
 
 
 def new_start(settings: SearchSettings) -> RunStarted:
@@ -101,7 +104,7 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     space if the file has changed since, and does not need the directories of earlier runs again.
     """
     ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
-    space = configspace.from_json(start.space)
+    space = configspace.read(start.space, f"the space in {settings.run_dir / FILE_NAME}")
     optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)

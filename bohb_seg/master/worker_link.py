@@ -167,7 +167,7 @@ class WorkerLink(threading.Thread):
         except OSError:
             return False
         try:
-            with pyro.proxy(self.uri, SHORTEST_CALL, of="worker") as worker:
+            with pyro.proxy(self.uri, SHORTEST_CALL, of="worker", worker=self.worker) as worker:
                 worker._pyroBind()
         except pyro.TRANSIENT:
             return True

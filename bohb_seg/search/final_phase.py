@@ -63,6 +63,11 @@ class Retrainings:
         return not self._queue.unsettled
 
     @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        """All retrainings, in the order in which they wait."""
+        return tuple(self._known.values())
+
+    @property
     def losses(self) -> list[tuple[float | None, ...]]:
         """Losses of each arm, one per seed; None where the training diverged or failed."""
         return [
@@ -133,7 +138,10 @@ def winner(best: Sequence[Incumbent], ended: Retrainings) -> Incumbent:
 def _mean(candidate: Incumbent) -> float:
     """Mean loss; infinite if one seed failed, because the next one may fail, too."""
     losses = [math.inf if loss is None else loss for loss in candidate.reevaluations]
-    return fmean(losses)
+    try:
+        return fmean(losses)
+    except OverflowError:  # the sum of huge losses
+        return math.inf
 
 
 def _suggestion(best: Incumbent) -> Suggestion:

@@ -79,6 +79,10 @@ class Phases:
         """Ends the search once nothing runs; the first reason stays."""
         self._stopped = self._stopped or reason
 
+    def end(self) -> None:
+        """Ends a run that is rebuilt and was finished, whatever the present rules would add."""
+        self.present = "finished"
+
     def go_on(self) -> Iterator[Order]:
         """Moves to the next phase if the present one is over."""
         if self.present == "search" and (reason := self._why_search_is_over()):

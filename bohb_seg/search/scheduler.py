@@ -50,6 +50,7 @@ from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.phases import Phases
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Progress
+from bohb_seg.search.restoration import Record, restore
 from bohb_seg.trials import Attempt, Configuration, TrialId
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,16 @@ class Scheduler:
             case StopRequested():
                 self._phases.stop_search(news.reason)
         return [*orders, *self._phases.go_on(), *self._hand_out()]
+
+    def restore(self, record: Record) -> list[Order]:
+        """Takes over a run whose orders followed other rules; has heard no news yet.
+
+        Returns:
+            The orders that follow and were not given before.
+        """
+        orders = restore(self._phases, record)
+        self._workers.update(record.workers)
+        return [*orders, *self._hand_out()]
 
     # --- workers that come and go -------------------------------------------------------------
 

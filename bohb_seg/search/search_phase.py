@@ -102,6 +102,23 @@ class SearchPhase:
         self._open.clear()
         return self._discard(list(self.live))
 
+    def begin_bracket(self) -> Bracket:
+        """Opens the next bracket; for a run that is rebuilt."""
+        bracket = self._new_bracket()
+        self._open_up(bracket)
+        return bracket
+
+    def suggest(self) -> Suggestion:
+        """The configuration of the next trial; the very first is the default."""
+        is_first = not (self.live or self.tally.begun)
+        return Suggestion(self._default) if is_first else self._optimizer.suggest()
+
+    def enter(self, bracket: Bracket, suggestion: Suggestion) -> Evaluation:
+        """Begins a trial with a configuration on the present rung of an open bracket."""
+        evaluation = bracket.add(suggestion)
+        self.live[evaluation.trial] = None
+        return evaluation
+
     @property
     def _epochs_left(self) -> float:
         """So long may an evaluation be that is begun now."""
@@ -153,10 +170,10 @@ class SearchPhase:
         return Bracket(self._begun, rungs, self.tally, self._plan.continuing)
 
     def _draw(self, bracket: Bracket) -> Evaluation:
+        self._open_up(bracket)
+        return self.enter(bracket, self.suggest())
+
+    def _open_up(self, bracket: Bracket) -> None:
         if bracket.index == self._begun:
             self._open[bracket.index] = bracket
             self._begun += 1
-        first = not self.tally.begun
-        evaluation = bracket.add(Suggestion(self._default) if first else self._optimizer.suggest())
-        self.live[evaluation.trial] = None
-        return evaluation

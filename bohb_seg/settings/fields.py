@@ -141,6 +141,15 @@ class SearchSettings(TrainingSettings):
         description="for a master that something starts again: go on with the run in --run-dir if"
         " there is one, and leave workers waiting until the search is finished",
     )
+    take_over: bool = Field(
+        False,
+        description="go on with a run although a master on another machine had it, which is lost",
+    )
+    repair: bool = Field(
+        False,
+        description="mend the journal in --run-dir that two masters wrote, or that is damaged; says"
+        " what it drops, keeps the old one",
+    )
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )

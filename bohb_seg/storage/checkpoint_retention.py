@@ -15,7 +15,7 @@ from typing import final
 from bohb_seg.files import is_unfinished
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.search.events import Discard, Evaluated
-from bohb_seg.storage.journal import Event
+from bohb_seg.storage.journal_entries import Event
 from bohb_seg.trials import CHECKPOINTS, COMPARISON, TrialId, checkpoint_folder
 
 CAP_EVERY = 10.0

@@ -19,8 +19,10 @@ from hpbandster.core.result import Result, logged_results_to_HBS_result
 from bohb_seg.files import write_whole
 from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
-from bohb_seg.storage.journal import Entry, counted
+from bohb_seg.storage.journal_entries import Entry, counted
 from bohb_seg.trials import EvaluationId, TrialId
+
+_Lines = Sequence[Sequence[Any]]
 
 
 class LiveLog:
@@ -43,11 +45,15 @@ class LiveLog:
         self._latest: list[Entry] = []  # the last news of a result, not settled yet perhaps
 
     def rewrite(self, entries: Iterable[Entry]) -> None:
-        """Writes both files anew from a whole journal."""
+        """Writes both files anew from a whole journal; each appears whole or stays as it was.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
         self._forget()
-        self._configs.write_text("", encoding="utf-8")
-        self._results.write_text("", encoding="utf-8")
-        self.add(entries)
+        configs, results = self._lines(entries)
+        write_whole(self._configs, _text(configs), durable=False)
+        write_whole(self._results, _text(results), durable=False)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Appends a line for each new trial and each result that counts.
@@ -58,6 +64,12 @@ class LiveLog:
         Raises:
             OSError: a file cannot be written; :meth:`rewrite` makes up for it.
         """
+        configs, results = self._lines(entries)
+        _append(self._configs, configs)
+        _append(self._results, results)
+
+    def _lines(self, entries: Iterable[Entry]) -> tuple[_Lines, _Lines]:
+        """The lines of both files that follow from new entries."""
         entries = [*self._latest, *entries]
         configs: list[Sequence[Any]] = []
         settled: list[EvaluationId] = []
@@ -73,8 +85,7 @@ class LiveLog:
                     self._trials.pop(order.bracket, None)
         results = [each for each in counted(entries) if _is_searched(each[0].evaluation)]
         assert [news.evaluation for news, _ in results] == settled, "settled without a result"
-        _append(self._configs, configs)
-        _append(self._results, [self._counted(*each) for each in results])
+        return configs, [self._counted(*each) for each in results]
 
     def _ordered(self, order: Evaluate, time: float) -> list[Sequence[Any]]:
         self._started.setdefault(order.evaluation, {})[order.attempt] = time
@@ -129,10 +140,14 @@ def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes
     return subprocess.Popen([sys.executable, "-m", __name__, str(run_dir), *numbers])
 
 
-def _append(file: Path, lines: Sequence[Sequence[Any]]) -> None:
+def _append(file: Path, lines: _Lines) -> None:
     if lines:
         with file.open("a", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(line) + "\n" for line in lines)
+            stream.write(_text(lines))
+
+
+def _text(lines: _Lines) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def _is_searched(evaluation: EvaluationId) -> bool:
@@ -141,4 +156,7 @@ def _is_searched(evaluation: EvaluationId) -> bool:
 
 if __name__ == "__main__":
     directory, *numbers = sys.argv[1:]
-    write_pickle(Path(directory), Ladder(*map(float, numbers)))
+    try:
+        write_pickle(Path(directory), Ladder(*map(float, numbers)))
+    except Exception as error:  # whatever it is, the master writes the file once more at its end
+        sys.exit(f"results.pkl could not be written ({error}); it follows")

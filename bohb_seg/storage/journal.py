@@ -1,30 +1,26 @@
 """The journal of a run: one JSON line per entry; reading it is replaying the run.
 
-One line per entry: ``{"time": 1760000000.0, "kind": "Evaluated", ...its fields}``. Lines are
-appended and fsynced before anything acts on them. A crash can tear only the last line, which is
-dropped with a warning; any other line that is no entry is an error that names file and line. NaN
-and infinity never occur.
+:mod:`bohb_seg.storage.journal_entries` has the form of the lines. They are appended and fsynced
+before anything acts on them. A crash can tear only the last line, which is dropped with a warning;
+any other line that is no entry is an error that names file and line.
+
+Only the master that has the lock appends (``run_lock``). Before every line it makes sure that the
+file is still the journal, and as long as it left it.
 """
 
-import dataclasses
-import fcntl
 import io
-import json
 import logging
 import os
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
-
-from bohb_seg.errors import JournalError, SettingsError, printable
-from bohb_seg.search.events import Evaluated, News, Order, Settled
-from bohb_seg.settings import with_present_names
-from bohb_seg.trials import Observation
+from bohb_seg.errors import JournalError, RunLostError
+from bohb_seg.files import write_whole
+from bohb_seg.storage import checked_lines
+from bohb_seg.storage.journal_entries import Entry, Event, decode, encode
+from bohb_seg.storage.run_lock import RunLock, TakeOver
 
 FILE_NAME = "events.jsonl"
 _BLOCK = 1 << 18
@@ -33,106 +29,146 @@ _BLOCK = 1 << 18
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RunStarted:
-    """The first entry of every journal.
+class Journal:
+    """The journal of a running master, open for appending, and locked.
 
     Args:
-        settings: The merged settings (:class:`bohb_seg.settings.SearchSettings`) as plain values,
-            without the folder of the cache, which each machine chooses.
-        space: The search space in ConfigSpace's own JSON form.
-        data: Findings of ``bohb-data check``: fingerprint, split hash, classes, number of patches.
-        default: The default configuration.
-        earlier: Observations of earlier runs, which the optimizer learnt before its first
-            suggestion.
-        worker: Digest of the worker's file, "" if the worker belongs to the package; None in runs
-            that began before it was recorded.
+        path: The file; made if it is not there. A torn last line is cut off.
+        take_over: Locks of other machines that are taken over.
+
+    Raises:
+        SettingsError: another master has it open.
+        OSError: the file cannot be written.
     """
 
-    settings: Mapping[str, Any]
-    space: Mapping[str, Any]
-    data: Mapping[str, Any]
-    default: Mapping[str, Any]
-    earlier: tuple[Observation, ...] = ()
-    worker: str | None = None
+    def __init__(self, path: Path, take_over: TakeOver = "never") -> None:
+        self.path = path
+        self._lock = RunLock(path, take_over)
+        self._file = self._lock.file
+        try:
+            self._is_torn = False
+            self._cut()
+        except BaseException:
+            self.close()
+            raise
 
-    def __post_init__(self) -> None:
-        # A run that an earlier version began has other names for some values.
-        object.__setattr__(self, "settings", with_present_names(self.settings))
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been written yet."""
+        return not self._whole
 
-
-@dataclass(frozen=True)
-class RunResumed:
-    """A new master took over: the workers it knew are gone until they are found again."""
-
-
-Event = RunStarted | RunResumed | News | Order
-
-_HALVES = re.compile("[\ud800-\udfff]")
-"""Halves of characters, which JSON can write and nothing can encode."""
-_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Event)}
-_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(kind) for name, kind in _KINDS.items()
-}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the journal: an event and its Unix time in seconds."""
-
-    time: float
-    event: Event
-
-
-class Journal:
-    """The journal of a running master, open for appending."""
-
-    def __init__(self, path: Path) -> None:
-        """Opens ``path``; cuts off a torn last line first.
+    def read(self) -> list[Entry]:
+        """Reads the whole journal; nobody else can write it meanwhile.
 
         Raises:
-            SettingsError: another master has it open.
-            OSError: the file cannot be written.
+            JournalError: a line is damaged.
         """
-        self.path = path
-        self._file = path.open("ab", buffering=0)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"--run-dir {path.parent} is in use by another master; end it, or wait until it"
-                " has ended"
-            ) from None
-        self._whole = _whole_length(path)
-        if self._file.tell() != self._whole:
+        return _entries(self.path, self._content())
+
+    def lines(self) -> list[bytes]:
+        """Lines of the journal, whatever is in them."""
+        return io.BytesIO(self._content()).readlines()
+
+    def check(self) -> None:
+        """Makes sure that the file is still the journal, and as this master left it.
+
+        Raises:
+            RunMissingError: the journal is not where it was; it may come back.
+            RunLostError: another process has written the journal, or put another in its place.
+            OSError: the file cannot be looked at, or what a full disk left of a line not removed.
+        """
+        self._lock.check()
+        if self._is_torn:
             self._file.truncate(self._whole)
+            self._is_torn = False
+        descriptor, last = self._file.fileno(), self._last
+        is_ours = os.fstat(descriptor).st_size == self._whole
+        if not is_ours or os.pread(descriptor, len(last), self._whole - len(last)) != last:
+            raise RunLostError(
+                f"{self.path} was written by another process while this master had it; it ends,"
+                f" and 'bohb-master --repair --run-dir {self.path.parent}' tells what can be kept",
+                is_taken=True,
+            )
 
     def append(self, events: Iterable[Event]) -> list[Entry]:
         """Writes events durably and returns them as entries; a crash may leave the first few.
 
         Raises:
+            RunLostError: the file is not this master's any more, see :meth:`check`.
             OSError: they could not be written, e.g. because the disk is full; none is there then.
         """
         now = time.time()
         entries = [Entry(now, event) for event in events]
-        if entries:
-            self._write(b"".join(_encode(entry) for entry in entries))
+        lines = [encode(entry) for entry in entries]
+        if lines:
+            self.check()
+            self._write(lines)
         return entries
 
-    def _write(self, lines: bytes) -> None:
+    def replace(self, content: bytes) -> Path:
+        """Writes the journal anew and keeps the old one; to be closed and opened again then.
+
+        Returns:
+            The copy of the old one.
+
+        Raises:
+            OSError: one of them cannot be written; the journal is as it was.
+        """
+        self.check()
+        names = (self.path.with_name(f"{self.path.name}.{number}") for number in count(1))
+        copy = next(name for name in names if not name.exists())
+        write_whole(copy, self._content())
+        write_whole(self.path, content)
+        return copy
+
+    def rescue(self) -> tuple[Path, bool]:
+        """Finds the journal that is not in its place any more, or writes it there again.
+
+        Returns:
+            Where it is now, and whether it had been removed and was written again.
+
+        Raises:
+            OSError: it was removed, and cannot be written again.
+        """
+        if moved := self._lock.whereabouts():
+            return moved, False
+        if not self.path.exists():
+            write_whole(self.path, self._content())
+        return self.path, True
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending, for every append is durable."""
+        self._lock.release()
+
+    def _write(self, lines: Sequence[bytes]) -> None:
         try:
-            rest = memoryview(lines)
+            rest = memoryview(b"".join(lines))
+            self._is_torn = True
             while rest:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError:
             self._file.truncate(self._whole)
+            self._is_torn = False
             raise
-        self._whole += len(lines)
+        self._is_torn = False
+        self._whole += sum(map(len, lines))
+        self._last = lines[-1]
 
-    def close(self) -> None:
-        """Closes the file; nothing is pending, for every append is durable."""
-        self._file.close()
+    def _cut(self) -> None:
+        """Leaves whole lines only."""
+        content = self._content()
+        whole = checked_lines.whole(content)
+        if whole != content:
+            end = content.rfind(b"\n") + 1
+            self._file.truncate(end)
+            self._file.write(whole[end:])
+        self._whole = len(whole)
+        self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
+
+    def _content(self) -> bytes:
+        self._file.seek(0)
+        return self._file.readall()
 
 
 def read(path: Path) -> list[Entry]:
@@ -142,12 +178,7 @@ def read(path: Path) -> list[Entry]:
         JournalError: a line other than a torn last one is damaged.
         OSError: the file cannot be read.
     """
-    text = path.read_bytes()
-    lines = io.BytesIO(text).readlines()
-    if lines and not lines[-1].endswith(b"\n"):
-        _log.warning("%s: dropped the torn last line %d", path, len(lines))
-        lines.pop()
-    return [_decode(path, number, line) for number, line in enumerate(lines, start=1)]
+    return _entries(path, path.read_bytes())
 
 
 def tail(path: Path, count: int) -> dict[int, Entry]:
@@ -169,33 +200,12 @@ def tail(path: Path, count: int) -> dict[int, Entry]:
     entries: dict[int, Entry] = {}
     for line in lines:
         try:
-            entries[place] = _decode(path, 0, line)
+            entries[place] = decode(path, 0, line)
         except JournalError as error:
             number = path.read_bytes()[:place].count(b"\n") + 1
             raise JournalError(path, number, error.reason) from None
         place += len(line) + 1
     return entries
-
-
-def counted(entries: Iterable[Entry]) -> Iterator[tuple[Evaluated, float]]:
-    """Yields the results that count: ``Evaluated`` news on which their ``Settled`` follows.
-
-    Args:
-        entries: A journal, or a part of one, oldest entry first.
-
-    Yields:
-        The news, and the Unix time in seconds at which they came. A ``Settled`` whose news are not
-        among the entries yields nothing.
-    """
-    latest: tuple[Evaluated, float] | None = None
-    for entry in entries:
-        match entry.event:
-            case Evaluated() as news:
-                latest = news, entry.time
-            case Settled() as order if latest is not None:
-                news = latest[0]
-                if (news.evaluation, news.attempt) == (order.evaluation, order.attempt):
-                    yield latest
 
 
 def _end(path: Path, count: int) -> tuple[int, bytes]:
@@ -212,40 +222,9 @@ def _end(path: Path, count: int) -> tuple[int, bytes]:
             length *= 2
 
 
-def _whole_length(path: Path) -> int:
-    text = path.read_bytes()
-    return text.rfind(b"\n") + 1
-
-
-def _encode(entry: Entry) -> bytes:
-    fields = {
-        field.name: getattr(entry.event, field.name) for field in dataclasses.fields(entry.event)
-    }
-    record = {"time": entry.time, "kind": type(entry.event).__name__, **fields}
-    return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _decode(path: Path, number: int, line: bytes) -> Entry:
-    try:
-        record = json.loads(line)
-        if b"\\ud" in line:
-            record = _whole_characters(record)
-        when, kind = float(record.pop("time")), record.pop("kind")
-        if unknown := record.keys() - {f.name for f in dataclasses.fields(_KINDS[kind])}:
-            raise ValueError(f"unknown field {min(unknown)}")
-        return Entry(when, _ADAPTERS[kind].validate_python(record))
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise JournalError(path, number, f"not an entry of a journal ({reason})") from None
-
-
-def _whole_characters(value: Any) -> Any:
-    """A value whose texts can be encoded: bytes that are not UTF-8 (of a file's name) are shown."""
-    match value:
-        case str():
-            return _HALVES.sub(lambda half: printable(half[0]), value)
-        case dict():
-            return {_whole_characters(key): _whole_characters(its) for key, its in value.items()}
-        case list():
-            return [_whole_characters(each) for each in value]
-    return value
+def _entries(path: Path, content: bytes) -> list[Entry]:
+    whole = checked_lines.whole(content)
+    lines = io.BytesIO(whole).readlines()
+    if len(whole) < len(content):
+        _log.warning("%s: dropped the torn last line %d", path, len(lines) + 1)
+    return [decode(path, number, line) for number, line in enumerate(lines, start=1)]

@@ -1,35 +1,53 @@
 """Whether a run may begin in a directory, and how one is gone on with that began there."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.settings import SearchSettings, flag_of
-from bohb_seg.storage.journal import FILE_NAME, Entry, RunStarted, read
+from bohb_seg.settings import SearchSettings, flag_of, with_present_names
+from bohb_seg.storage import settings_record
+from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.journal_entries import Entry, RunStarted
+from bohb_seg.storage.run_lock import TakeOver
+from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
     *("heartbeat", "checkpoint_gb", "dashboard"),
-    *("resume", "restartable", "log_level", "cache_dir", "run_dir"),
+    *("resume", "restartable", "take_over", "repair"),
+    *("log_level", "cache_dir", "run_dir"),
     *("max_hours", "max_minutes_per_evaluation"),
 )
 """Settings that may differ from those of the run that is resumed. Each start has its own values;
 only the limits of time are those of the first start if a later one does not give them."""
 
+_REMAINS = ("results.json", "configs.json", "results.pkl", CHECKPOINTS, COMPARISON)
+"""Files and folders in which a run leaves what a new one would spoil, or take for its own."""
+
+_log = logging.getLogger(__name__)
+
 
 def holds_run(run_dir: Path) -> bool:
-    """Whether a run has begun there; a crash may leave a journal without a whole first line."""
+    """Whether a run has begun there; a crash may leave a journal without a whole first line.
+
+    Raises:
+        SettingsError: the directory cannot be read.
+    """
     journal = run_dir / FILE_NAME
-    if not journal.exists():
-        return False
-    with journal.open("rb") as file:
-        return file.readline().endswith(b"\n")
+    with _legible(run_dir):
+        if not journal.exists():
+            return False
+        with journal.open("rb") as file:
+            return file.readline().endswith(b"\n")
 
 
 def refuse_used(run_dir: Path) -> None:
-    """Refuses to start a new run where one lies already.
+    """Refuses to start a new run where one lies already, or what is left of one.
 
     Raises:
         SettingsError: a run lies there; says how to go on with it, or around it.
@@ -39,33 +57,122 @@ def refuse_used(run_dir: Path) -> None:
             f"--run-dir {run_dir} already holds a run; add --resume to go on with it, or choose"
             " another --run-dir"
         )
+    refuse_remains(run_dir)
+
+
+def refuse_remains(run_dir: Path) -> None:
+    """Refuses a directory whose journal is lost: a new run would write over what is left.
+
+    Raises:
+        SettingsError: it holds results or checkpoints, but no journal.
+    """
+    with _legible(run_dir):
+        found = next((name for name in _REMAINS if _holds_something(run_dir / name)), None)
+    if found:
+        raise SettingsError(
+            f"--run-dir {run_dir} holds {found} of a run, but its journal {FILE_NAME} is"
+            " missing or empty; restore the journal from a copy, or choose another --run-dir"
+            f" (--warm-start {run_dir} learns from results.json)"
+        )
+
+
+@contextlib.contextmanager
+def _legible(run_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"--run-dir {run_dir} cannot be read: {error.strerror}; choose another"
+        ) from None
+
+
+def _holds_something(path: Path) -> bool:
+    if path.is_dir():
+        return any(not below.name.startswith(".") for below in path.iterdir())
+    return path.is_file() and path.stat().st_size > 0
+
+
+def opened(settings: SearchSettings) -> Journal:
+    """The journal of the run to go on with, locked, so that nobody else writes it from now on.
+
+    Raises:
+        SettingsError: there is no such run, another master has it, or it cannot be written.
+    """
+    journal = settings.run_dir / FILE_NAME
+    if not journal.is_file():
+        refuse_remains(settings.run_dir)
+        flag = "--repair" if settings.repair else "--resume"
+        raise SettingsError(
+            f"{flag}: {settings.run_dir} holds no run; name its directory with --run-dir"
+        )
+    if not holds_run(settings.run_dir):
+        refuse_remains(settings.run_dir)
+    try:
+        return Journal(journal, take_over(settings))
+    except OSError as error:
+        raise SettingsError(
+            f"--run-dir {settings.run_dir} cannot be written: {error.strerror}; a run can be gone"
+            " on with only where its journal can be"
+        ) from None
+
+
+def past(journal: Journal) -> list[Entry]:
+    """The entries of a run to go on with.
+
+    Raises:
+        JournalError: a line is damaged.
+        SettingsError: the first line is damaged in a setting, and it is known in which.
+    """
+    try:
+        return journal.read()
+    except JournalError as error:
+        if error.line == 1 and (edit := _edit(journal)):
+            raise SettingsError(
+                f"{journal.path}, line 1: was changed after it had been written: it has {edit};"
+                " undo the edit, or start a new run with other settings"
+            ) from None
+        raise
+
+
+def _edit(journal: Journal) -> str:
+    """A setting that was edited in the journal's first line, in words; or ""."""
+    try:
+        settings = with_present_names(json.loads(journal.lines()[0])["settings"])
+        return settings_record.edited(journal.path.parent, settings)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def take_over(settings: SearchSettings) -> TakeOver:
+    """The locks of other machines that a start may take over."""
+    if settings.take_over:
+        return "always"
+    return "free" if settings.restartable else "never"
 
 
 def resumed(
-    settings: SearchSettings, flags: Mapping[str, object]
-) -> tuple[SearchSettings, list[Entry]]:
-    """The settings and the journal of the run to go on with.
+    settings: SearchSettings, flags: Mapping[str, object], past: Sequence[Entry]
+) -> SearchSettings:
+    """The settings of the run to go on with.
 
     Args:
         settings: Settings as merged for this start.
         flags: Flags of the command line; None means that a flag was not given.
+        past: The run's journal.
 
     Raises:
-        SettingsError: there is no such run, a flag contradicts it, or another version began it.
-        JournalError: the journal is damaged.
+        SettingsError: a flag contradicts the run, or another version began it.
+        JournalError: the journal does not begin as one.
     """
-    journal = settings.run_dir / FILE_NAME
-    if not journal.is_file():
-        raise SettingsError(
-            f"--resume: {settings.run_dir} holds no run; name its directory with --run-dir"
-        )
-    past = read(journal)
     start = started(past)
     if start is None:
+        journal = settings.run_dir / FILE_NAME
         raise JournalError(journal, 1, "the journal does not begin with RunStarted")
     run = _run_settings(start, settings)
     _refuse_contradictions(settings, run, flags)
-    return run, past
+    if edit := settings_record.edited(settings.run_dir, start.settings):
+        _log.warning("the run has %s: the journal counts; start a new run to change it", edit)
+    return run
 
 
 def started(past: Sequence[Entry]) -> RunStarted | None:
@@ -82,11 +189,23 @@ def _run_settings(start: RunStarted, settings: SearchSettings) -> SearchSettings
     try:
         return SearchSettings.model_validate({**start.settings, **chosen})
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise SettingsError(
-            f"--resume: the run in {settings.run_dir} has a setting that this version does not"
-            f" understand ({where}); resume it with the version that began it"
-        ) from None
+        raise SettingsError(_misfit(settings.run_dir, start, error)) from None
+
+
+def _misfit(run_dir: Path, start: RunStarted, error: ValidationError) -> str:
+    """The setting that does not fit, whether it was edited, and what can be done."""
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        problem = f"has a setting that this version does not understand ({name})"
+    elif name:
+        value = start.settings.get(name)
+        problem = f"has {flag_of(name)} {value}, which this version refuses ({reason.lower()})"
+    else:
+        problem = f"has settings that this version refuses ({reason})"
+    cause = settings_record.cause(run_dir, start.settings)
+    return f"--resume: the run in {run_dir} {problem}; {cause}"
 
 
 def _refuse_contradictions(

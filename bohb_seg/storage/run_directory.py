@@ -1,5 +1,6 @@
 """The directory of a run: its files, kept up to date while the search goes on."""
 
+import contextlib
 import json
 import logging
 import math
@@ -15,15 +16,18 @@ from bohb_seg.files import write_whole
 from bohb_seg.rpc.names import NAMESERVER_FILE
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
+from bohb_seg.storage import resume, settings_record
 from bohb_seg.storage.checkpoint_retention import CheckpointRetention
 from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
-from bohb_seg.storage.journal import FILE_NAME, Entry, Event, Journal, RunStarted, counted, read
-from bohb_seg.storage.settings_record import settings_record
+from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.journal_entries import Entry, Event, RunStarted, counted
 from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE, comparison_folder
 
 RESULTS_EVERY = 30.0
 """Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
+LIVE_LOG_EVERY = 10.0
+"""Seconds between two tries to write HpBandSter's live log anew while that fails."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,7 @@ class RunDirectory:
         settings: All settings of the run.
         start: The first entry of its journal.
         past: The journal so far; empty for a new run.
+        journal: The journal, open; None for a new run, which makes its own.
 
     Attributes:
         path: The directory.
@@ -42,52 +47,105 @@ class RunDirectory:
         checkpoints: Checkpoints that are kept.
 
     Raises:
-        SettingsError: the directory cannot be written.
+        SettingsError: the directory cannot be written, or another master has begun a run in it.
     """
 
-    def __init__(self, settings: SearchSettings, start: RunStarted, past: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        settings: SearchSettings,
+        start: RunStarted,
+        past: Sequence[Entry],
+        journal: Journal | None = None,
+    ) -> None:
         self.path, self._settings = settings.run_dir, settings
         self._ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
         self._writing: subprocess.Popen[bytes] | None = None
-        self._behind = False
-        self._results_due = -math.inf
+        self._is_behind = False
+        self._live_log_due = self._results_due = -math.inf
         self.checkpoints = CheckpointRetention(self.path, settings.checkpoint_gb)
         self.checkpoints.note(entry.event for entry in past)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._journal = Journal(self.path / FILE_NAME)
-            self.storage = CheckpointStore(self.path)
-            self._live_log = LiveLog(self.path)
-            self._live_log.rewrite(past)
-            if not past:
-                self._begin(start)
+            with contextlib.ExitStack() as undo:
+                self._journal = journal or self._new_journal()
+                undo.callback(self._journal.close)
+                self.storage = CheckpointStore(self.path)
+                self._live_log = LiveLog(self.path)
+                self._live_log.rewrite(past)
+                if not past:
+                    self._begin(start)
+                undo.pop_all()
         except OSError as error:
             raise SettingsError(
                 f"--run-dir {self.path} cannot be written: {error.strerror}; choose another"
             ) from None
 
+    def _new_journal(self) -> Journal:
+        """Refuses once more, under the lock, what was refused before the data were looked at."""
+        journal = Journal(self.path / FILE_NAME, resume.take_over(self._settings))
+        try:
+            resume.refuse_used(self.path)
+        except SettingsError:
+            journal.close()
+            raise
+        return journal
+
     def _begin(self, start: RunStarted) -> None:
         _write_json(self.path / "configspace.json", start.space)
-        write_whole(self.path / "settings.yaml", settings_record(start), durable=False)
+        write_whole(
+            self.path / settings_record.FILE_NAME, settings_record.text(start), durable=False
+        )
         self._journal.append([start])
 
     def record(self, events: Sequence[Event]) -> None:
         """Makes events durable: in the journal, then in HpBandSter's files that follow from it.
 
         Raises:
+            RunLostError: the directory is not there any more, or not this master's.
             OSError: the journal could not be written; nothing is recorded.
         """
         entries = self._journal.append(events)
         self.checkpoints.note(events)
         try:
-            if self._behind:
-                self._live_log.rewrite(read(self.path / FILE_NAME))
-            else:
-                self._live_log.add(entries)
-            self._behind = False
+            self._follow(entries)
+        except Exception as error:  # the journal has everything, and nothing may keep it from that
+            # Room for a line may be there at once; to write all anew is worth a try now and then.
+            self._live_log_due = time.monotonic() + LIVE_LOG_EVERY * self._is_behind
+            self._is_behind = True
+            reason = getattr(error, "strerror", None) or error
+            _log.warning("HpBandSter's live log is behind (%s); it follows later", reason)
+
+    def _follow(self, entries: Sequence[Entry]) -> None:
+        """Keeps HpBandSter's live log up with the journal; tries seldom while that fails."""
+        if not self._is_behind:
+            self._live_log.add(entries)
+        elif time.monotonic() >= self._live_log_due:
+            self._live_log.rewrite(self._journal.read())
+            self._is_behind = False
+
+    def check(self) -> None:
+        """Makes sure that the directory is still where it was, and this master's.
+
+        Raises:
+            RunMissingError: it is not there; it may come back.
+            RunLostError: another master has it, or another journal lies in it.
+            OSError: it cannot be looked at.
+        """
+        self._journal.check()
+
+    def rescue(self) -> str:
+        """Words about the journal of a run whose directory is missing, and about what to do.
+
+        A journal that was removed is written again, so that no result is lost.
+        """
+        try:
+            place, is_written_again = self._journal.rescue()
         except OSError as error:
-            self._behind = True
-            _log.warning("HpBandSter's live log is behind (%s); it follows later", error.strerror)
+            return f"{self.path} was removed and cannot be written again ({error.strerror})"
+        again = f"go on with 'bohb-master --resume --run-dir {place.parent}'"
+        if is_written_again:
+            return f"{self.path} was removed; its journal was saved and is there again: {again}"
+        return f"{self.path} was moved to {place.parent}: {again}"
 
     def write_results_aside(self, incumbent: Mapping[str, Any] | None) -> None:
         """Writes ``incumbent.json``, and now and then ``results.pkl`` in a process of its own."""
@@ -97,13 +155,14 @@ class RunDirectory:
             self._writing = write_pickle_aside(self.path, self._ladder)
 
     def write_results(self, incumbent: Mapping[str, Any] | None) -> None:
-        """Writes ``results.pkl`` and ``incumbent.json``.
+        """Completes HpBandSter's files and ``incumbent.json`` from the journal.
 
         Raises:
             OSError: they cannot be written.
         """
         if self._writing is not None:
             self._writing.wait()
+        self._live_log.rewrite(self._journal.read())
         write_pickle(self.path, self._ladder)
         self._write_incumbent(incumbent)
 
@@ -119,7 +178,7 @@ class RunDirectory:
         """Copies the retrained incumbent of the best seed to ``model.keras``."""
         retrained = [
             news
-            for news, _ in counted(read(self.path / FILE_NAME))
+            for news, _ in counted(self._journal.read())
             if news.evaluation.trial.bracket == COMPARISON_BRACKET and news.loss is not None
         ]
         incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
@@ -140,7 +199,7 @@ class RunDirectory:
             _log.warning("%s could not be written (%s)", NAMESERVER_FILE, error.strerror)
 
     def close(self) -> None:
-        """Closes the journal."""
+        """Closes the journal, and gives the run free for another master."""
         self._journal.close()
 
 

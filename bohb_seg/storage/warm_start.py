@@ -25,8 +25,8 @@ from pydantic import TypeAdapter
 from bohb_seg import plugins
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Evaluate
-from bohb_seg.storage import journal
-from bohb_seg.storage.journal import Entry, RunStarted
+from bohb_seg.storage import journal, journal_entries
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.trials import Observation
 
 _OBSERVATION = TypeAdapter(Observation)
@@ -118,7 +118,7 @@ def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:
     """Observations of the search; results of runoff and comparison are left out."""
     orders = [entry.event for entry in entries if isinstance(entry.event, Evaluate)]
     configurations = {order.evaluation.trial: order.configuration for order in orders}
-    for news, _ in journal.counted(entries):
+    for news, _ in journal_entries.counted(entries):
         trial, budget = news.evaluation
         if trial.bracket >= 0:
             yield Observation(configurations[trial], budget, news.loss)

@@ -38,10 +38,12 @@ class Outcome(NamedTuple):
     Args:
         settled: Whether nothing is left to be done about the result.
         said: The end of a sentence about the result.
+        is_of_other: Whether only the holder of another certificate can bring it.
     """
 
     settled: bool
     said: str
+    is_of_other: bool = False
 
 
 @final
@@ -162,7 +164,7 @@ def brought(spool: Spool, run: RunInfo) -> Iterator[tuple[Record, Outcome]]:
             finally:
                 held.release(outcome.settled)
             yield record, outcome
-            if not outcome.settled:
+            if not (outcome.settled or outcome.is_of_other):
                 return
 
 
@@ -179,6 +181,8 @@ def _outcome(offer: Callable[[], object], name: object) -> Outcome:
     except Pyro4.errors.DaemonError:
         _log.warning("the master no longer wants the result of %s", name)
         return Outcome(True, "is no longer wanted")
+    except Pyro4.errors.SecurityError as error:
+        return Outcome(False, f"stays here ({error})", is_of_other=True)
     except pyro.TRANSIENT as error:
         return Outcome(False, f"stays here ({error})")
     except Exception as error:

@@ -3,7 +3,7 @@ from helpers.journals import evaluation, news, order
 
 from bohb_seg.dashboard.journal_lines import JournalLine, journal_line, phase
 from bohb_seg.search.events import Discard, Finish, Settled, WorkersChanged
-from bohb_seg.storage.journal import Entry, RunResumed
+from bohb_seg.storage.journal_entries import Entry, RunResumed
 from bohb_seg.trials import TrialId
 
 SOON = 1_790_000_000.0  # 14:13:20 UTC

@@ -15,7 +15,7 @@ from bohb_seg.search.events import (
     StopRequested,
     WorkersChanged,
 )
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 from bohb_seg.trials import TrialId
 
 pytestmark = pytest.mark.loopback

@@ -12,7 +12,7 @@ from helpers.commands import PROGRAMS
 from bohb_seg.commands.command_line import EXIT_STOPPED_EARLY
 from bohb_seg.search.events import Evaluate
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 
 pytestmark = pytest.mark.faults
 

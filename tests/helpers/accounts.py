@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal_entries import Entry
 from bohb_seg.trials import Attempt, EvaluationId
 
 

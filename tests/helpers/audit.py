@@ -21,7 +21,7 @@ from bohb_seg.search import hyperband
 from bohb_seg.search.events import Evaluate, Evaluated, Finish, Settled
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.storage import journal, resume
-from bohb_seg.storage.journal import Entry, RunStarted
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     RUNOFF_BRACKET,
@@ -155,8 +155,10 @@ def _it_replays(run_dir: Path, events: Sequence[object]) -> None:
     finishes = [event for event in events if isinstance(event, Finish)]
     assert len(finishes) == 1, f"finished {len(finishes)} times"
     flags = {"resume": True, "run_dir": run_dir}
-    run = assemble(*resume.resumed(merge(SearchSettings, flags, environment={}), flags))
-    assert run.due == []
+    past = journal.read(run_dir / journal.FILE_NAME)
+    settings = resume.resumed(merge(SearchSettings, flags, environment={}), flags, past)
+    run = assemble(settings, past)
+    assert (run.due, run.changes) == ([], ())
     assert run.scheduler.finished
     incumbent = run.scheduler.progress.incumbent
     if incumbent is not None:

@@ -18,7 +18,7 @@ from bohb_seg.rpc.checkpoint_names import trial
 from bohb_seg.rpc.names import is_worker
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal_entries import Entry
 from bohb_seg.trials import CHECKPOINTS, Attempt, TrialId
 
 PATIENCE = 60.0

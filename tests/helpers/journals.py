@@ -6,7 +6,7 @@ from helpers.recorded_run import DEFAULT, SPACE, Settling
 
 from bohb_seg.report.analysis.history import replay
 from bohb_seg.search.events import Evaluate, Evaluated, Finish, WorkersChanged
-from bohb_seg.storage.journal import Entry, RunStarted
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.trials import EvaluationId, TrialId
 
 OTHER = {"batch_size": 8, "learning_rate": 0.001, "activation": "swish"}

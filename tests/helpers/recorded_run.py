@@ -23,7 +23,8 @@ from bohb_seg.search.events import (
     Settled,
     WorkersChanged,
 )
-from bohb_seg.storage.journal import FILE_NAME, Journal, RunResumed, RunStarted
+from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.journal_entries import RunResumed, RunStarted
 from bohb_seg.trials import EvaluationId, Observation, TrialId
 
 DEFAULT = {"batch_size": 16, "learning_rate": 0.007, "activation": "relu"}

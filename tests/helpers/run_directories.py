@@ -2,7 +2,8 @@
 
 from bohb_seg.search.events import Evaluate, Evaluated, Settled, WorkersChanged
 from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal import RunStarted
+from bohb_seg.storage import resume
+from bohb_seg.storage.journal_entries import RunStarted
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.trials import EvaluationId, TrialId
 
@@ -19,6 +20,13 @@ def beginning(settings):
 def new_run(folder):
     settings = chosen(folder)
     return RunDirectory(settings, beginning(settings), [])
+
+
+def gone_on_with(settings, start=None):
+    """The directory of a run as the next master opens it."""
+    journal = resume.opened(settings)
+    past = journal.read()
+    return RunDirectory(settings, start or past[0].event, past, journal)
 
 
 def evaluation(number=0, bracket=0, rung=0, budget=9.0):

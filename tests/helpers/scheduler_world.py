@@ -371,8 +371,8 @@ plans = st.builds(
 )
 
 
-def play(ladder, plan, story):
-    world = World(ladder, plan)
+def play(ladder, plan, story, world=None):
+    world = world or World(ladder, plan)
     for act, number, loss in story:
         act(world, number, loss)
     if not world.here:

@@ -168,4 +168,16 @@ def test_a_run_that_cannot_be_resumed(tmp_path, monkeypatch):
     journal = tmp_path / "run/events.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join([*lines[:4], "{}\n", *lines[5:]]))
-    holds(refused(*again), ("events.jsonl, line 5", "restore"))
+    holds(refused(*again), ("events.jsonl, line 5", "restore", "--repair"))
+    done = run("bohb_seg.commands.master", "--repair", "--run-dir", "run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "line 5 is dropped" in done.stderr
+    done = run(*again, "--local-workers", 1, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    journal.write_text("")
+    before = (tmp_path / "run/results.json").read_text()
+    words = ("results.json", "journal events.jsonl is missing or empty", "restore", "--run-dir")
+    new = ("bohb_seg.commands.master", *TOY, "--run-dir", "run", "--port", 0)
+    for words_of_master in (again, (*again, "--restartable"), new, (*new, "--restartable")):
+        holds(refused(*words_of_master), words)
+    assert (tmp_path / "run/results.json").read_text() == before

@@ -16,7 +16,7 @@ from helpers.commands import TESTS, run
 
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 
 pytestmark = [pytest.mark.loopback, pytest.mark.training]
 

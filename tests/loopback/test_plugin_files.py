@@ -8,7 +8,7 @@ from helpers.commands import free_port, only_sentence, processes, run, wait_unti
 from bohb_seg.datasets import synthetic
 from bohb_seg.search.events import Evaluated
 from bohb_seg.storage import journal
-from bohb_seg.storage.journal import RunStarted
+from bohb_seg.storage.journal_entries import RunStarted
 
 pytestmark = [pytest.mark.loopback, pytest.mark.training]
 

@@ -107,7 +107,7 @@ def test_a_master_whose_workers_are_all_refused_at_the_start_says_why(tmp_path):
         master = started.start("bohb_seg.commands.master", *UNABLE, "--run-dir", "run")
         said = only_sentence(master.wait(60), started.log(master))
     assert said == (
-        "bohb-master: local worker 0 ended with status 2: bohb-worker: this machine is  unable"
+        "bohb-master: local worker 0 ended with status 2: bohb-worker: this machine is\\x07 unable"
     )
 
 

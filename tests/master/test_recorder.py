@@ -4,6 +4,9 @@ import errno
 import logging
 from pathlib import Path
 
+import pytest
+
+from bohb_seg.errors import RunLostError, RunMissingError
 from bohb_seg.master.recorder import Recorder
 from bohb_seg.search.events import StopRequested
 
@@ -15,8 +18,16 @@ class Directory:
 
     path = Path("runs/a")
 
-    def __init__(self, failures):
-        self.failures, self.recorded = failures, []
+    def __init__(self, failures=0, missing=0):
+        self.failures, self.missing, self.recorded = failures, missing, []
+
+    def check(self):
+        if self.missing:
+            self.missing -= 1
+            raise RunMissingError("it is gone")
+
+    def rescue(self):
+        return "it was moved"
 
     def record(self, events):
         if self.failures:
@@ -27,6 +38,29 @@ class Directory:
 
 def never():
     return False
+
+
+def test_a_directory_that_comes_back_is_waited_for(caplog):
+    directory = Directory(missing=2)
+    recorder = Recorder(directory, never)
+    with caplog.at_level(logging.WARNING):
+        assert recorder.record(EVENTS)
+    assert (directory.recorded, recorder.lost) == ([EVENTS], None)
+    assert caplog.messages == ["paused: runs/a is missing; put it back"]
+
+
+def test_a_directory_that_stays_away_ends_the_master(monkeypatch):
+    monkeypatch.setattr("bohb_seg.master.recorder.RETURN_WITHIN", 0.1)
+    recorder = Recorder(Directory(missing=10**9), never)
+    with pytest.raises(RunLostError, match="it was moved"):
+        recorder.look_after()
+    assert recorder.lost is not None
+
+
+def test_nobody_waits_for_a_directory_who_was_told_to_leave():
+    recorder = Recorder(Directory(missing=10**9), lambda: True)
+    with pytest.raises(RunLostError, match="it was moved"):
+        recorder.record(EVENTS)
 
 
 def test_events_are_written_at_once_where_there_is_room(caplog):

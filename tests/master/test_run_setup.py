@@ -9,7 +9,7 @@ from bohb_seg.errors import BohbSegError
 from bohb_seg.master.plugin_check import check_new_run
 from bohb_seg.master.run_setup import assemble, new_start, new_transport, terms
 from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal import RunStarted
+from bohb_seg.storage.journal_entries import RunStarted
 
 START = RunStarted({}, {}, {"fingerprint": "f" * 32, "split_hash": "s" * 32, "classes": []}, {})
 

@@ -19,7 +19,7 @@ from bohb_seg.search.events import (
 )
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle
-from bohb_seg.storage.journal import Entry, RunResumed, RunStarted
+from bohb_seg.storage.journal_entries import Entry, RunResumed, RunStarted
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, EvaluationId, TrialId
 
 

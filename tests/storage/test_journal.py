@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import zlib
 
 import pytest
 from helpers.scheduler_world import LADDERS, Repeating, happenings, plans, play
@@ -23,7 +24,8 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.storage.journal import Entry, Journal, RunResumed, RunStarted, counted, read, tail
+from bohb_seg.storage.journal import Journal, read, tail
+from bohb_seg.storage.journal_entries import Entry, RulesChanged, RunResumed, RunStarted, counted
 from bohb_seg.trials import Attempt, EvaluationId, Observation, TrialId
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -61,6 +63,7 @@ events = st.one_of(
         st.lists(observations, max_size=3).map(tuple),
     ),
     st.builds(RunResumed),
+    st.builds(RulesChanged, names),
     st.builds(
         WorkersChanged,
         workers,
@@ -93,6 +96,13 @@ def write(file, *batches):
     return entries
 
 
+def whole_lines(text, cut):
+    """How many lines are left, and whether a part of one; a line break alone is not missed."""
+    ends = [place for place, byte in enumerate(text) if byte == ord("\n")]
+    whole = sum(cut >= end for end in ends)
+    return whole, cut > (ends[whole - 1] + 1 if whole else 0)
+
+
 def said(entries):
     """Tells 1 from 1.0 and True, and 0.0 from -0.0, which ``==`` does not."""
     return [repr(entry) for entry in entries]
@@ -123,7 +133,7 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 
 def test_every_kind_of_event_is_tried_here():
     kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
-    kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish}
+    kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish, RulesChanged}
     from bohb_seg.storage import journal
 
     assert set(journal._KINDS.values()) == kinds
@@ -141,7 +151,14 @@ def test_a_number_survives_to_its_last_bit(file, number):
 def test_lines_are_what_the_head_of_the_file_says(file):
     (entry,) = write(file, [Discard(TrialId(0, 1, 2))])
     (line,) = file.read_text().splitlines()
-    assert json.loads(line) == {"time": entry.time, "kind": "Discard", "trial": [0, 1, 2]}
+    told = {"time": entry.time, "kind": "Discard", "trial": [0, 1, 2]}
+    text = json.dumps(told, separators=(",", ":"))
+    assert json.loads(line) == {**told, "check": f"{zlib.crc32(text.encode()):08x}"}
+
+
+def test_lines_of_earlier_versions_have_no_check(file):
+    file.write_text('{"time":1.0,"kind":"Discard","trial":[0,1,2]}\n')
+    assert read(file) == [Entry(1.0, Discard(TrialId(0, 1, 2)))]
 
 
 @settings(max_examples=60, deadline=None)
@@ -151,10 +168,9 @@ def test_a_journal_cut_anywhere_is_read_up_to_the_last_whole_line(file, history,
     text = file.read_bytes()
     cut = round(share * len(text))
     file.write_bytes(text[:cut])
-    whole = text[:cut].count(b"\n")
+    whole, torn = whole_lines(text, cut)
     with warnings() as messages:
         assert said(read(file)) == said(entries[:whole])
-    torn = not text[:cut].endswith(b"\n") and cut > 0
     assert messages == ([f"{file}: dropped the torn last line {whole + 1}"] if torn else [])
 
 
@@ -163,8 +179,9 @@ def test_a_journal_cut_anywhere_is_read_up_to_the_last_whole_line(file, history,
 def test_a_cut_journal_is_gone_on_with(file, history, more, share):
     entries = write(file, history)
     text = file.read_bytes()
-    file.write_bytes(text[: round(share * len(text))])
-    whole = file.read_bytes().count(b"\n")
+    cut = round(share * len(text))
+    file.write_bytes(text[:cut])
+    whole, _ = whole_lines(text, cut)
     journal = Journal(file)
     added = journal.append(more)
     journal.close()
@@ -191,6 +208,31 @@ def test_a_damaged_byte_names_file_and_line(file, history, bad, share):
     assert "\n" not in str(error.value)
 
 
+@settings(max_examples=300, deadline=None)
+@given(histories, st.integers(0, 7), shares)
+def test_a_flipped_bit_is_never_another_entry(file, history, bit, share):
+    entries = write(file, history)
+    content = bytearray(file.read_bytes())
+    content[round(share * (len(content) - 1))] ^= 1 << bit
+    file.write_bytes(content)
+    with contextlib.suppress(JournalError):
+        assert said(read(file)) == said(entries)
+
+
+def test_the_tail_has_the_last_entries_with_the_numbers_of_their_lines(file):
+    entries = write(file, [Finish("one"), RunResumed(), Finish("three")])
+    assert tail(file, 2) == {2: entries[1], 3: entries[2]}
+
+
+def test_an_edited_line_is_told_from_a_torn_one(file):
+    write(file, [Finish("end"), RunResumed()])
+    file.write_text(file.read_text().replace("end", "And"))
+    with pytest.raises(JournalError, match=r"line 1: .* changed after it had been written"):
+        read(file)
+    with pytest.raises(JournalError, match="line 1"):
+        tail(file, 2)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -201,6 +243,9 @@ def test_a_damaged_byte_names_file_and_line(file, history, bad, share):
         '{"time": 1.0, "kind": "Unheard"}',
         '{"time": 1.0, "kind": ["Discard"], "trial": [0, 0, 0]}',
         '{"time": "soon", "kind": "BracketFinished", "bracket": 0}',
+        '{"time": 1e300, "kind": "BracketFinished", "bracket": 0}',
+        '{"time": ' + "9" * 400 + ', "kind": "BracketFinished", "bracket": 0}',
+        "[" * 100_000,
         '{"time": 1.0, "kind": "Discard", "trial": [0, 0]}',
         '{"time": 1.0, "kind": "BracketFinished"}',
         '{"time": 1.0, "kind": "Evaluated", "evaluation": [[0, 0, 0], 1.0], "attempt": 1,'

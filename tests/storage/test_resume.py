@@ -1,18 +1,29 @@
 """When a run may begin in a directory, and with which settings one is gone on with."""
 
+import contextlib
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
-from helpers.run_directories import beginning, chosen, new_run, searched
+import yaml
+from helpers.run_directories import beginning, chosen, gone_on_with, new_run, searched
 
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Finish
 from bohb_seg.settings import flag_of
+from bohb_seg.storage import resume
 from bohb_seg.storage.journal import FILE_NAME, Journal
-from bohb_seg.storage.resume import holds_run, refuse_used, resumed
+from bohb_seg.storage.resume import holds_run, opened, refuse_used
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.trials import Observation
+
+
+def resumed(settings, flags):
+    """What a master goes on with."""
+    with contextlib.closing(opened(settings)) as journal:
+        past = resume.past(journal)
+    return resume.resumed(settings, flags, past), past
 
 
 def test_a_new_run_is_refused_where_one_lies(tmp_path):
@@ -22,6 +33,16 @@ def test_a_new_run_is_refused_where_one_lies(tmp_path):
     new_run(tmp_path).close()
     with pytest.raises(SettingsError, match=r"already holds a run; add --resume .* or choose"):
         refuse_used(tmp_path / "run")
+
+
+def test_a_run_is_not_even_read_while_another_master_writes_it(tmp_path):
+    run = new_run(tmp_path)
+    with pytest.raises(SettingsError, match="is in use by another master, process"):
+        opened(chosen(tmp_path, resume=True))
+    run.record(searched())
+    run.close()
+    _, past = resumed(chosen(tmp_path, resume=True), {})
+    assert [entry.event for entry in past][1:] == searched()
 
 
 def test_a_run_is_resumed_with_its_own_settings(tmp_path):
@@ -82,8 +103,8 @@ def test_resuming_changes_nothing_that_is_there(tmp_path):
     run.record(searched())
     run.close()
     before = contents(run.path)
-    settings, past = resumed(chosen(tmp_path, resume=True), {})
-    RunDirectory(settings, beginning(chosen(tmp_path, seed=9)), past).close()
+    settings, _ = resumed(chosen(tmp_path, resume=True), {})
+    gone_on_with(settings, beginning(chosen(tmp_path, seed=9))).close()
     assert contents(run.path) == before
 
 
@@ -94,8 +115,7 @@ def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
     results = tmp_path / "run/results.json"
     whole = results.read_bytes()
     results.write_bytes(whole[:20])
-    settings, past = resumed(chosen(tmp_path, resume=True), {})
-    RunDirectory(settings, beginning(settings), past).close()
+    gone_on_with(resumed(chosen(tmp_path, resume=True), {})[0]).close()
     assert results.read_bytes() == whole
 
 
@@ -158,6 +178,86 @@ def test_a_run_of_a_newer_version_is_not_resumed(tmp_path):
     )
     with pytest.raises(SettingsError, match=r"has a setting that .* not understand \(colour\)"):
         resumed(chosen(tmp_path), {})
+    record = {"versions": {"bohb-seg": "9.0", "numpy": "1.0"}}
+    (tmp_path / "run/settings.yaml").write_text(yaml.safe_dump(record))
+    with pytest.raises(SettingsError, match=r"began it \(bohb-seg 9\.0 then and .* now, numpy"):
+        resumed(chosen(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"eta": 1.0}, r"has --eta 1\.0, which this version refuses \(input should be .*\);"),
+        ({"eta": "x"}, r"has --eta x, which"),
+        ({"max_epochs": 1.0}, r"refuses \(--max-epochs 1 has no room for .*\);"),
+    ],
+)
+def test_a_setting_that_is_not_allowed_is_named(tmp_path, edit, words):
+    start = beginning(chosen(tmp_path))
+    write_journal(tmp_path, dataclasses.replace(start, settings={**start.settings, **edit}))
+    with pytest.raises(SettingsError, match=words):
+        resumed(chosen(tmp_path), {})
+
+
+def test_an_edited_setting_is_named(tmp_path):
+    new_run(tmp_path).close()
+    file = tmp_path / "run" / FILE_NAME
+    file.write_text(file.read_text().replace('"seed":5', '"seed":6'))
+    with pytest.raises(SettingsError, match=r"has --seed 6 in its journal and 5 in settings\.yaml"):
+        resumed(chosen(tmp_path), {})
+    (tmp_path / "run/settings.yaml").write_bytes(b"\xff: [")
+    with pytest.raises(JournalError, match=r"line 1: .* changed after it had been written"):
+        resumed(chosen(tmp_path), {})
+
+
+def test_settings_edited_in_their_copy_are_told_to_count_nothing(tmp_path, caplog):
+    new_run(tmp_path).close()
+    file = tmp_path / "run/settings.yaml"
+    file.write_text(file.read_text().replace("seed: 5", "seed: 6"))
+    assert resumed(chosen(tmp_path), {})[0].seed == 5
+    assert "has --seed 5 in its journal and 6 in settings.yaml: the journal counts" in caplog.text
+
+
+# --- a journal that is lost -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("journal", [None, b"", b'{"time": 17'])
+@pytest.mark.parametrize(
+    "left", ["results.json", "configs.json", "results.pkl", "checkpoints/0-0-1/epoch-00001.npz"]
+)
+def test_no_new_run_is_begun_over_what_is_left_of_one(tmp_path, journal, left):
+    run_dir = tmp_path / "run"
+    (run_dir / left).parent.mkdir(parents=True)
+    (run_dir / left).write_text("something")
+    if journal is not None:
+        (run_dir / FILE_NAME).write_bytes(journal)
+    with pytest.raises(SettingsError) as error:
+        refuse_used(run_dir)
+    found = left.partition("/")[0]
+    assert str(error.value).startswith(
+        f"--run-dir {run_dir} holds {found} of a run, but its journal {FILE_NAME} is missing or"
+    )
+
+
+def test_a_run_that_was_killed_at_its_first_word_may_begin(tmp_path):
+    run = new_run(tmp_path)
+    run.close()
+    (tmp_path / "run" / FILE_NAME).write_bytes(b'{"time": 17')
+    refuse_used(tmp_path / "run")
+    new_run(tmp_path).close()
+    assert json.loads((tmp_path / "run" / FILE_NAME).read_text())["kind"] == "RunStarted"
+
+
+@pytest.mark.parametrize("journal", [None, b"", b'{"time": 17'])
+def test_a_lost_journal_is_told_on_resuming(tmp_path, journal):
+    run = new_run(tmp_path)
+    run.record(searched())
+    run.close()
+    (run.path / FILE_NAME).unlink()
+    if journal is not None:
+        (run.path / FILE_NAME).write_bytes(journal)
+    with pytest.raises(SettingsError, match=r"holds results\.json of a run, but its journal"):
+        opened(chosen(tmp_path, resume=True))
 
 
 @pytest.mark.parametrize(("line", "begun"), [(b"", False), (b'{"time": 17', False), (b"x\n", True)])

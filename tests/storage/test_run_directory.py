@@ -2,11 +2,20 @@
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from helpers.run_directories import beginning, chosen, evaluated, evaluation, new_run, searched
+from helpers.run_directories import (
+    beginning,
+    chosen,
+    evaluated,
+    evaluation,
+    gone_on_with,
+    new_run,
+    searched,
+)
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.search.events import Settled
@@ -54,14 +63,57 @@ def test_a_live_log_that_found_no_room_is_made_up_later(tmp_path, monkeypatch):
     found = (run.path / "configs.json").read_text(), (run.path / "results.json").read_text()
     run.close()
     assert all(found)
-    RunDirectory(chosen(tmp_path), beginning(chosen(tmp_path)), read(run.path / FILE_NAME)).close()
+    gone_on_with(chosen(tmp_path)).close()
     assert found == (
         (run.path / "configs.json").read_text(),
         (run.path / "results.json").read_text(),
     )
 
 
-def no_room(*_):
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "full"), AssertionError("a fault of ours")]
+)
+def test_a_live_log_that_fails_keeps_nothing_from_the_journal(tmp_path, monkeypatch, caplog, fault):
+    run = new_run(tmp_path)
+
+    def fails(*_):
+        raise fault
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LiveLog, "_lines", fails)
+        for event in searched():
+            run.record([event])
+    assert [e.event for e in read(tmp_path / "run" / FILE_NAME)][1:] == searched()
+    assert "HpBandSter's live log is behind" in caplog.text
+    run.write_results(None)
+    run.close()
+    assert len((run.path / "results.json").read_text().splitlines()) == 1
+    assert (run.path / "results.pkl").exists()
+
+
+def test_a_live_log_that_was_damaged_is_whole_at_the_end(tmp_path):
+    run = new_run(tmp_path)
+    run.record(searched())
+    (run.path / "results.json").write_bytes(b"\xff{")
+    (run.path / "configs.json").unlink()
+    run.write_results(None)
+    run.close()
+    assert len((run.path / "results.json").read_text().splitlines()) == 1
+    assert len((run.path / "configs.json").read_text().splitlines()) == 1
+
+
+def test_an_old_live_log_stays_while_there_is_no_room_for_a_new_one(tmp_path, monkeypatch):
+    run = new_run(tmp_path)
+    run.record(searched())
+    before = (run.path / "results.json").read_bytes()
+    monkeypatch.setattr("bohb_seg.storage.hpbandster_files.write_whole", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        run.write_results(None)
+    run.close()
+    assert (run.path / "results.json").read_bytes() == before
+
+
+def no_room(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -89,6 +141,30 @@ def test_only_the_checkpoint_of_the_discarded_trial_goes(tmp_path):
     assert kept.exists()
     assert not gone.exists()
     run.close()
+
+
+def test_a_run_that_another_master_began_meanwhile_is_not_begun_again(tmp_path):
+    """Both looked before either wrote."""
+    other = new_run(tmp_path)
+    other.record(searched())
+    other.close()
+    with pytest.raises(SettingsError, match="already holds a run"):
+        new_run(tmp_path)
+
+
+def test_words_about_a_directory_that_is_gone(tmp_path):
+    run = new_run(tmp_path)
+    moved = run.path.rename(tmp_path / "moved")
+    assert run.rescue() == (
+        f"{run.path} was moved to {moved}: go on with 'bohb-master --resume --run-dir {moved}'"
+    )
+    shutil.rmtree(moved)
+    assert run.rescue() == (
+        f"{run.path} was removed; its journal was saved and is there again: go on with"
+        f" 'bohb-master --resume --run-dir {run.path}'"
+    )
+    run.close()
+    assert [type(e.event).__name__ for e in read(run.path / FILE_NAME)] == ["RunStarted"]
 
 
 def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):

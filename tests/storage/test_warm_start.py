@@ -12,7 +12,8 @@ from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Evaluate, Evaluated, Settled, WorkersChanged
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import warm_start
-from bohb_seg.storage.journal import FILE_NAME, Journal, RunStarted
+from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.journal_entries import RunStarted
 from bohb_seg.storage.warm_start import EarlierRun
 from bohb_seg.trials import EvaluationId, Observation, TrialId
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bohb_seg.errors import printable, printable_lines
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal_entries import Entry
 
 NUMBERS = frozenset({float, int, bool, type(None)})
 """Types of the values of a curve; most values of a journal are those of curves."""

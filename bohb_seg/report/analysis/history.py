@@ -24,8 +24,8 @@ from bohb_seg.search.events import (
     StopRequested,
     WorkersChanged,
 )
-from bohb_seg.storage import journal
-from bohb_seg.storage.journal import Entry, RunResumed, RunStarted
+from bohb_seg.storage import journal, journal_entries
+from bohb_seg.storage.journal_entries import Entry, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     RUNOFF_BRACKET,
@@ -64,7 +64,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
             f"{run_dir / journal.FILE_NAME} holds no started run yet; wait until bohb-master"
             " has started its search"
         )
-    attempts = _Replay(journal.counted(entries))
+    attempts = _Replay(journal_entries.counted(entries))
     for entry in entries:
         attempts.apply(entry)
     evaluations = _records(attempts)

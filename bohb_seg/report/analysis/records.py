@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bohb_seg.storage.journal import RunStarted
+from bohb_seg.storage.journal_entries import RunStarted
 from bohb_seg.trials import Configuration, EvaluationId, Info, Numbers, TrialId
 
 EARLY_ENDS = ("collapsed", "patience", "diverged")

@@ -6,7 +6,7 @@ from deploy.slurm.search import LONG
 from helpers.audit import audit
 
 from bohb_seg.search.events import Evaluate, Settled
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("lane")]
 

@@ -8,7 +8,7 @@ from deploy.systemd.machine import Machine
 from helpers.cluster import SPACE, Cluster
 
 from bohb_seg.search.events import Evaluate
-from bohb_seg.storage.journal import Entry
+from bohb_seg.storage.journal_entries import Entry
 
 ETC = Path("etc/bohb-seg")
 ADDRESS = "10.98.0.1"

@@ -6,7 +6,7 @@ from deploy.systemd.run import BRACKET, TWO_BRACKETS, Ended, Run
 from helpers.audit import audit
 
 from bohb_seg.search.events import Evaluate
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 
 pytestmark = pytest.mark.deploy
 

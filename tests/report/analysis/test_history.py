@@ -5,7 +5,7 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.report.analysis.history import read, replay
 from bohb_seg.report.analysis.records import Presence, by_trial
 from bohb_seg.search.events import Discard, Finish, Settled, WorkersChanged
-from bohb_seg.storage.journal import RunResumed
+from bohb_seg.storage.journal_entries import RunResumed
 from bohb_seg.trials import Attempt, TrialId
 
 

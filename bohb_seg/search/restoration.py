@@ -1,0 +1,207 @@
+"""A run taken over from its results, where the rules by which its orders followed are others now.
+
+Told the same news, a scheduler of another version, or with another sampler, may give other orders.
+Then the past is not replayed but rebuilt: the trials that were begun with the configurations that
+they had, the results that count, the attempts that run. From there on the present rules hold.
+Results that they would not have asked for are left out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from bohb_seg.search.brackets import Bracket
+from bohb_seg.search.evaluations import Evaluation
+from bohb_seg.search.events import (
+    Evaluate,
+    Evaluated,
+    Finish,
+    News,
+    Order,
+    Settled,
+    StopRequested,
+    WorkersChanged,
+)
+from bohb_seg.search.final_phase import Retrainings
+from bohb_seg.search.phases import Phases
+from bohb_seg.search.search_phase import SearchPhase
+from bohb_seg.trials import Attempt, EvaluationId, Suggestion, TrialId
+
+_NEVER: Final = 10**9
+"""Attempts that may raise while the past is rebuilt: whether it was too many is known already."""
+
+
+@dataclass
+class Record:
+    """A run as its news and orders tell it, whatever rules they followed.
+
+    Args:
+        suggestions: Configuration of each trial, in the order in which they were begun.
+        attempts: Attempts at each evaluation: the worker of each number.
+        raised: Attempts that raised while they ran.
+        results: Results that count.
+        workers: Workers that are there, in the order in which they joined, and their attempts.
+        stop: Reason for which the search was to end early.
+        is_finished: Whether nothing was left to do.
+    """
+
+    suggestions: dict[TrialId, Suggestion] = field(default_factory=dict)
+    attempts: dict[EvaluationId, dict[int, str]] = field(default_factory=dict)
+    raised: set[Attempt] = field(default_factory=set)
+    results: dict[EvaluationId, Evaluated] = field(default_factory=dict)
+    workers: dict[str, Attempt | None] = field(default_factory=dict)
+    stop: str | None = None
+    is_finished: bool = False
+
+    @classmethod
+    def of(cls, events: Iterable[News | Order]) -> Self:
+        """Reads news and orders, oldest first."""
+        record, latest = cls(), None
+        for event in events:
+            match event:
+                case WorkersChanged():
+                    record._change_workers(event)
+                case Evaluate():
+                    record._begin(event)
+                case Evaluated():
+                    latest = event
+                    record._end(event)
+                case Settled() if latest and _attempt(latest) == _attempt(event):
+                    record.results.setdefault(event.evaluation, latest)
+                case StopRequested():
+                    record.stop = record.stop or event.reason
+                case Finish():
+                    record.is_finished = True
+        return record
+
+    @property
+    def has_left_search(self) -> bool:
+        """Whether the runoff or the comparison had begun, or all was over."""
+        return self.is_finished or any(trial.bracket < 0 for trial in self.suggestions)
+
+    def at_work(self, attempt: Attempt) -> str | None:
+        """The worker for whose result the run waits in this attempt; None if there is none.
+
+        A worker that came back after the search had ended is at work, but nobody waits for it.
+        """
+        if self.has_left_search and attempt.evaluation.trial.bracket >= 0:
+            return None
+        return next((name for name, doing in self.workers.items() if doing == attempt), None)
+
+    def in_rung(self, bracket: int, rung: int) -> int:
+        """Number of trials that were begun on a rung."""
+        its = (t.number for t in self.suggestions if (t.bracket, t.rung) == (bracket, rung))
+        return max(its, default=-1) + 1
+
+    def _change_workers(self, news: WorkersChanged) -> None:
+        for worker in news.left:
+            self.workers.pop(worker, None)
+        for worker in news.joined:
+            attempt = news.doing.get(worker)
+            known = attempt and attempt.number in self.attempts.get(attempt.evaluation, ())
+            self.workers[worker] = attempt if known else None
+
+    def _begin(self, order: Evaluate) -> None:
+        suggestion = Suggestion(order.configuration, order.model_based)
+        self.suggestions.setdefault(order.evaluation.trial, suggestion)
+        self.attempts.setdefault(order.evaluation, {})[order.attempt] = order.worker
+        self.workers[order.worker] = _attempt(order)
+
+    def _end(self, news: Evaluated) -> None:
+        if self.workers.get(news.worker) == _attempt(news):
+            if not news.lost_on:  # else the news that it left follow
+                self.workers[news.worker] = None
+            if news.outcome == "crashed" and news.evaluation not in self.results:
+                self.raised.add(_attempt(news))
+
+
+def restore(phases: Phases, record: Record) -> list[Order]:
+    """Brings phases that have not begun to where a run was.
+
+    Args:
+        phases: Those of a scheduler that has heard no news.
+        record: The run.
+
+    Returns:
+        The order to finish, if that follows and was not given before.
+    """
+    _fill(phases.search, record)
+    if record.stop is not None:
+        phases.stop_search(record.stop)
+    elif record.has_left_search:
+        phases.stop_search("the search was over by the rules of an earlier version")
+    orders: list[Order] = []
+    before = None
+    while before != (before := (phases.present, phases.working)):
+        orders += phases.go_on()
+        if isinstance(phases.working, Retrainings):
+            _repeat_all(phases.working, phases.working.evaluations, record)
+    if record.is_finished:
+        phases.end()
+        return []
+    return [order for order in orders if isinstance(order, Finish)]
+
+
+def _fill(search: SearchPhase, record: Record) -> None:
+    """Begins the brackets and trials again that were begun, and settles what was settled."""
+    begun = max((trial.bracket for trial in record.suggestions), default=-1) + 1
+    for _ in range(begun):
+        bracket = search.begin_bracket()
+        rung = -1
+        while rung != bracket.rung and not bracket.finished:
+            rung = bracket.rung
+            _draw_again(search, bracket, record)
+            _repeat_all(search, tuple(bracket.evaluations), record)
+
+
+def _draw_again(search: SearchPhase, bracket: Bracket, record: Record) -> None:
+    places = record.in_rung(bracket.index, bracket.rung)
+    while bracket.has_room and len(bracket.evaluations) < places:
+        trial = TrialId(bracket.index, bracket.rung, len(bracket.evaluations))
+        # The sampler draws as often as it did, so that its next draw repeats none of the past.
+        drawn = search.suggest()
+        search.enter(bracket, record.suggestions.get(trial, drawn))
+
+
+def _repeat_all(
+    phase: SearchPhase | Retrainings, evaluations: Iterable[Evaluation], record: Record
+) -> None:
+    for evaluation in evaluations:
+        if not evaluation.settled:
+            _repeat(evaluation, record)
+            if evaluation.settled:
+                phase.settle(evaluation)
+
+
+def _repeat(evaluation: Evaluation, record: Record) -> None:
+    """Brings an evaluation to where it was; one of another configuration only has its numbers."""
+    result = record.results.get(evaluation.id)
+    suggestion = record.suggestions.get(evaluation.trial)
+    if suggestion is None or suggestion.configuration != evaluation.configuration:
+        result = None
+    for number, worker in sorted(record.attempts.get(evaluation.id, {}).items()):
+        while evaluation.attempt < number:
+            evaluation.start(worker)
+            if Attempt(evaluation.id, evaluation.attempt) in record.raised:
+                evaluation.crash(1 if _is_failure(result, evaluation.attempt) else _NEVER)
+            else:
+                evaluation.release()
+        if evaluation.settled:
+            return
+    if result is not None and result.loss is not None:
+        evaluation.finish(result.loss)
+    elif result is not None:
+        evaluation.diverge()
+    elif evaluation.may_resume(evaluation.attempt) and (
+        at_work := record.at_work(Attempt(evaluation.id, evaluation.attempt))
+    ):
+        evaluation.resume(at_work)
+
+
+def _is_failure(result: Evaluated | None, attempt: int) -> bool:
+    """Whether an evaluation failed by this attempt, which was the last that was allowed."""
+    return result is not None and (result.outcome, result.attempt) == ("crashed", attempt)
+
+
+def _attempt(event: Evaluate | Evaluated | Settled) -> Attempt:
+    return Attempt(event.evaluation, event.attempt)
