@@ -130,15 +130,7 @@ class Transport:
         uri = str(self._daemon.register(dispatcher, names.dispatcher_name(self._run_id)))
         self._daemon.register(storage, names.storage_name(self._run_id))
         self._discovery = Discovery(self._registry, uri, self._attendance, self._heartbeat)
-        try:
-            serving = serve_in_background(self._daemon, "dispatcher")
-            self._discovery.start()
-        except RuntimeError as error:
-            raise ServiceError(
-                f"this machine refuses the master a thread ({error}); end other programs, or raise"
-                " the limits of its user or container"
-            ) from None
-        self._threads = serving, self._discovery
+        self._threads = _started(self._daemon, self._discovery)
 
     def fault(self) -> str:
         """Reason why workers cannot be served or found any more; "" as long as all is well."""
@@ -200,9 +192,8 @@ class Transport:
             return Daemon(self._host, port, admits=("master", "worker"), lost=self._lose)
         except OSError as error:
             raise ServiceError(
-                f"cannot serve on {machine.location(self._host, port)}"
-                f" ({error.strerror or error}); choose another"
-                " --port or --host, or end what uses it"
+                f"cannot serve on {machine.location(self._host, port)} ({error.strerror or error});"
+                " choose another --port or --host, or end what uses it"
             ) from None
 
     def _surroundings(self) -> Surroundings:
@@ -227,3 +218,15 @@ class Transport:
     def _take_result(self, news: Evaluated) -> None:
         self._attendance.take_result(news)
         self.post(news)
+
+
+def _started(daemon: Daemon, discovery: Discovery) -> tuple[threading.Thread, ...]:
+    try:
+        serving = serve_in_background(daemon, "dispatcher")
+        discovery.start()
+    except RuntimeError as error:
+        raise ServiceError(
+            f"this machine refuses the master a thread ({error}); end other programs, or raise the"
+            " limits of its user or container"
+        ) from None
+    return serving, discovery

@@ -33,6 +33,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
+from bohb_seg.search.endings import Endings
 from bohb_seg.search.evaluations import Evaluation, InvalidTransitionError
 from bohb_seg.search.events import (
     Discard,
@@ -45,7 +46,6 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.first_failures import FirstFailures
-from bohb_seg.search.machines import Machines
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.phases import Phases
 from bohb_seg.search.plan import Plan
@@ -66,10 +66,9 @@ class Scheduler:
     """
 
     def __init__(self, optimizer: Optimizer, plan: Plan, default: Configuration) -> None:
-        self._max_attempts = plan.max_attempts
+        self._endings = Endings(plan.max_attempts)
         self._phases = Phases(optimizer, default, plan)
         self._workers: dict[str, Attempt | None] = {}  # in the order in which they joined
-        self._machines = Machines()
         self.first_failures = FirstFailures()
         """Whether all that was evaluated so far failed alike."""
 
@@ -176,30 +175,11 @@ class Scheduler:
             self._workers[news.worker] = None
         if evaluation is None or not _counts(evaluation, news):
             return self._drop(news)
-        self._end(evaluation, news)
+        self._endings.end(evaluation, news)
         if not evaluation.settled:
             return []
         self.first_failures.note(evaluation, news.error)
         return [Settled(*attempt, news.worker), *self._phases.home(attempt).settle(evaluation)]
-
-    def _end(self, evaluation: Evaluation, news: Evaluated) -> None:
-        """Ends an attempt, and with it the evaluation unless it is tried again."""
-        if news.outcome == "crashed":
-            self._crash(evaluation, news)
-            return
-        self._machines.blame(evaluation.deaths.values())
-        if news.loss is None:
-            evaluation.diverge()
-        else:
-            evaluation.finish(news.loss)
-
-    def _crash(self, evaluation: Evaluation, news: Evaluated) -> None:
-        if news.lost_on:
-            evaluation.die(news.lost_on)
-        if news.lost_on and not news.final and self._machines.excuse(news.lost_on):
-            evaluation.release()
-        else:
-            evaluation.crash(self._max_attempts, news.final)
 
     def _refuse_unbegun(self, attempt: Attempt, evaluation: Evaluation | None) -> None:
         latest = evaluation.attempt if evaluation else 0

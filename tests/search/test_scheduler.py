@@ -818,7 +818,7 @@ def test_deaths_that_the_machine_itself_caused_excuse_later_ones_there():
 
 def test_another_machines_history_excuses_nothing():
     machine = scheduler(max_attempts=1)
-    machine._machines.blame(["elsewhere"])
+    machine._endings._machines.blame(["elsewhere"])
     (order,) = machine.handle(WorkersChanged(joined=("a",)))
     assert isinstance(machine.handle(died(order, "here"))[0], Settled)
 

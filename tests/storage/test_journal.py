@@ -134,9 +134,9 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 def test_every_kind_of_event_is_tried_here():
     kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
     kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish, RulesChanged}
-    from bohb_seg.storage import journal
+    from bohb_seg.storage import journal_entries
 
-    assert set(journal._KINDS.values()) == kinds
+    assert set(journal_entries._KINDS.values()) == kinds
 
 
 @settings(max_examples=60, deadline=None)
@@ -217,11 +217,6 @@ def test_a_flipped_bit_is_never_another_entry(file, history, bit, share):
     file.write_bytes(content)
     with contextlib.suppress(JournalError):
         assert said(read(file)) == said(entries)
-
-
-def test_the_tail_has_the_last_entries_with_the_numbers_of_their_lines(file):
-    entries = write(file, [Finish("one"), RunResumed(), Finish("three")])
-    assert tail(file, 2) == {2: entries[1], 3: entries[2]}
 
 
 def test_an_edited_line_is_told_from_a_torn_one(file):
