@@ -1,5 +1,6 @@
 """``bohb-worker``: finds a run and serves it with a program of ``workers/``."""
 
+import contextlib
 import faulthandler
 import logging
 import subprocess
@@ -55,7 +56,8 @@ def command(config: Path | None, **flags: object) -> int:
 
 def main() -> NoReturn:
     """Entry point of ``bohb-worker``."""
-    faulthandler.enable()  # a segmentation fault then says where it was
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no such stream
+        faulthandler.enable()  # a segmentation fault then says where it was
     _shutdown.listen()
     try:
         command_line.run(command)
