@@ -8,9 +8,11 @@ returns what serpent cannot carry. :class:`_JobQueue` offers the same remote met
 
 import inspect
 import logging
+import math
 import queue
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
@@ -22,6 +24,7 @@ from Pyro4.socketutil import getIpVersion
 
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError, SettingsError
+from bohb_seg.retry import LOOK_EVERY
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted
@@ -102,16 +105,26 @@ class _JobQueue:
 
     def jobs(self, idle_timeout: float | None) -> Iterator[WireJob]:
         """Jobs as they come, until the worker is ended, or after ``idle_timeout`` idle seconds."""
+        while (job := self._next(idle_timeout)) is not None:
+            yield job
+            with self._lock:
+                del self._jobs[job.key]
+
+    def _next(self, idle_timeout: float | None) -> WireJob | None:
+        """Waits for a job; None if the worker is ended.
+
+        It wakes now and then: a signal that comes just before a wait does not cut it short, and
+        Python calls its handler only after the wait.
+        """
+        waited_until = time.monotonic() + (math.inf if idle_timeout is None else idle_timeout)
         while not self.ended:
+            left = waited_until - time.monotonic()
             try:
-                job = self._queue.get(timeout=idle_timeout)
+                return self._queue.get(timeout=max(0.0, min(left, LOOK_EVERY)))
             except queue.Empty:
-                self.ended = f"idle for {idle_timeout:g} s"
-                return
-            if job is not None:
-                yield job
-                with self._lock:
-                    del self._jobs[job.key]
+                if left <= LOOK_EVERY:
+                    self.ended = f"idle for {idle_timeout:g} s"
+        return None
 
 
 def serve(worker: Worker, settings: WorkerSettings, run: RunInfo, shutdown: Shutdown) -> None:
