@@ -43,7 +43,8 @@ class Attendance:
         self._links: dict[str, WorkerLink] = {}
         self._expected: dict[str, _Expected] = {}
         self._closed = False
-        self._lock = threading.Lock()  # for moving from the expected ones to those with a link
+        self._lock = threading.Lock()  # for moving from the expected ones to those with a link,
+        # and so that a link is seen only once it runs, and none begins after closing
 
     def expect(self, past: Mapping[str, Evaluate | None]) -> None:
         """Gives the workers of the previous master a lease to make themselves known.

@@ -1,20 +1,15 @@
 """Workers that are still being found while the master closes."""
 
+import logging
 import threading
 
 from bohb_seg.master.attendance import Attendance
 from bohb_seg.master.micro_batches import MicroBatches
 from bohb_seg.master.worker_link import Surroundings
+from bohb_seg.rpc.complaints import Complaints
 
 NOBODY = "PYRO:w@127.0.0.1:1"
 WORKERS = 30
-
-
-class Complaints:
-    """Hear that nobody answers at ``NOBODY``."""
-
-    def complain(self, about, sentence):
-        pass
 
 
 def attendance():
@@ -26,7 +21,7 @@ def attendance():
             replies=None,
             registry=None,
             micro_batches=MicroBatches(),
-            complaints=Complaints(),
+            complaints=Complaints(logging.getLogger(__name__)),
         )
     )
 

@@ -124,6 +124,7 @@ def test_suggestions_are_legal_and_survive_every_format(optimizer, space):
         assert suggestions(optimizer, copy) == expected
 
 
+@settings(deadline=None)
 @given(spaces_of_all_kinds(), st.integers(0, 5), st.integers(0, 9))
 def test_many_points_are_decoded_as_each_alone(space, number, seed):
     space.seed(seed)
