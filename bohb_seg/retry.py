@@ -1,4 +1,4 @@
-"""One way to try again what failed: pauses that grow, a line of the log a minute, a limit.
+"""Ways to try again what failed: pauses that grow, a line of the log a minute, a limit.
 
 The caller writes the loop, because callers differ in what they catch::
 
@@ -28,6 +28,14 @@ SAY_EVERY = 60.0
 """Seconds between two lines of the log about the same failure."""
 LOOK_EVERY = 0.2
 """Seconds between two looks at the condition of :func:`wait_until`."""
+SETTLED = 30.0
+"""Seconds of life after which the start of a process was not in vain, however it ends."""
+STARTS_IN_VAIN = 10
+"""Starts in vain, one after the other, after which a process counts as one that cannot work."""
+FIRST_RESTART = 1.0
+"""Seconds before a process is started again; the pauses double."""
+LONGEST_RESTART = 30.0
+"""Seconds of the longest pause before a restart. A start costs some seconds of a processor."""
 
 Wait = Callable[[float], object]
 """Waits for so many seconds; a true answer ends the tries."""
@@ -97,6 +105,31 @@ class Retry:
             self._next_line = now + self._say_every
             because = f" ({reason})" if str(reason) else ""
             _log.log(self._level, "%s%s; %s", self._problem, because, self._remedy)
+
+
+@final
+class Restarts:
+    """When to start a process again that ended badly or could not be started."""
+
+    def __init__(self) -> None:
+        self._in_vain, self._pause = 0, FIRST_RESTART
+
+    @property
+    def are_in_vain(self) -> bool:
+        """Whether it was started in vain :data:`STARTS_IN_VAIN` times, one after the other."""
+        return self._in_vain >= STARTS_IN_VAIN
+
+    def after(self, life: float) -> float:
+        """Seconds to wait after an end that followed ``life`` seconds of life."""
+        if life > SETTLED:
+            self.forget()
+        self._in_vain += 1
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_RESTART)
+        return pause
+
+    def forget(self) -> None:
+        """Forgets the ends so far: the last start was not in vain."""
+        self._in_vain, self._pause = 0, FIRST_RESTART
 
 
 def wait_until(condition: Callable[[], object]) -> Wait:

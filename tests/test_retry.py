@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg import retry
-from bohb_seg.retry import FIRST_PAUSE, LONGEST_PAUSE, Retry, wait_until
+from bohb_seg.retry import FIRST_PAUSE, LONGEST_PAUSE, SETTLED, Restarts, Retry, wait_until
 
 
 class Clock:
@@ -145,3 +145,14 @@ def test_a_condition_may_raise():
 
     with pytest.raises(KeyboardInterrupt):
         Retry("it fails", wait=wait_until(interrupted)).pause()
+
+
+def test_restarts_wait_longer_and_longer_until_a_process_has_lived():
+    restarts = Restarts()
+    assert [restarts.after(0.5) for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert not restarts.are_in_vain
+    restarts.after(0.5)
+    restarts.after(0.5)
+    assert restarts.are_in_vain
+    assert restarts.after(SETTLED + 1) == 1
+    assert not restarts.are_in_vain

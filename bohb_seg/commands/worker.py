@@ -3,23 +3,20 @@
 import contextlib
 import faulthandler
 import logging
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from bohb_seg import machine
 from bohb_seg.commands import command_line
-from bohb_seg.errors import EXIT_BAD_INPUT, SettingsError
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import WorkerSettings, merge
 from bohb_seg.training import devices
 from bohb_seg.training.interruption import Interrupted
-from bohb_seg.worker import errand, preflight
+from bohb_seg.worker import errand, per_gpu, preflight
 from bohb_seg.worker.service import serve, takes_settings
-from bohb_seg.worker.shutdown import FORWARDED, Shutdown
+from bohb_seg.worker.shutdown import Shutdown
 from bohb_seg.worker.start import build, find_run, load_worker_class
 
 _shutdown = Shutdown()
@@ -42,7 +39,7 @@ def command(config: Path | None, **flags: object) -> int:
         return errand.run(settings)
     worker_class = load_worker_class(settings.worker)
     if settings.device == "all-gpus":
-        return _one_process_per_gpu()
+        return per_gpu.run(sys.argv[1:])
     devices.prepare(settings.device, settings.threads)  # before a master is waited for
     if takes_settings(worker_class):
         devices.confirm(settings.device)
@@ -66,36 +63,6 @@ def main() -> NoReturn:
         sys.exit(0)
     finally:
         _shutdown.ignore_signals()
-
-
-def _one_process_per_gpu() -> int:
-    """Starts a worker for each GPU and waits for all; returns 0 if one of them ended well."""
-    count = len(machine.gpus())
-    if not count:
-        raise SettingsError("--device all-gpus: this machine shows no GPU; choose --device auto")
-    workers: list[subprocess.Popen[bytes]] = []
-    try:
-        for gpu in range(count):
-            workers += _worker_for(gpu)
-        for worker in workers:
-            worker.wait()
-    finally:
-        for worker in workers:
-            worker.send_signal(FORWARDED)
-        ends = [worker.wait() for worker in workers]
-    return 0 if 0 in ends else EXIT_BAD_INPUT
-
-
-def _worker_for(gpu: int) -> list[subprocess.Popen[bytes]]:
-    """The worker of a GPU; none if it cannot be started, for the other GPUs are there."""
-    words = (*sys.argv[1:], "--device", f"gpu:{gpu}")
-    try:
-        # In a session of its own: Ctrl-C reaches this process alone, which tells its workers.
-        command = machine.tied("bohb_seg.commands.worker", *words)
-        return [subprocess.Popen(command, start_new_session=True)]
-    except OSError as error:
-        _log.warning("no worker for GPU %d can be started (%s)", gpu, error.strerror or error)
-        return []
 
 
 if __name__ == "__main__":

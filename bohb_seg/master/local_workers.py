@@ -19,16 +19,9 @@ from bohb_seg import machine
 from bohb_seg.errors import EXIT_BAD_INPUT, ServiceError, printable
 from bohb_seg.files import log_stream
 from bohb_seg.master import last_words
+from bohb_seg.retry import Restarts
 from bohb_seg.settings import SearchSettings
 
-ENOUGH: Final = 10
-"""Starts in vain, one after the other, after which a worker counts as one that cannot work here."""
-SETTLED: Final = 30.0
-"""Seconds of life after which a worker's start was not in vain, however it ends."""
-FIRST_PAUSE: Final = 1.0
-"""Seconds before a worker is started again; the pauses double."""
-LONGEST_PAUSE: Final = 30.0
-"""Seconds of the longest pause. A start costs some seconds of a processor."""
 FAREWELL: Final = 20.0
 """Seconds that a worker gets to leave before it is killed."""
 END_WITHIN: Final = 1.0
@@ -118,15 +111,14 @@ class _LocalWorker:
         self._number, self._command, self._log = number, command, log
         self._child: subprocess.Popen[bytes] | None = None
         self._started = self._next_start = 0.0
-        self._starts_in_vain, self._pause = 0, FIRST_PAUSE
-        self._refused = False
+        self._restarts, self._refused = Restarts(), False
         self._begins = 0  # place in the log at which the present process begins
         self._ends: dict[int, str] = {}
 
     @property
     def is_in_vain(self) -> bool:
         """Whether its settings or data were refused, or it was started in vain often enough."""
-        return self._refused or self._starts_in_vain >= ENOUGH
+        return self._refused or self._restarts.are_in_vain
 
     def start(self) -> None:
         """Starts it, or says why it cannot be started."""
@@ -155,7 +147,7 @@ class _LocalWorker:
         self._note_end(self._child)
         self._child = None
         if was_busy:
-            self._starts_in_vain, self._pause = 0, FIRST_PAUSE
+            self._restarts.forget()
         self._refused = status == EXIT_BAD_INPUT and not was_busy
         self._mourn(self._end(status))
 
@@ -192,14 +184,9 @@ class _LocalWorker:
 
     def _mourn(self, fault: str) -> None:
         self.fault = fault
-        if time.monotonic() - self._started > SETTLED:
-            self._starts_in_vain, self._pause = 0, FIRST_PAUSE
-        self._starts_in_vain += 1
-        _log.warning(
-            "local worker %d %s; starting it again in %g s", self._number, fault, self._pause
-        )
-        self._next_start = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        pause = self._restarts.after(time.monotonic() - self._started)
+        _log.warning("local worker %d %s; starting it again in %g s", self._number, fault, pause)
+        self._next_start = time.monotonic() + pause
 
     def _end(self, status: int) -> str:
         if status > 0:

@@ -61,6 +61,24 @@ def test_the_workers_of_all_gpus_end_with_the_process_that_started_them(tmp_path
         wait_until(lambda: not any(runs(worker.pid) for worker in workers), 20)
 
 
+def test_the_worker_of_a_gpu_that_is_killed_is_started_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    flags = ("--device", "all-gpus", "--worker", "toy", "--port", free_port())
+    with processes(tmp_path) as started:
+        parent = started.start("bohb_seg.commands.worker", *flags)
+        wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
+        second = psutil.Process(parent.pid).children()[1]
+        second.kill()
+        wait_until(lambda: not second.is_running())
+        wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
+        wait_until(lambda: started.log(parent).count("does not know a run to serve yet") >= 3)
+        parent.terminate()
+        assert parent.wait(20) == 0
+    assert "the worker of GPU 1 ended with status -9; starting it again in 1 s" in started.log(
+        parent
+    )
+
+
 def devices_below(parent):
     children = psutil.Process(parent.pid).children()
     return [

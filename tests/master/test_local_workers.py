@@ -1,14 +1,12 @@
 """Local workers and logs that fail: told in a sentence, while the run goes on."""
 
 import signal
-import time
 
 import psutil
 import pytest
 from helpers.commands import PROGRAMS, TOY, free_port, only_sentence, processes, wait_until
 
 from bohb_seg.errors import EXIT_STOPPED_EARLY
-from bohb_seg.master import local_workers
 from bohb_seg.master.local_workers import LocalWorkers
 from bohb_seg.search.events import Settled
 from bohb_seg.settings import SearchSettings
@@ -41,27 +39,14 @@ def looked_after(workers, condition):
 def test_a_worker_that_cannot_be_started_is_started_when_it_can_be(lone, caplog):
     (worker,) = lone._workers
     here = worker._command[0]
-    worker._pause = 0.05
+    worker._restarts._pause = 0.05
     worker._command[0] = "/no/such/python"
     lone.start()
-    looked_after(lone, lambda: worker._starts_in_vain >= 3)
+    looked_after(lone, lambda: worker._restarts._in_vain >= 3)
     assert "local worker 0 cannot be started (No such file or directory); " in caplog.text
     worker._command[0] = here
     looked_after(lone, lambda: worker._child is not None)
     assert worker._child.poll() is None
-
-
-def test_pauses_grow_and_end_with_a_worker_that_has_lived(lone, monkeypatch):
-    (worker,) = lone._workers
-    worker._command[0] = "/no/such/python"
-    pauses = []
-    for _ in range(8):
-        worker.start()
-        pauses.append(worker._next_start - time.monotonic())
-    assert [round(pause) for pause in pauses] == [1, 2, 4, 8, 16, 30, 30, 30]
-    monkeypatch.setattr(local_workers, "SETTLED", 0.0)
-    worker.start()
-    assert round(worker._next_start - time.monotonic()) == 1
 
 
 def settled(folder):
