@@ -42,38 +42,47 @@ _BLOCK_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
-def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int = 0o666) -> None:
+def write_whole(
+    path: Path,
+    content: Content,
+    *,
+    durable: bool = True,
+    mode: int = 0o666,
+    parents: bool = True,
+) -> None:
     """Writes a file that appears under ``path`` only when it is whole.
 
     Args:
-        path: The file; an older one is replaced. Folders above it are created.
+        path: The file; an older one is replaced.
         content: Content of the file. Nothing appears if a function raises.
         durable: Whether the file also survives a crash of the machine, once this returns.
         mode: Permissions from the first moment on, less the process's umask.
+        parents: Whether all folders above it are created, or only the one that it lies in.
 
     Raises:
         OSError: the file cannot be written; an older one is as it was.
     """
-    with whole_file(path, durable=durable) as unfinished:
+    with whole_file(path, durable=durable, parents=parents) as unfinished:
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w+b") as file:
             _fill(file, content)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = True, parents: bool = True) -> Iterator[Path]:
     """Yields a hidden path; the file that the caller writes there becomes ``path`` at the end.
 
     For writers that want a path instead of an open file. If the caller raises, nothing appears.
 
     Args:
-        path: The file; an older one is replaced. Folders above it are created.
+        path: The file; an older one is replaced.
         durable: Whether the file also survives a crash of the machine, once the context is left.
+        parents: Whether all folders above it are created, or only the one that it lies in.
 
     Raises:
         OSError: the file cannot be written, or the caller has not written it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=parents, exist_ok=True)
     unfinished = _unfinished(path)
     try:
         yield unfinished
@@ -197,6 +206,27 @@ def check_seal(file: BinaryIO) -> bool:
     return True
 
 
+def remove_folder(path: Path) -> None:
+    """Removes a folder in one step for all who use its name, then what is in it.
+
+    Whoever has it open may finish a file there meanwhile; the rest is removed by
+    :func:`remove_unfinished`. Of a link the link alone is removed.
+
+    Raises:
+        OSError: its name cannot be taken away.
+    """
+    hidden = _unfinished(path)
+    path.rename(hidden)
+    _remove(hidden)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Removes what :func:`remove_folder` could not remove of a folder of this name."""
+    for hidden in path.parent.glob(f".*-{path.name}"):
+        if is_unfinished(hidden.name):
+            _remove(hidden)
+
+
 def log_stream(path: Path) -> BinaryIO:
     """Opens a log of a child process, to append to; its folder is created.
 
@@ -232,6 +262,12 @@ def _unfinished(path: Path) -> Path:
     # Random, because several machines may write the same file and in containers all processes have
     # the number 1. The name's end stays, because some writers choose the format by it.
     return path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest(file: BinaryIO, size: int) -> str:

@@ -1,6 +1,8 @@
 """Which checkpoints a run keeps: those of trials that may go on, as far as there is room.
 
-Hidden files that earlier starts of the run did not finish are removed as well.
+Hidden files that earlier starts of the run did not finish are removed as well. When the run is over
+the whole folder goes. Nobody who writes a checkpoint makes it again, so a worker that slept through
+the end leaves nothing behind.
 """
 
 import contextlib
@@ -12,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
-from bohb_seg.files import is_unfinished
+from bohb_seg.files import is_unfinished, remove_folder, remove_unfinished
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.search.events import Discard, Evaluated
 from bohb_seg.storage.journal_entries import Event
@@ -76,6 +78,12 @@ class CheckpointRetention:
             for trial in leftovers(self._run_dir, live):
                 _log.debug("removed what was left of trial %s", trial)
 
+    def remove(self) -> None:
+        """Removes all checkpoints and their folder: the run is over."""
+        with _told("the checkpoints cannot be removed"):
+            leftovers(self._run_dir, ())
+            remove_folder(self._run_dir / CHECKPOINTS)
+
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
         _remove(self._run_dir, trial)
@@ -136,6 +144,7 @@ def leftovers(run_dir: Path, live: Collection[TrialId]) -> list[TrialId]:
     dead = [trial for trial, _ in _trials(run_dir) if trial not in live]
     for trial in dead:
         _remove(run_dir, trial)
+    remove_unfinished(run_dir / CHECKPOINTS)
     for path in _hidden(run_dir):
         with contextlib.suppress(OSError):
             if time.time() - path.lstat().st_mtime > STALE_AFTER:

@@ -7,6 +7,8 @@ Workers without shared storage call :class:`CheckpointStore`. Rules of that:
 * A file is whole or not there, see :mod:`bohb_seg.storage.uploads`.
 * Keeping ``epoch-00009.npz`` removes ``epoch-<n>.npz`` of fewer epochs in that folder, and nothing
   else. So a late worker with fewer epochs takes nothing away from one that was faster.
+* The folder of all checkpoints is made by the constructor, and not again: when it has been removed
+  the run is over.
 * Calls come from several threads.
 """
 

@@ -28,6 +28,8 @@ class LocalCopies:
     def directory(self) -> Path:
         """A directory that no other living process uses; one of a dead process is used again.
 
+        Like a run directory, it has a folder for checkpoints.
+
         Raises:
             OSError: this machine's disk cannot be written.
         """
@@ -44,6 +46,7 @@ class LocalCopies:
             except OSError:  # a file system without locks, e.g. Lustre's default
                 self._own = directory.with_name(secrets.token_hex(16)), lock
                 self._own[0].mkdir()
+        (self._own[0] / CHECKPOINTS).mkdir(exist_ok=True)
         return self._own[0]
 
     def clear(self, but: str = "") -> None:
