@@ -27,6 +27,8 @@ Content = bytes | str | Callable[[BinaryIO], object]
 
 LARGEST_TEXT = 1_000_000
 """Bytes of a file that people write, of settings or classes for example, at most."""
+LARGEST_RECORD = 1 << 33
+"""Bytes of a file that a run writes about itself, its journal for example, at most."""
 
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}-.+", re.DOTALL)
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -146,11 +148,32 @@ def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than ``most`` bytes.
     """
+    blocks, size = [], 0
     with open_regular(path, most) as file:
-        content = file.read(most + 1)  # some files of the system do not tell their size
-    if len(content) > most:
-        raise _too_large(path, most)
-    return content
+        while block := file.read(_BLOCK_BYTES):
+            blocks.append(block)
+            size += len(block)
+            if size > most:  # some files of the system do not tell their size
+                raise _too_large(path, most)
+    return b"".join(blocks)
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Opens a file of a run for appending; it is made if it is not there.
+
+    Pipes and devices are refused, not waited for, and so are links: others may write there, too.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _refuse(path, os.fstat(descriptor), LARGEST_RECORD)
+        return os.fdopen(descriptor, "ab")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> None:
@@ -235,7 +258,7 @@ def log_stream(path: Path) -> BinaryIO:
     """
     try:
         path.parent.mkdir(exist_ok=True)
-        return path.open("ab")
+        return open_to_append(path)
     except OSError as error:
         _log.warning("%s cannot be written (%s); going on without it", path, error.strerror)
         return Path(os.devnull).open("ab")

@@ -23,7 +23,7 @@ import Pyro4
 import serpent
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.files import write_whole
+from bohb_seg.files import read_regular, write_whole
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.storage.uploads import UploadKey, Uploads
@@ -139,7 +139,7 @@ def _token(path: Path) -> str:
     """Reads the run's token, or makes one; a token that was cut short is made again."""
     with contextlib.suppress(FileNotFoundError):
         if checkpoint_names.is_token(
-            token := path.read_text(encoding="ascii", errors="replace").strip()
+            token := read_regular(path).decode("ascii", errors="replace").strip()
         ):
             return token
     token = secrets.token_hex(16)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.files import LARGEST_RECORD, open_regular
 from bohb_seg.settings import SearchSettings, flag_of, with_present_names
 from bohb_seg.storage import settings_record
 from bohb_seg.storage.journal import FILE_NAME, Journal
@@ -45,7 +46,7 @@ def holds_run(run_dir: Path) -> bool:
     with _legible(run_dir):
         if not journal.exists():
             return False
-        with journal.open("rb") as file:
+        with open_regular(journal, LARGEST_RECORD) as file:
             return file.readline().endswith(b"\n")
 
 

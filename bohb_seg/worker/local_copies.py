@@ -9,6 +9,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import final
 
+from bohb_seg.files import read_regular
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
@@ -61,7 +62,7 @@ def shares_storage(working_directory: Path, token: str) -> bool:
     """Whether the run's own token lies there, and files can be written beside it."""
     path = working_directory / checkpoint_names.TOKEN_FILE
     try:
-        found = path.read_text(encoding="ascii", errors="replace").strip()
+        found = read_regular(path).decode("ascii", errors="replace").strip()
     except OSError:
         return False
     return found == token and os.access(path.parent, os.W_OK)
