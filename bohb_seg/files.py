@@ -176,6 +176,22 @@ def open_to_append(path: Path) -> BinaryIO:
         raise
 
 
+def refuse_foreign_link(path: Path) -> None:
+    """Refuses a link that somebody else made, who may write here but not where it leads.
+
+    Links of this user, of root, and of whoever owns the folder are followed, as Linux does in
+    folders for all (``protected_symlinks``).
+
+    Raises:
+        OSError: it is such a link; ``strerror`` says so.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        state = path.lstat()
+        trusted = {0, os.geteuid(), path.parent.stat().st_uid}
+        if stat.S_ISLNK(state.st_mode) and state.st_uid not in trusted:
+            raise OSError(errno.EPERM, f"{path.name} is a link of another user", str(path))
+
+
 def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> None:
     """Gives a finished file of a folder its name; a file that had it before is gone.
 
@@ -257,6 +273,7 @@ def log_stream(path: Path) -> BinaryIO:
     child says is lost.
     """
     try:
+        refuse_foreign_link(path.parent)
         path.parent.mkdir(exist_ok=True)
         return open_to_append(path)
     except OSError as error:

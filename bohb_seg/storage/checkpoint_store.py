@@ -23,10 +23,11 @@ import Pyro4
 import serpent
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.files import read_regular, write_whole
+from bohb_seg.files import read_regular, refuse_foreign_link, write_whole
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.storage.uploads import UploadKey, Uploads
+from bohb_seg.trials import CHECKPOINTS
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class CheckpointStore:
         self.permit: Callable[[str], None] = lambda folder: None
         """Raises if whoever calls may not write to a folder."""
         try:
+            refuse_foreign_link(run_dir / CHECKPOINTS)
             self.token = _token(run_dir / checkpoint_names.TOKEN_FILE)
         except OSError as error:
             raise SettingsError(

@@ -26,7 +26,13 @@ from pathlib import Path
 from typing import Final, Literal, Self, final
 
 from bohb_seg.errors import RunLostError, RunMissingError, SettingsError
-from bohb_seg.files import LARGEST_RECORD, open_regular, read_regular, write_whole
+from bohb_seg.files import (
+    LARGEST_RECORD,
+    open_regular,
+    read_regular,
+    refuse_foreign_link,
+    write_whole,
+)
 
 FILE_NAME: Final = "master.json"
 """File of a run directory that tells which master writes the run."""
@@ -191,6 +197,7 @@ class RunLock:
 
 
 def _opened(path: Path) -> FileIO:
+    refuse_foreign_link(path)
     with contextlib.suppress(FileNotFoundError), open_regular(path, LARGEST_RECORD):
         pass  # a pipe or a device would be opened, too, and never come to its end
     return path.open("a+b", buffering=0)

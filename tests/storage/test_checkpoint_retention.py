@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.files import write_whole
+from bohb_seg.errors import SettingsError
+from bohb_seg.files import log_stream, write_whole
+from bohb_seg.report.page import _fill
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.checkpoint_retention import CheckpointRetention, cap, leftovers
 from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.storage.journal import Journal
 from bohb_seg.trials import TrialId, checkpoint_folder
 
 
@@ -124,6 +127,46 @@ def test_what_the_master_did_not_finish_is_cleared(tmp_path):
         *(".mine", "report/.mine", "report/figures/.mine", "logs/.mine"),
         *("file", "report/file", "report/figures/file", "logs/file"),
     }
+
+
+def test_no_link_leads_to_hidden_files_of_others(tmp_path):
+    """A worker that shares the disk can place links where it writes its checkpoints."""
+    home = tmp_path / "home"
+    (home / "0-0-1").mkdir(parents=True)
+    for name in (".profile", "0-0-1/.profile"):
+        (home / name).write_text("mine")
+        os.utime(home / name, (0, 0))
+    run_dir = tmp_path / "run"
+    for folder in ("checkpoints", "comparison", "report"):
+        (run_dir / folder).mkdir(parents=True)
+        (run_dir / folder / "0-0-1").symlink_to(home)
+    (run_dir / "checkpoints" / ".link").symlink_to(home / ".profile")
+    leftovers(run_dir, [])
+    CheckpointRetention(run_dir, None).remove()
+    assert {path.name for path in home.rglob(".*")} == {".profile"}
+    assert len(list(home.rglob(".profile"))) == 2
+
+
+@pytest.mark.skipif(os.geteuid(), reason="only root can make a link of another user")
+def test_links_of_other_users_lead_nowhere(tmp_path):
+    home, run_dir = tmp_path / "home", tmp_path / "run"
+    (home / "0-0-1").mkdir(parents=True)
+    (home / "plot.png").write_text("mine")
+    run_dir.mkdir()
+    for name in ("checkpoints", "report", "logs", "events.jsonl"):
+        (run_dir / name).symlink_to(home / "notes" if name == "events.jsonl" else home)
+        os.lchown(run_dir / name, 4321, 4321)
+    retention = CheckpointRetention(run_dir, 1e-9)
+    retention.keep_only([])
+    retention.keep_cap([])
+    with pytest.raises(SettingsError, match="checkpoints is a link of another user"):
+        CheckpointStore(run_dir)
+    with pytest.raises(OSError, match=r"events\.jsonl is a link of another user"):
+        Journal(run_dir / "events.jsonl")
+    with pytest.raises(OSError, match="report is a link of another user"):
+        _fill(run_dir / "report", ".png", {})
+    log_stream(run_dir / "logs" / "dashboard.log").close()
+    assert {path.name for path in home.iterdir()} == {"0-0-1", "plot.png"}
 
 
 # --- the end ----------------------------------------------------------------------------------
