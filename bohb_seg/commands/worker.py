@@ -12,7 +12,7 @@ import click
 
 from bohb_seg import machine
 from bohb_seg.commands import command_line
-from bohb_seg.errors import EXIT_BAD_INPUT, SettingsError
+from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_FAULT, SettingsError
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import WorkerSettings, merge
 from bohb_seg.training import devices
@@ -69,7 +69,11 @@ def main() -> NoReturn:
 
 
 def _one_process_per_gpu() -> int:
-    """Starts a worker for each GPU and waits for all; returns 0 if one of them ended well."""
+    """Starts a worker for each GPU and waits for all.
+
+    Returns:
+        0 if one of them ended well, 2 if all had bad input, else 70: another start may do.
+    """
     count = len(machine.gpus())
     if not count:
         raise SettingsError("--device all-gpus: this machine shows no GPU; choose --device auto")
@@ -83,7 +87,9 @@ def _one_process_per_gpu() -> int:
         for worker in workers:
             worker.send_signal(FORWARDED)
         ends = [worker.wait() for worker in workers]
-    return 0 if 0 in ends else EXIT_BAD_INPUT
+    if 0 in ends:
+        return 0
+    return EXIT_BAD_INPUT if set(ends) == {EXIT_BAD_INPUT} else EXIT_FAULT
 
 
 def _worker_for(gpu: int) -> list[subprocess.Popen[bytes]]:
