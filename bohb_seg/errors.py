@@ -16,6 +16,8 @@ EXIT_BAD_INPUT = 2
 """Exit status of every command whose input must be changed."""
 EXIT_STOPPED_EARLY = 3
 """Exit status of a command that was stopped and can be resumed."""
+EXIT_FAULT = 70
+"""Exit status of a command that a fault of ours ended (``EX_SOFTWARE``): another start may do."""
 
 
 _JOINERS = "\u200c\u200d"

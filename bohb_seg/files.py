@@ -27,6 +27,8 @@ Content = bytes | str | Callable[[BinaryIO], object]
 
 LARGEST_TEXT = 1_000_000
 """Bytes of a file that people write, of settings or classes for example, at most."""
+LARGEST_RECORD = 1 << 33
+"""Bytes of a file that a run writes about itself, its journal for example, at most."""
 
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}-.+", re.DOTALL)
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -42,38 +44,47 @@ _BLOCK_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
-def write_whole(path: Path, content: Content, *, durable: bool = True, mode: int = 0o666) -> None:
+def write_whole(
+    path: Path,
+    content: Content,
+    *,
+    durable: bool = True,
+    mode: int = 0o666,
+    parents: bool = True,
+) -> None:
     """Writes a file that appears under ``path`` only when it is whole.
 
     Args:
-        path: The file; an older one is replaced. Folders above it are created.
+        path: The file; an older one is replaced.
         content: Content of the file. Nothing appears if a function raises.
         durable: Whether the file also survives a crash of the machine, once this returns.
         mode: Permissions from the first moment on, less the process's umask.
+        parents: Whether all folders above it are created, or only the one that it lies in.
 
     Raises:
         OSError: the file cannot be written; an older one is as it was.
     """
-    with whole_file(path, durable=durable) as unfinished:
+    with whole_file(path, durable=durable, parents=parents) as unfinished:
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w+b") as file:
             _fill(file, content)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = True, parents: bool = True) -> Iterator[Path]:
     """Yields a hidden path; the file that the caller writes there becomes ``path`` at the end.
 
     For writers that want a path instead of an open file. If the caller raises, nothing appears.
 
     Args:
-        path: The file; an older one is replaced. Folders above it are created.
+        path: The file; an older one is replaced.
         durable: Whether the file also survives a crash of the machine, once the context is left.
+        parents: Whether all folders above it are created, or only the one that it lies in.
 
     Raises:
         OSError: the file cannot be written, or the caller has not written it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=parents, exist_ok=True)
     unfinished = _unfinished(path)
     try:
         yield unfinished
@@ -137,11 +148,48 @@ def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than ``most`` bytes.
     """
+    blocks, size = [], 0
     with open_regular(path, most) as file:
-        content = file.read(most + 1)  # some files of the system do not tell their size
-    if len(content) > most:
-        raise _too_large(path, most)
-    return content
+        while block := file.read(_BLOCK_BYTES):
+            blocks.append(block)
+            size += len(block)
+            if size > most:  # some files of the system do not tell their size
+                raise _too_large(path, most)
+    return b"".join(blocks)
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Opens a file of a run for appending; it is made if it is not there.
+
+    Pipes and devices are refused, not waited for, and so are links: others may write there, too.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _refuse(path, os.fstat(descriptor), LARGEST_RECORD)
+        return os.fdopen(descriptor, "ab")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def refuse_foreign_link(path: Path) -> None:
+    """Refuses a link that somebody else made, who may write here but not where it leads.
+
+    Links of this user, of root, and of whoever owns the folder are followed, as Linux does in
+    folders for all (``protected_symlinks``).
+
+    Raises:
+        OSError: it is such a link; ``strerror`` says so.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        state = path.lstat()
+        trusted = {0, os.geteuid(), path.parent.stat().st_uid}
+        if stat.S_ISLNK(state.st_mode) and state.st_uid not in trusted:
+            raise OSError(errno.EPERM, f"{path.name} is a link of another user", str(path))
 
 
 def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> None:
@@ -197,6 +245,27 @@ def check_seal(file: BinaryIO) -> bool:
     return True
 
 
+def remove_folder(path: Path) -> None:
+    """Removes a folder in one step for all who use its name, then what is in it.
+
+    Whoever has it open may finish a file there meanwhile; the rest is removed by
+    :func:`remove_unfinished`. Of a link the link alone is removed.
+
+    Raises:
+        OSError: its name cannot be taken away.
+    """
+    hidden = _unfinished(path)
+    path.rename(hidden)
+    _remove(hidden)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Removes what :func:`remove_folder` could not remove of a folder of this name."""
+    for hidden in path.parent.glob(f".*-{path.name}"):
+        if is_unfinished(hidden.name):
+            _remove(hidden)
+
+
 def log_stream(path: Path) -> BinaryIO:
     """Opens a log of a child process, to append to; its folder is created.
 
@@ -204,8 +273,9 @@ def log_stream(path: Path) -> BinaryIO:
     child says is lost.
     """
     try:
+        refuse_foreign_link(path.parent)
         path.parent.mkdir(exist_ok=True)
-        return path.open("ab")
+        return open_to_append(path)
     except OSError as error:
         _log.warning("%s cannot be written (%s); going on without it", path, error.strerror)
         return Path(os.devnull).open("ab")
@@ -232,6 +302,12 @@ def _unfinished(path: Path) -> Path:
     # Random, because several machines may write the same file and in containers all processes have
     # the number 1. The name's end stays, because some writers choose the format by it.
     return path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest(file: BinaryIO, size: int) -> str:

@@ -4,7 +4,8 @@ A worker of your own is a subclass of HpBandSter's ``Worker`` with a method ``co
 else is needed. Two habits make it lose less when a machine goes away:
 
 * It keeps its state below ``working_directory/checkpoints/<bracket>-<rung>-<number>/`` and goes on
-  from there, because ``budget`` is a total and another worker may have begun.
+  from there, because ``budget`` is a total and another worker may have begun. It makes its own
+  folder there and not the one above, which is gone when the run is over.
 * It calls ``self.interruption.check()`` between epochs, when its state is safe. The call raises
   :class:`~bohb_seg.training.interruption.Interrupted` if this worker should leave or nobody waits
   for the result any more. ``bohb-worker`` sets the attribute before each job; the one in the class

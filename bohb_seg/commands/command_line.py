@@ -1,9 +1,11 @@
 """Shared by all commands: flags made from settings, logging, one-sentence errors, exit status."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
+import traceback
 import typing
 from collections.abc import Callable
 from importlib.metadata import version
@@ -16,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from bohb_seg.errors import (
     EXIT_BAD_INPUT,
+    EXIT_FAULT,
     EXIT_STOPPED_EARLY,
     BohbSegError,
     printable,
@@ -43,7 +46,8 @@ def settings_flags(kind: type[DataSettings]) -> Callable[[Any], Any]:
 def run(command: click.Command) -> typing.NoReturn:
     """Runs a command and ends the process with its exit status.
 
-    A :class:`BohbSegError` or a wrong flag is one sentence on standard error and status 2.
+    A :class:`BohbSegError` or a wrong flag is one sentence on standard error and status 2. Another
+    error is a fault of ours: its traceback and status 70, for which service managers try again.
     """
     name = command.name or "bohb"
     atexit.register(_let_go_of_broken_streams)
@@ -57,6 +61,10 @@ def run(command: click.Command) -> typing.NoReturn:
         _fail(name, "this machine has not enough memory; free some or give it more")
     except click.Abort:
         sys.exit(EXIT_STOPPED_EARLY)
+    except Exception:
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            click.echo(printable_lines(traceback.format_exc()), err=True)
+        sys.exit(EXIT_FAULT)
 
 
 def start_logging(level: str) -> None:

@@ -30,8 +30,6 @@ def command(config: Path | None, **flags: object) -> int:
     """
     settings = merge(SearchSettings, flags, config)
     command_line.start_logging(settings.log_level)
-    _refuse_strangers(settings)
-    pyro.set_up_pyro(settings.tls, "master")
     if settings.repair:
         _repair(settings)
         if not settings.resume:
@@ -44,6 +42,8 @@ def command(config: Path | None, **flags: object) -> int:
             settings = resume.resumed(settings, flags, past)
         else:
             resume.refuse_used(settings.run_dir)
+        _refuse_strangers(settings)
+        pyro.set_up_pyro(settings.tls, "master")
         plugin_check.check_plugins(settings)
         if not past:
             plugin_check.check_new_run(settings)

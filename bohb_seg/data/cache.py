@@ -104,7 +104,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, downscale: 
 def _open(folder: Path) -> Decoded | None:
     """The cache folder if it is whole; removes it if it is not (a crash of the machine)."""
     try:
-        entries = json.loads((folder / _INDEX).read_text())
+        entries = json.loads(read_regular(folder / _INDEX, LARGEST))
         records = tuple(_record(entry) for entry in entries)
         whole = all(
             _array(folder, i).stat().st_size > 4 * record.size[0] * record.size[1]

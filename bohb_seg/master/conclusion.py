@@ -33,7 +33,7 @@ def conclude(
     again = f"bohb-master --resume --run-dir {directory.path}"
     steps: Mapping[str, Callable[[], object]] = {
         "HpBandSter's files": lambda: directory.write_results(incumbent_record(scheduler)),
-        "what is left of checkpoints": lambda: directory.checkpoints.keep_only(scheduler.live),
+        "what is left of checkpoints": lambda: _tidy(directory, scheduler),
         "model.keras": directory.keep_model,
         "the report": lambda: write_report(directory.path),
     }
@@ -54,6 +54,13 @@ def conclude(
     if not status:
         _log.info("done; the report is %s", report)
     return status
+
+
+def _tidy(directory: RunDirectory, scheduler: Scheduler) -> None:
+    if scheduler.finished:
+        directory.checkpoints.remove()
+    else:
+        directory.checkpoints.keep_only(scheduler.live)
 
 
 def _do(name: str, step: Callable[[], object], again: str) -> int:

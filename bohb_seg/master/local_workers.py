@@ -17,7 +17,7 @@ from typing import Final, final
 
 from bohb_seg import machine
 from bohb_seg.errors import EXIT_BAD_INPUT, ServiceError, printable
-from bohb_seg.files import log_stream
+from bohb_seg.files import LARGEST_RECORD, log_stream, open_regular
 from bohb_seg.master import last_words
 from bohb_seg.retry import Restarts
 from bohb_seg.settings import SearchSettings
@@ -161,7 +161,7 @@ class _LocalWorker:
 
     def _note_end(self, child: subprocess.Popen[bytes]) -> None:
         log = b""
-        with contextlib.suppress(OSError), self._log.open("rb") as file:
+        with contextlib.suppress(OSError), open_regular(self._log, LARGEST_RECORD) as file:
             size = file.seek(0, 2)
             file.seek(max(self._begins, size - LAST_BYTES))
             log = file.read()
@@ -226,7 +226,7 @@ def _device(number: int) -> str:
 def _last_line(log: Path) -> str:
     """The end of a log's last line, fit for a terminal; "" if there is none."""
     try:
-        with log.open("rb") as file:
+        with open_regular(log, LARGEST_RECORD) as file:
             file.seek(max(0, file.seek(0, 2) - 4 * LAST_WORDS))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from bohb_seg.errors import BohbSegError, DataError, PluginError, UnknownPluginError
+from bohb_seg.files import read_regular
 from bohb_seg.plugins.literals import LiteralError, Literals
 
 
@@ -154,7 +155,7 @@ def digest(kind: str, spec: str) -> str:
     """
     if not _is_path(kind, parts(kind, spec)[0]):
         return ""
-    return hashlib.blake2b(file_of(kind, spec).read_bytes(), digest_size=16).hexdigest()
+    return hashlib.blake2b(read_regular(file_of(kind, spec)), digest_size=16).hexdigest()
 
 
 def parts(kind: str, spec: str) -> tuple[str, str]:
@@ -283,7 +284,7 @@ def _check_source(kind: str, spec: str, file: Path) -> None:
 
 def _tree(kind: str, spec: str, file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_bytes())
+        return ast.parse(read_regular(file))
     except OSError as error:
         problem = f"{file} cannot be read: {error.strerror}; check the path"
     except SyntaxError as error:
@@ -318,7 +319,7 @@ def _imported(file: Path) -> ModuleType:
 
     It is compiled here because Python's own loader leaves files beside those of other people.
     """
-    source = file.read_bytes()
+    source = read_regular(file)
     content = hashlib.blake2b(bytes(file) + source, digest_size=8).hexdigest()
     name = f"bohb_seg_plugin_{file.stem}_{content}"
     if name not in sys.modules:

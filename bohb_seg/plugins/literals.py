@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
+from bohb_seg.files import read_regular
+
 
 class LiteralError(ValueError):
     """A file does not state what it should; the message names the file, and the line if any."""
@@ -27,7 +29,7 @@ class Literals:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            body = ast.parse(file.read_bytes()).body
+            body = ast.parse(read_regular(file)).body
         except OSError as error:
             raise LiteralError(f"{file} cannot be read: {error.strerror}; check the path") from None
         except SyntaxError as error:

@@ -82,11 +82,22 @@ def status(run: RunRecord) -> str:
         stopping = f" It was asked to stop ({run.stop})." if run.stop else ""
         return (
             "This run is still going on or was interrupted; the last entry of its journal is from"
-            f" {last}.{stopping}"
+            f" {last}.{stopping}{_changes(run)}"
         )
     if run.stop:
-        return f"This run was stopped early ({run.stop}); it ended at {last}."
-    return f"This run ended at {last} ({run.finish})."
+        return f"This run was stopped early ({run.stop}); it ended at {last}.{_changes(run)}"
+    return f"This run ended at {last} ({run.finish}).{_changes(run)}"
+
+
+def _changes(run: RunRecord) -> str:
+    """A sentence about a run of which one part followed other rules than another; or ""."""
+    if not run.changes:
+        return ""
+    return (
+        " It was gone on with under other rules, those of another version or another sampler"
+        f" ({'; '.join(run.changes)}): its results count, but no single search would have led to"
+        " all of them."
+    )
 
 
 def _facts(run: RunRecord) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bohb_seg.files import write_whole
+from bohb_seg.files import refuse_foreign_link, write_whole
 from bohb_seg.report import templates
 from bohb_seg.report.analysis.history import read
 from bohb_seg.report.glossary import GLOSSARY
@@ -44,6 +44,7 @@ def write(run_dir: Path) -> Written:
     run = read(run_dir)
     head, sections = header(run), outline.sections(run)
     folder = run_dir / "report"
+    refuse_foreign_link(folder)
     parts = [each for own in sections for each in (*own.pictures, *own.tables)]
     pictures = {each.name: each.png for each in parts if isinstance(each, Picture)}
     tables = {each.name: to_csv(each).encode() for each in parts if isinstance(each, Table)}
@@ -82,6 +83,7 @@ def render(head: Header, sections: Sequence[Section]) -> str:
 
 def _fill(folder: Path, ending: str, contents: Mapping[str, bytes]) -> None:
     """Writes files, and removes those of an earlier report that are not among them."""
+    refuse_foreign_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         # At once, so that a reader of the report of a live run never sees half of it.

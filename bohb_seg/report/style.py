@@ -6,12 +6,13 @@ Names of classes, files and hyperparameters are text and never markup: no ``$`` 
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,10 +28,32 @@ SHOWN_DPI = 115
 """Dots per inch at which the page shows figures at most."""
 LONGEST_NAME = 28
 """Letters of a name of a class or a hyperparameter that figures show."""
+FONT = "DejaVu Sans"
+"""The font of all figures: it comes with matplotlib."""
+OTHER_FONTS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK KR"),
+    *("Noto Sans JP", "Noto Sans SC", "Noto Sans TC", "Noto Sans KR", "Source Han Sans"),
+    *(
+        "WenQuanYi Micro Hei",
+        "WenQuanYi Zen Hei",
+        "Droid Sans Fallback",
+        "IPAGothic",
+        "NanumGothic",
+    ),
+    *("Hiragino Sans", "PingFang SC", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+    *(
+        "Noto Sans Devanagari",
+        "Noto Sans Bengali",
+        "Noto Sans Tamil",
+        "Noto Sans Thai",
+        "Noto Sans",
+    ),
+    *("FreeSans", "FreeSerif", "Unifont", "Arial Unicode MS"),
+)
+"""Fonts for what it does not have, if they are installed."""
 RC: Any = {
     "figure.dpi": DPI,
     "savefig.dpi": "figure",
-    "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -94,12 +117,30 @@ def budget_looks(budgets: Iterable[float]) -> dict[float, Look]:
     return looks
 
 
+@cache
+def _fonts() -> tuple[tuple[str, ...], frozenset[int]]:
+    """Families that are there, the first before all others, and the characters that they have."""
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    families = [FONT, *(name for name in OTHER_FONTS if name in there)]
+    files = [font_manager.findfont(font_manager.FontProperties(family=[f])) for f in families]
+    characters = (font_manager.get_font(file).get_charmap() for file in files)
+    return tuple(families), frozenset().union(*characters)
+
+
+def drawable(name: str) -> str:
+    """A name from outside, in which characters that no font here has are escapes (``\\u9053``)."""
+    known = _fonts()[1]
+    return "".join(
+        c if ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in name
+    )
+
+
 def styled(function: Callable[P, R]) -> Callable[P, R]:
     """Makes a function draw in this style; matplotlib's own settings stay as they are."""
 
     @wraps(function)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(RC):
+        with mpl.rc_context({**RC, "font.family": list(_fonts()[0])}):
             return function(*args, **kwargs)
 
     return inner
@@ -204,7 +245,8 @@ def time_unit(seconds: float) -> tuple[float, str]:
 
 
 def short(name: str, most: int = LONGEST_NAME) -> str:
-    """A name from outside that fits beside an axis, or of so many letters."""
+    """A name from outside that can be drawn and fits beside an axis, or has so many letters."""
+    name = drawable(name)
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

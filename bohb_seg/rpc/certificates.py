@@ -107,7 +107,7 @@ def revoke(folder: Path, name: str) -> Path:
 
 def _revoked(folder: Path) -> list[str]:
     try:
-        return (folder / REVOKED).read_text(encoding="ascii").split()
+        return files.read_regular(folder / REVOKED).decode("ascii").split()
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
@@ -155,7 +155,7 @@ class _Authority:
         """
         where = folder / AUTHORITY_KEY
         try:
-            key = serialization.load_pem_private_key(where.read_bytes(), password=None)
+            key = serialization.load_pem_private_key(files.read_regular(where), password=None)
         except OSError as error:
             raise SettingsError(
                 f"{where} cannot be read ({error.strerror}); only the folder with this key, which"

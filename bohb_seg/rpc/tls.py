@@ -9,6 +9,7 @@ Like Pyro4's own switches, what is shown and demanded holds for the whole proces
 """
 
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -21,6 +22,7 @@ import Pyro4
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from bohb_seg import files
 from bohb_seg.errors import SettingsError
 
 Role = Literal["master", "worker"]
@@ -79,9 +81,14 @@ class _Revoked:
                 return frozenset()
             state = found.st_mtime_ns, found.st_size, found.st_ino
             if state != self._state:
-                text = self._file.read_text(encoding="ascii", errors="replace")
+                text = files.read_regular(self._file).decode("ascii", errors="replace")
                 self._names, self._state = frozenset(text.split()), state
         return self._names
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the file could be read, or is not there; a broken link is there."""
+        return bool(self._state) or not os.path.lexists(self._file)
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,12 @@ def _read(folder: Path, role: Role) -> _Tls:
     own = folder / f"{role}.pem"
     holder = _check(own, certificate(own), authority, role)
     revoked = _Revoked(folder / REVOKED)
-    if holder.name in revoked.names():
+    names = revoked.names()
+    if not revoked.is_known:
+        raise SettingsError(
+            f"{folder / REVOKED} cannot be read, so nobody knows who is refused; mend or remove it"
+        )
+    if holder.name in names:
         raise SettingsError(
             f"{own} is refused, because {folder / REVOKED} names {holder.name}; use the certificate"
             " of another name, which 'bohb-certs DIR --worker NAME' makes"
@@ -241,7 +253,7 @@ def certificate(path: Path) -> x509.Certificate:
         SettingsError: it is not, or there is none.
     """
     try:
-        found = x509.load_pem_x509_certificate(path.read_bytes())
+        found = x509.load_pem_x509_certificate(files.read_regular(path))
     except OSError as error:
         raise SettingsError(_unreadable(path, error)) from None
     except ValueError:
@@ -288,7 +300,7 @@ def _context(protocol: int, folder: Path, role: Role) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
     try:
-        key.read_bytes()
+        files.read_regular(key)  # not a pipe, for which the library would wait
         context.load_verify_locations(folder / AUTHORITY)
         context.load_cert_chain(own, key, password="")  # never asks at the terminal
     except ssl.SSLError:

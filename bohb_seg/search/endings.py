@@ -13,11 +13,12 @@ class Endings:
 
     Args:
         max_attempts: So many attempts that raise, or kill their worker, fail an evaluation.
+        machines: Machines on which processes died of themselves until now.
     """
 
-    def __init__(self, max_attempts: int) -> None:
+    def __init__(self, max_attempts: int, machines: Machines | None = None) -> None:
         self._max_attempts = max_attempts
-        self._machines = Machines()
+        self._machines = machines or Machines()
 
     def end(self, evaluation: Evaluation, news: Evaluated) -> None:
         """Ends an attempt, and with it the evaluation unless it is tried again."""

@@ -23,6 +23,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.final_phase import Retrainings
+from bohb_seg.search.machines import Machines
 from bohb_seg.search.phases import Phases
 from bohb_seg.search.search_phase import SearchPhase
 from bohb_seg.trials import Attempt, EvaluationId, Suggestion, TrialId
@@ -38,7 +39,9 @@ class Record:
     Args:
         suggestions: Configuration of each trial, in the order in which they were begun.
         attempts: Attempts at each evaluation: the worker of each number.
-        raised: Attempts that raised while they ran.
+        raised: Attempts that raised while they ran, or whose worker died without an excuse.
+        deaths: Worker that died in each attempt, unless it came back, and its machine.
+        machines: Machines on which processes died of themselves.
         results: Results that count.
         workers: Workers that are there, in the order in which they joined, and their attempts.
         stop: Reason for which the search was to end early.
@@ -48,6 +51,8 @@ class Record:
     suggestions: dict[TrialId, Suggestion] = field(default_factory=dict)
     attempts: dict[EvaluationId, dict[int, str]] = field(default_factory=dict)
     raised: set[Attempt] = field(default_factory=set)
+    deaths: dict[Attempt, tuple[str, str]] = field(default_factory=dict)
+    machines: Machines = field(default_factory=Machines)
     results: dict[EvaluationId, Evaluated] = field(default_factory=dict)
     workers: dict[str, Attempt | None] = field(default_factory=dict)
     stop: str | None = None
@@ -67,7 +72,7 @@ class Record:
                     latest = event
                     record._end(event)
                 case Settled() if latest and _attempt(latest) == _attempt(event):
-                    record.results.setdefault(event.evaluation, latest)
+                    record._settle(latest)
                 case StopRequested():
                     record.stop = record.stop or event.reason
                 case Finish():
@@ -100,6 +105,23 @@ class Record:
             attempt = news.doing.get(worker)
             known = attempt and attempt.number in self.attempts.get(attempt.evaluation, ())
             self.workers[worker] = attempt if known else None
+            if attempt and known:
+                self._forgive(attempt.evaluation, worker)
+
+    def _forgive(self, evaluation: EvaluationId, worker: str) -> None:
+        """A worker that seemed to have died at an evaluation is there."""
+        for attempt, (died, _) in tuple(self.deaths.items()):
+            if (attempt.evaluation, died) == (evaluation, worker):
+                del self.deaths[attempt]
+                self.raised.discard(attempt)
+
+    def _settle(self, news: Evaluated) -> None:
+        if news.evaluation not in self.results and news.outcome != "crashed":
+            deaths = self.deaths.items()
+            self.machines.blame(
+                machine for its, (_, machine) in deaths if its.evaluation == news.evaluation
+            )
+        self.results.setdefault(news.evaluation, news)
 
     def _begin(self, order: Evaluate) -> None:
         suggestion = Suggestion(order.configuration, order.model_based)
@@ -111,8 +133,16 @@ class Record:
         if self.workers.get(news.worker) == _attempt(news):
             if not news.lost_on:  # else the news that it left follow
                 self.workers[news.worker] = None
-            if news.outcome == "crashed" and news.evaluation not in self.results:
-                self.raised.add(_attempt(news))
+            is_latest = news.attempt == max(self.attempts.get(news.evaluation, {0: ""}))
+            if news.outcome == "crashed" and is_latest and news.evaluation not in self.results:
+                self._crash(news)
+
+    def _crash(self, news: Evaluated) -> None:
+        attempt = _attempt(news)
+        if news.lost_on:
+            self.deaths[attempt] = news.worker, news.lost_on
+        if not news.lost_on or news.final or not self.machines.excuse(news.lost_on):
+            self.raised.add(attempt)
 
 
 def restore(phases: Phases, record: Record) -> list[Order]:
@@ -182,7 +212,10 @@ def _repeat(evaluation: Evaluation, record: Record) -> None:
     for number, worker in sorted(record.attempts.get(evaluation.id, {}).items()):
         while evaluation.attempt < number:
             evaluation.start(worker)
-            if Attempt(evaluation.id, evaluation.attempt) in record.raised:
+            attempt = Attempt(evaluation.id, evaluation.attempt)
+            if attempt in record.deaths:
+                evaluation.die(record.deaths[attempt][1])
+            if attempt in record.raised:
                 evaluation.crash(1 if _is_failure(result, evaluation.attempt) else _NEVER)
             else:
                 evaluation.release()

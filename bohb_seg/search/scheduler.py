@@ -66,6 +66,7 @@ class Scheduler:
     """
 
     def __init__(self, optimizer: Optimizer, plan: Plan, default: Configuration) -> None:
+        self._max_attempts = plan.max_attempts
         self._endings = Endings(plan.max_attempts)
         self._phases = Phases(optimizer, default, plan)
         self._workers: dict[str, Attempt | None] = {}  # in the order in which they joined
@@ -132,6 +133,7 @@ class Scheduler:
             The orders that follow and were not given before.
         """
         orders = restore(self._phases, record)
+        self._endings = Endings(self._max_attempts, record.machines)
         self._workers.update(record.workers)
         return [*orders, *self._hand_out()]
 

@@ -1,18 +1,27 @@
 """Which checkpoints a run keeps: those of trials that may go on, as far as there is room.
 
-Hidden files that earlier starts of the run did not finish are removed as well.
+Hidden files that earlier starts of the run did not finish are removed as well. When the run is over
+the whole folder goes. Nobody who writes a checkpoint makes it again, so a worker that slept through
+the end leaves nothing behind.
 """
 
 import contextlib
 import logging
 import math
+import os
 import shutil
+import stat
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
-from bohb_seg.files import is_unfinished
+from bohb_seg.files import (
+    is_unfinished,
+    refuse_foreign_link,
+    remove_folder,
+    remove_unfinished,
+)
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.search.events import Discard, Evaluated
 from bohb_seg.storage.journal_entries import Event
@@ -22,11 +31,10 @@ CAP_EVERY = 10.0
 """Seconds between two looks at how much the checkpoints take."""
 STALE_AFTER = 3600.0
 """Seconds after which a hidden file is nobody's; a worker that writes one needs seconds."""
+TOKEN = Path(checkpoint_names.TOKEN_FILE).name
+"""Name of the one hidden file that stays."""
 
-_WRITTEN_BY_WORKERS = tuple(
-    f"{folder}/{hidden}" for folder in (CHECKPOINTS, COMPARISON) for hidden in (".*", "*/.*")
-)
-_WRITTEN_BY_THE_MASTER = (".*", "report/.*", "report/*/.*")
+_WRITTEN_BY_WORKERS = (CHECKPOINTS, COMPARISON)
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +83,12 @@ class CheckpointRetention:
         with _told("old checkpoints cannot be removed"):
             for trial in leftovers(self._run_dir, live):
                 _log.debug("removed what was left of trial %s", trial)
+
+    def remove(self) -> None:
+        """Removes all checkpoints and their folder: the run is over."""
+        with _told("the checkpoints cannot be removed"):
+            leftovers(self._run_dir, ())
+            remove_folder(self._run_dir / CHECKPOINTS)
 
     def discard(self, trial: TrialId) -> None:
         """Removes the checkpoint of a trial that is not needed any more."""
@@ -136,10 +150,11 @@ def leftovers(run_dir: Path, live: Collection[TrialId]) -> list[TrialId]:
     dead = [trial for trial, _ in _trials(run_dir) if trial not in live]
     for trial in dead:
         _remove(run_dir, trial)
-    for path in _hidden(run_dir):
-        with contextlib.suppress(OSError):
-            if time.time() - path.lstat().st_mtime > STALE_AFTER:
-                path.unlink()
+    remove_unfinished(run_dir / CHECKPOINTS)
+    for folder in _WRITTEN_BY_WORKERS:
+        _remove_hidden(run_dir / folder)
+    _remove_hidden(run_dir, is_unfinished, alone=True)
+    _remove_hidden(run_dir / "report", is_unfinished)
     return sorted(dead)
 
 
@@ -149,20 +164,36 @@ def _remove(run_dir: Path, trial: TrialId) -> None:
 
 def _trials(run_dir: Path) -> list[tuple[TrialId, Path]]:
     """The trials that have a folder for their checkpoint, and that folder."""
+    refuse_foreign_link(run_dir / CHECKPOINTS)
     found = (
         (checkpoint_names.trial(path.name), path) for path in (run_dir / CHECKPOINTS).glob("*")
     )
     return [(TrialId(*trial), path) for trial, path in found if trial and not path.is_symlink()]
 
 
-def _hidden(run_dir: Path) -> list[Path]:
-    """Hidden files where workers write; elsewhere in the run directory unfinished ones only."""
-    ours = {path for pattern in _WRITTEN_BY_WORKERS for path in run_dir.glob(pattern)}
-    rest = {path for pattern in _WRITTEN_BY_THE_MASTER for path in run_dir.glob(pattern)}
-    found = ours | {path for path in rest if is_unfinished(path.name)}
-    return sorted(
-        path for path in found - {run_dir / checkpoint_names.TOKEN_FILE} if path.is_file()
-    )
+def _remove_hidden(
+    top: Path, is_ours: Callable[[str], bool] = lambda name: True, alone: bool = False
+) -> None:
+    """Removes a folder's hidden files that nobody writes any more, and those one folder below.
+
+    Workers that share the disk can place links there: none is followed but one of this user at the
+    top, and a folder is emptied by its descriptor, so that it cannot be exchanged meanwhile.
+    """
+    with contextlib.suppress(OSError):
+        refuse_foreign_link(top)
+        for folder, below, names, descriptor in os.fwalk(top.resolve()):
+            if alone or folder != str(top.resolve()):
+                below.clear()
+            for name in names:
+                if name.startswith(".") and name != TOKEN and is_ours(name):
+                    _remove_if_stale(name, descriptor)
+
+
+def _remove_if_stale(name: str, folder: int) -> None:
+    with contextlib.suppress(OSError):
+        state = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISREG(state.st_mode) and time.time() - state.st_mtime > STALE_AFTER:
+            os.unlink(name, dir_fd=folder)
 
 
 def _size(folder: Path) -> int:

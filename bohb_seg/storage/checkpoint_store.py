@@ -7,6 +7,8 @@ Workers without shared storage call :class:`CheckpointStore`. Rules of that:
 * A file is whole or not there, see :mod:`bohb_seg.storage.uploads`.
 * Keeping ``epoch-00009.npz`` removes ``epoch-<n>.npz`` of fewer epochs in that folder, and nothing
   else. So a late worker with fewer epochs takes nothing away from one that was faster.
+* The folder of all checkpoints is made by the constructor, and not again: when it has been removed
+  the run is over.
 * Calls come from several threads.
 """
 
@@ -21,10 +23,11 @@ import Pyro4
 import serpent
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.files import write_whole
+from bohb_seg.files import read_regular, refuse_foreign_link, write_whole
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.storage.uploads import UploadKey, Uploads
+from bohb_seg.trials import CHECKPOINTS
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class CheckpointStore:
         self.permit: Callable[[str], None] = lambda folder: None
         """Raises if whoever calls may not write to a folder."""
         try:
+            refuse_foreign_link(run_dir / CHECKPOINTS)
             self.token = _token(run_dir / checkpoint_names.TOKEN_FILE)
         except OSError as error:
             raise SettingsError(
@@ -137,7 +141,7 @@ def _token(path: Path) -> str:
     """Reads the run's token, or makes one; a token that was cut short is made again."""
     with contextlib.suppress(FileNotFoundError):
         if checkpoint_names.is_token(
-            token := path.read_text(encoding="ascii", errors="replace").strip()
+            token := read_regular(path).decode("ascii", errors="replace").strip()
         ):
             return token
     token = secrets.token_hex(16)

@@ -16,7 +16,7 @@ from typing import Any
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
-from bohb_seg.files import write_whole
+from bohb_seg.files import LARGEST_RECORD, open_to_append, read_regular, write_whole
 from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.storage.journal_entries import Entry, counted
@@ -119,7 +119,7 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
     """
     with TemporaryDirectory(prefix=".results-", dir=run_dir) as copy:
         for name in ("results.json", "configs.json"):  # in this order no result lacks its trial
-            text = (run_dir / name).read_bytes()
+            text = read_regular(run_dir / name, LARGEST_RECORD)
             (Path(copy) / name).write_bytes(text[: text.rfind(b"\n") + 1])
         if not (Path(copy) / "results.json").stat().st_size:
             return
@@ -142,8 +142,8 @@ def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes
 
 def _append(file: Path, lines: _Lines) -> None:
     if lines:
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(_text(lines))
+        with open_to_append(file) as stream:
+            stream.write(_text(lines).encode())
 
 
 def _text(lines: _Lines) -> str:

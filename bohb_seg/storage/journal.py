@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from bohb_seg.errors import JournalError, RunLostError
-from bohb_seg.files import write_whole
+from bohb_seg.files import LARGEST_RECORD, open_regular, read_regular, write_whole
 from bohb_seg.storage import checked_lines
 from bohb_seg.storage.journal_entries import Entry, Event, decode, encode
 from bohb_seg.storage.run_lock import RunLock, TakeOver
@@ -178,7 +178,7 @@ def read(path: Path) -> list[Entry]:
         JournalError: a line other than a torn last one is damaged.
         OSError: the file cannot be read.
     """
-    return _entries(path, path.read_bytes())
+    return _entries(path, read_regular(path, LARGEST_RECORD))
 
 
 def tail(path: Path, count: int) -> dict[int, Entry]:
@@ -202,7 +202,7 @@ def tail(path: Path, count: int) -> dict[int, Entry]:
         try:
             entries[place] = decode(path, 0, line)
         except JournalError as error:
-            number = path.read_bytes()[:place].count(b"\n") + 1
+            number = read_regular(path, LARGEST_RECORD)[:place].count(b"\n") + 1
             raise JournalError(path, number, error.reason) from None
         place += len(line) + 1
     return entries
@@ -211,7 +211,7 @@ def tail(path: Path, count: int) -> dict[int, Entry]:
 def _end(path: Path, count: int) -> tuple[int, bytes]:
     """The end of a file with more than ``count`` ends of lines, or all of it, and its place."""
     length = _BLOCK
-    with path.open("rb") as file:
+    with open_regular(path, LARGEST_RECORD) as file:
         size = os.fstat(file.fileno()).st_size
         while True:
             start = max(0, size - length)

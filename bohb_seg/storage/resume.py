@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.files import LARGEST_RECORD, open_regular
 from bohb_seg.settings import SearchSettings, flag_of, with_present_names
 from bohb_seg.storage import settings_record
 from bohb_seg.storage.journal import FILE_NAME, Journal
@@ -16,15 +17,18 @@ from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.storage.run_lock import TakeOver
 from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
-OF_THIS_START = (
-    *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
-    *("heartbeat", "checkpoint_gb", "dashboard"),
-    *("resume", "restartable", "take_over", "repair"),
-    *("log_level", "cache_dir", "run_dir"),
-    *("max_hours", "max_minutes_per_evaluation"),
+_UNLESS_GIVEN = frozenset(
+    {
+        *("host", "port", "nameserver", "tls", "local_workers", "heartbeat"),
+        *("checkpoint_gb", "dashboard", "max_hours", "max_minutes_per_evaluation"),
+    }
 )
-"""Settings that may differ from those of the run that is resumed. Each start has its own values;
-only the limits of time are those of the first start if a later one does not give them."""
+"""Settings that are those of the first start unless a later one gives others."""
+_OF_THIS_START = (
+    *("insecure", "min_workers", "resume", "restartable", "take_over", "repair"),
+    *("log_level", "cache_dir", "run_dir"),
+)
+"""Settings of which each start has its own; ``insecure`` is a consent, which is asked for again."""
 
 _REMAINS = ("results.json", "configs.json", "results.pkl", CHECKPOINTS, COMPARISON)
 """Files and folders in which a run leaves what a new one would spoil, or take for its own."""
@@ -42,7 +46,7 @@ def holds_run(run_dir: Path) -> bool:
     with _legible(run_dir):
         if not journal.exists():
             return False
-        with journal.open("rb") as file:
+        with open_regular(journal, LARGEST_RECORD) as file:
             return file.readline().endswith(b"\n")
 
 
@@ -183,9 +187,10 @@ def started(past: Sequence[Entry]) -> RunStarted | None:
 
 def _run_settings(start: RunStarted, settings: SearchSettings) -> SearchSettings:
     """The run's settings, except those that each start has of its own."""
-    chosen = {name: getattr(settings, name) for name in OF_THIS_START}
-    for limit in {"max_hours", "max_minutes_per_evaluation"} - settings.model_fields_set:
-        del chosen[limit]
+    given = _UNLESS_GIVEN & settings.model_fields_set
+    if settings.insecure:  # says that nothing shall be encrypted, unless --tls is there, too
+        given |= {"tls"}
+    chosen = {name: getattr(settings, name) for name in (*_OF_THIS_START, *given)}
     try:
         return SearchSettings.model_validate({**start.settings, **chosen})
     except ValidationError as error:

@@ -4,7 +4,9 @@ import contextlib
 import json
 import logging
 import math
+import os
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +24,7 @@ from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
 from bohb_seg.storage.journal import FILE_NAME, Journal
 from bohb_seg.storage.journal_entries import Entry, Event, RunStarted, counted
+from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE, comparison_folder
 
 RESULTS_EVERY = 30.0
@@ -183,13 +186,22 @@ class RunDirectory:
         ]
         incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
         best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
-        # The folder is that of the trial: nothing that a worker says becomes a path.
-        folder = comparison_folder(best.evaluation.trial) if best else ""
-        if folder and (model := self.path / folder / MODEL_FILE).is_file():
-            with model.open("rb") as source:
-                write_whole(
-                    self.path / MODEL_FILE, lambda target: shutil.copyfileobj(source, target)
-                )
+        if best is None:
+            return
+        # The folder is that of the trial: nothing that a worker says becomes a path, and no link
+        # that it places there leads to a file of this user.
+        folder = RunFolders(self.path).opened(comparison_folder(best.evaluation.trial))
+        with (
+            contextlib.suppress(FileNotFoundError),
+            folder as directory,
+            opened_file(directory, MODEL_FILE) as descriptor,
+        ):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self._copy_model(descriptor)
+
+    def _copy_model(self, descriptor: int) -> None:
+        with open(descriptor, "rb", closefd=False) as source:
+            write_whole(self.path / MODEL_FILE, lambda target: shutil.copyfileobj(source, target))
 
     def tell_nameserver(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share the directory where the nameserver is; None: the run is over."""

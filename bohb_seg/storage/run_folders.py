@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import final
 
 from bohb_seg.rpc import checkpoint_names
+from bohb_seg.trials import CHECKPOINTS
 
 _MOST_HASHES = 4096
 """Files whose hashes are remembered; a run has a few per trial that is alive."""
@@ -39,7 +40,8 @@ class RunFolders:
 
         Args:
             folder: Path relative to the run directory.
-            create: Whether to make the folder if it is not there.
+            create: Whether to make the folder if it is not there; that of all checkpoints is not
+                made, for it is there as long as the run goes on.
 
         Raises:
             FileNotFoundError: there is no such folder.
@@ -48,7 +50,7 @@ class RunFolders:
         directory = os.open(self._run_dir, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for part in folder.split("/"):
-                if create:
+                if create and part != CHECKPOINTS:
                     _make(part, directory)
                 below = os.open(
                     part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory

@@ -10,6 +10,7 @@
   old master live, it sees before its next line that its file is the journal no more.
 """
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -25,7 +26,13 @@ from pathlib import Path
 from typing import Final, Literal, Self, final
 
 from bohb_seg.errors import RunLostError, RunMissingError, SettingsError
-from bohb_seg.files import write_whole
+from bohb_seg.files import (
+    LARGEST_RECORD,
+    open_regular,
+    read_regular,
+    refuse_foreign_link,
+    write_whole,
+)
 
 FILE_NAME: Final = "master.json"
 """File of a run directory that tells which master writes the run."""
@@ -64,7 +71,7 @@ class Holder:
     def read(cls, folder: Path) -> Self | None:
         """The holder of a run directory; None if nobody is named, or not legibly."""
         try:
-            told = json.loads((folder / FILE_NAME).read_bytes())
+            told = json.loads(read_regular(folder / FILE_NAME))
             names = {name: str(told[name]) for name in ("host", "kernel")}
             return cls(process=int(told["process"]), time=float(told["time"]), **names)
         except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
@@ -190,6 +197,9 @@ class RunLock:
 
 
 def _opened(path: Path) -> FileIO:
+    refuse_foreign_link(path)
+    with contextlib.suppress(FileNotFoundError), open_regular(path, LARGEST_RECORD):
+        pass  # a pipe or a device would be opened, too, and never come to its end
     return path.open("a+b", buffering=0)
 
 

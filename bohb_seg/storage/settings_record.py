@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from bohb_seg.files import read_regular
 from bohb_seg.settings import flag_of, public, with_present_names
 from bohb_seg.storage.journal_entries import RunStarted
 
@@ -63,7 +64,7 @@ def cause(run_dir: Path, settings: Mapping[str, Any]) -> str:
 def _read(run_dir: Path) -> dict[str, Any]:
     """The record; empty if the file is missing or damaged, because it is only a copy."""
     try:
-        record = yaml.safe_load((run_dir / FILE_NAME).read_text(encoding="utf-8"))
+        record = yaml.safe_load(read_regular(run_dir / FILE_NAME).decode("utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
     return {str(name): value for name, value in record.items()} if isinstance(record, dict) else {}

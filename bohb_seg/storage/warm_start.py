@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 
 from bohb_seg import plugins
 from bohb_seg.errors import JournalError, SettingsError
+from bohb_seg.files import LARGEST_RECORD, read_regular
 from bohb_seg.search.events import Evaluate
 from bohb_seg.storage import journal, journal_entries
 from bohb_seg.storage.journal_entries import Entry, RunStarted
@@ -146,7 +147,7 @@ def _of_live_log(directory: Path) -> Iterable[Observation]:
 
 def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
     """Lists that a file of HpBandSter's live log holds, with their lines counted from 1."""
-    text = file.read_bytes()
+    text = read_regular(file, LARGEST_RECORD)
     for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
         try:
             record = json.loads(line)

@@ -11,6 +11,7 @@ from hpbandster.core.worker import Worker
 from bohb_seg.rpc import values
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.spaces.formats import configspace, loading
+from bohb_seg.trials import CHECKPOINTS
 from bohb_seg.worker import start
 
 TRIAL = (0, 0, 0)
@@ -57,6 +58,7 @@ class WorkerContract:
 
 def computed(worker: Worker, space: str, budget: float, directory: Path) -> dict[str, Any]:
     """The result of the default configuration of a space."""
+    (directory / CHECKPOINTS).mkdir(exist_ok=True)  # as in the directory of a run
     configuration = configspace.plain(loading.load(space).get_default_configuration())
     result: dict[str, Any] = worker.compute(
         config_id=TRIAL,

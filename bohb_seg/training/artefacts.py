@@ -18,7 +18,7 @@ from bohb_seg.retry import Retry, wait_until
 from bohb_seg.training import checkpoints, metrics
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
-from bohb_seg.trials import MODEL_FILE, PREDICTIONS_FILE, VALIDATION_FILE
+from bohb_seg.trials import CHECKPOINTS, MODEL_FILE, PREDICTIONS_FILE, VALIDATION_FILE
 
 if TYPE_CHECKING:
     from bohb_seg.training.trainer import Trainer
@@ -49,9 +49,12 @@ def write(
 
     Returns:
         The scores of each part that has patches, plain Python.
+
+    Raises:
+        OSError: a file cannot be written, or the run is over: its results stay as they are.
     """
-    model, target = trainer.exported(), directory / folder
-    target.mkdir(parents=True, exist_ok=True)
+    target = _made(directory, folder)
+    model = trainer.exported()
     with whole_file(target / MODEL_FILE) as unfinished:
         model.save(unfinished)
     scores: dict[str, dict[str, Any]] = {}
@@ -68,6 +71,14 @@ def write(
     write_whole(target / PREDICTIONS_FILE, lambda file: np.savez_compressed(file, **arrays))
     _save_validation(data, directory / VALIDATION_FILE)
     return scores
+
+
+def _made(directory: Path, folder: str) -> Path:
+    if not (directory / CHECKPOINTS).is_dir():
+        raise OSError(f"{directory} holds no run any more; it is over, or its directory was moved")
+    target = directory / folder
+    target.mkdir(parents=True, exist_ok=True)
+    return target
 
 
 def when_there_is_room(

@@ -34,6 +34,8 @@ SHARE = 0.05
 """Share of the time that writing checkpoints may take; where it is slow, more may be lost."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of the errors of a disk, or of a quota, without room."""
+_GONE = frozenset({errno.ENOENT, errno.ESTALE})
+"""Numbers of the errors of a folder that was removed; the last one is that of network disks."""
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +138,9 @@ class CheckpointWriter:
             self.write()
 
     def write(self) -> None:
-        """Writes the state that is held, unless it is on disk; a full disk is a complaint only.
+        """Writes the state that is held, unless it is on disk.
+
+        A full disk is a complaint only, and so is a folder that is gone: nobody goes on from there.
 
         Raises:
             OSError: the state cannot be written for another reason.
@@ -147,17 +151,27 @@ class CheckpointWriter:
         try:
             save(self._folder, self._key, self._held)
         except OSError as error:
-            if not is_full(error):
-                raise
-            self.complaint = (
-                f"after epoch {self._held.epoch} the disk of {self._folder} was full, so a worker"
-                " that goes on may have to train again"
-            )
-            _log.warning("no checkpoint: %s", self.complaint)
+            self._complain(error, self._held.epoch)
         else:
             self.complaint, self._held = "", None
         self._written = time.monotonic()
         self._cost = self._written - started
+
+    def _complain(self, error: OSError, epoch: int) -> None:
+        if is_full(error):
+            self.complaint = (
+                f"after epoch {epoch} the disk of {self._folder} was full, so a worker that goes on"
+                " may have to train again"
+            )
+            _log.warning("no checkpoint: %s", self.complaint)
+        elif error.errno in _GONE:
+            self.complaint = (
+                f"after epoch {epoch} {self._folder.parent} was gone: the run is over, or its"
+                " directory was moved"
+            )
+            _log.info("no checkpoint: %s", self.complaint)
+        else:
+            raise error
 
 
 def is_due(since: float, cost: float) -> bool:
@@ -179,7 +193,8 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and removes those of fewer epochs.
 
     Args:
-        folder: Folder of the trial's checkpoint.
+        folder: Folder of the trial's checkpoint. The one above it must be there: only whoever
+            begins a run makes it, and it is removed when the run is over.
         key: Hash of everything that decides what is trained.
         checkpoint: The state.
 
@@ -204,6 +219,7 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     write_whole(
         folder / checkpoint_file(checkpoint.epoch),
         lambda file: _write(file, {"header": np.array(json.dumps(header)), **arrays}),
+        parents=False,
     )
     for epoch, path in _files(folder):
         if epoch < checkpoint.epoch:

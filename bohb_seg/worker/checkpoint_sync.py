@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, final
 
 from bohb_seg.rpc import checkpoint_names
+from bohb_seg.trials import CHECKPOINTS
 from bohb_seg.worker.file_transfer import download_folder
 from bohb_seg.worker.local_copies import LocalCopies, shares_storage
 from bohb_seg.worker.storage_calls import PATIENCE, StorageCalls
@@ -82,6 +83,9 @@ class CheckpointSync:
             OSError: this machine's own disk cannot be written.
         """
         self._not_downloaded = self._not_uploaded = ""
+        if not self._token:
+            with contextlib.suppress(OSError):  # without it no checkpoint is kept
+                Path(working_directory, CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if not self._token or shares_storage(Path(working_directory), self._token):
             yield working_directory
             return

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import serpent
 
-from bohb_seg.files import check_seal, write_whole
+from bohb_seg.files import check_seal, open_regular, write_whole
 from bohb_seg.rpc import checkpoint_names
 
 Progressed = Callable[[], None]
@@ -91,7 +91,7 @@ def _download(
 
 def _holds(path: Path, sha256: object) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, checkpoint_names.MAX_FILE_BYTES) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False

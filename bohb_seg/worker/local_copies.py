@@ -9,6 +9,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import final
 
+from bohb_seg.files import read_regular
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
@@ -28,6 +29,8 @@ class LocalCopies:
     def directory(self) -> Path:
         """A directory that no other living process uses; one of a dead process is used again.
 
+        Like a run directory, it has a folder for checkpoints.
+
         Raises:
             OSError: this machine's disk cannot be written.
         """
@@ -44,6 +47,7 @@ class LocalCopies:
             except OSError:  # a file system without locks, e.g. Lustre's default
                 self._own = directory.with_name(secrets.token_hex(16)), lock
                 self._own[0].mkdir()
+        (self._own[0] / CHECKPOINTS).mkdir(exist_ok=True)
         return self._own[0]
 
     def clear(self, but: str = "") -> None:
@@ -58,7 +62,7 @@ def shares_storage(working_directory: Path, token: str) -> bool:
     """Whether the run's own token lies there, and files can be written beside it."""
     path = working_directory / checkpoint_names.TOKEN_FILE
     try:
-        found = path.read_text(encoding="ascii", errors="replace").strip()
+        found = read_regular(path).decode("ascii", errors="replace").strip()
     except OSError:
         return False
     return found == token and os.access(path.parent, os.W_OK)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import final
 
 from bohb_seg import machine
-from bohb_seg.errors import EXIT_BAD_INPUT, SettingsError
+from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_FAULT, SettingsError
 from bohb_seg.retry import LOOK_EVERY, Restarts
 from bohb_seg.worker.shutdown import FORWARDED
 
@@ -25,7 +25,7 @@ def run(words: Sequence[str]) -> int:
         words: Arguments of ``bohb-worker``; each worker also gets its ``--device``.
 
     Returns:
-        Exit status: 0 if a worker ended well, else that of bad input.
+        Exit status: 0 if a worker ended well, 2 if all had bad input, else 70: another start may do.
 
     Raises:
         SettingsError: this machine shows no GPU.
@@ -39,8 +39,8 @@ def run(words: Sequence[str]) -> int:
     finally:
         for worker in workers:
             worker.tell_to_leave()
-        ended_well = [worker.ended_well() for worker in workers]
-    return 0 if any(ended_well) else EXIT_BAD_INPUT
+        ends = {worker.end() for worker in workers}
+    return 0 if 0 in ends else EXIT_BAD_INPUT if ends == {EXIT_BAD_INPUT} else EXIT_FAULT
 
 
 @final
@@ -74,9 +74,9 @@ class _GpuWorker:
         if self._process is not None:
             self._process.send_signal(FORWARDED)
 
-    def ended_well(self) -> bool:
-        """Waits for its end, and returns whether that was a good one."""
-        return self._process is not None and self._process.wait() == 0
+    def end(self) -> int | None:
+        """Waits for its end; the exit status, None if it could not be started any more."""
+        return self._process and self._process.wait()
 
     def _start(self) -> None:
         self._started = time.monotonic()

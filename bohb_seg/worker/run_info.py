@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bohb_seg.errors import RunOverError, ServiceError
+from bohb_seg.files import read_regular
 from bohb_seg.rpc import names, pyro
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 
@@ -71,12 +72,12 @@ def nameserver_address(settings: WorkerSettings) -> tuple[str, int]:
         return settings.host, settings.port
     file = settings.run_dir / names.NAMESERVER_FILE
     try:
-        told = json.loads(file.read_bytes())
+        told = json.loads(read_regular(file))
         if told is None:
             raise RunOverError(f"the run in {settings.run_dir} is finished")
         host, port = told
         return str(host), int(port)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise OSError(f"{file} does not hold a host and a port") from None
 
 

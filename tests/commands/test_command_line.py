@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from helpers.commands import ROOT
 from rich.console import Console
 from rich.logging import RichHandler
 
 from bohb_seg.commands import command_line
-from bohb_seg.errors import DataError, JournalError, SettingsError
+from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_FAULT, DataError, JournalError, SettingsError
 from bohb_seg.settings import DataSettings, SearchSettings, WorkerSettings, flag_of, merge
 
 KINDS = [DataSettings, SearchSettings, WorkerSettings]
@@ -131,10 +132,26 @@ def test_an_interrupted_command_stopped_early(capsys, monkeypatch):
     assert ends(capsys, raises(KeyboardInterrupt()), monkeypatch=monkeypatch)[0] == 3
 
 
-def test_a_broken_promise_of_our_own_is_loud(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["bohb-try"])
-    with pytest.raises(ZeroDivisionError):
-        command_line.run(click.Command("bohb-try", callback=lambda: 1 / 0))
+def test_a_fault_of_our_own_is_loud_and_has_a_status_of_its_own(capsys, monkeypatch):
+    """Not 1, which says that nothing works, and for which no service manager tries again."""
+    status, said = ends(capsys, raises(ZeroDivisionError("never")), monkeypatch=monkeypatch)
+    assert status == EXIT_FAULT == 70
+    assert said.startswith("Traceback (most recent call last):\n")
+    assert said.endswith("ZeroDivisionError: never\n")
+
+
+def test_a_fault_that_names_what_came_from_outside_does_nothing_to_a_terminal(capsys, monkeypatch):
+    _, said = ends(capsys, raises(ValueError(HOSTILE)), monkeypatch=monkeypatch)
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+@pytest.mark.parametrize("unit", ["bohb-master@.service", "bohb-worker@.service"])
+def test_services_are_started_again_after_a_fault_and_not_after_bad_input(unit):
+    text = (ROOT / "deploy/systemd" / unit).read_text()
+    (prevented,) = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
+    assert "Restart=on-failure\n" in text
+    assert str(EXIT_FAULT) not in prevented.split()
+    assert str(EXIT_BAD_INPUT) in prevented.split()
 
 
 @contextlib.contextmanager

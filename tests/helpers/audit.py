@@ -23,13 +23,13 @@ from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.storage import journal, resume
 from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.trials import (
+    CHECKPOINTS,
     COMPARISON_BRACKET,
     RUNOFF_BRACKET,
     Attempt,
     Configuration,
     EvaluationId,
     TrialId,
-    checkpoint_folder,
 )
 
 
@@ -79,22 +79,9 @@ def audit(run_dir: Path, bad: Collection[str] = ()) -> Audit:
     _nobody_is_bad(counted, bad)
     _the_live_log_is_what_counted(run_dir, counted)
     _it_replays(run_dir, events)
-    assert not _left(run_dir), "checkpoints are left"
+    assert not checkpoints(run_dir), "checkpoints are left"
+    assert not (run_dir / CHECKPOINTS).exists(), "a late worker could write checkpoints"
     return Audit(entries, _outcome(events, counted))
-
-
-def _left(run_dir: Path) -> list[Path]:
-    """Files of checkpoints that the master left when it ended.
-
-    A worker that was frozen, and thaws after the end, writes on until it hears of it.
-    """
-    ended = (run_dir / "results.pkl").stat().st_mtime_ns
-    files = [
-        run_dir / checkpoint_folder(trial) / name
-        for trial, names in checkpoints(run_dir).items()
-        for name in names
-    ]
-    return [file for file in files if file.stat().st_mtime_ns <= ended]
 
 
 def _counted(events: Sequence[object]) -> list[Evaluated]:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from helpers.commands import free_port
 from helpers.with_us import with_us
 
+from bohb_seg.errors import EXIT_FAULT
 from bohb_seg.rpc.checkpoint_names import trial
 from bohb_seg.rpc.names import is_worker
 from bohb_seg.search.events import Evaluate, Evaluated, Settled
@@ -231,7 +232,7 @@ class Cluster:
         """Polls until ``condition()`` holds; if it never does, the error shows all logs."""
         deadline = time.monotonic() + patience
         while not (found := condition()):
-            fault = any(command.process.poll() == 1 for command in self.commands)
+            fault = any(command.process.poll() in (1, EXIT_FAULT) for command in self.commands)
             in_vain = fault or time.monotonic() > deadline
             assert not in_vain, f"waited in vain until {what}\n{self.logs}"
             time.sleep(0.03)

@@ -1,11 +1,17 @@
 """A data set of coloured squares that is learnt in seconds, built without any file."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from bohb_seg.data.audit import Audit
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.preparation import PatchSet, SegmentationData
 from bohb_seg.settings import TrainingSettings
+from bohb_seg.training.job import Job
+from bohb_seg.trials import CHECKPOINTS
 
 EDGE = 32
 NAMES = ("ground", "square", "stripe")
@@ -29,6 +35,14 @@ def data(audit: Audit, train: int = 10, validation: int = 5, test: int = 3) -> S
 def settings(**changes: object) -> TrainingSettings:
     """Small and in float32, so that results can be compared to float tolerance."""
     return TrainingSettings(**{"patch_size": EDGE, "precision": "float32", "seed": 3, **changes})
+
+
+def job(
+    trial: tuple[int, int, int], configuration: Mapping[str, Any], budget: float, run_dir: Path
+) -> Job:
+    """A job of a run that goes on: its directory is there, and its folder for checkpoints."""
+    (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    return Job(trial, configuration, budget, run_dir)
 
 
 def _part(random: np.random.Generator, count: int) -> PatchSet:

@@ -59,6 +59,10 @@ def test_a_worker_of_its_own_certificate_serves_over_ipv6(tmp_path):
         started.finish(worker)
     (name,) = served(tmp_path)
     assert speakers.owner(name) == "node-7"
+    again = run("bohb_seg.commands.master", "--resume", "--run-dir", "results/six", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert f"join with 'bohb-worker --host ::1 --port {port} --run-id" in again.stderr
+    assert "--tls certs'" in again.stderr, "a resumed run forgets no flag"
 
 
 def test_a_nameserver_of_ipv6_joins_both(tmp_path):

@@ -14,6 +14,7 @@ from bohb_seg.report.header import header, status
 from bohb_seg.report.page import render
 from bohb_seg.report.sections import outline
 from bohb_seg.search.events import StopRequested, WorkersChanged
+from bohb_seg.storage.journal_entries import RulesChanged
 
 ANCHORS = [
     *("verdict", "configuration", "loss", "precision-recall", "values", "iou", "confusion"),
@@ -190,6 +191,12 @@ def test_the_status_says_whether_the_run_goes_on(tmp_path):
     run = read(live(tmp_path, StopRequested("--max-hours is over")))
     assert "still going on or was interrupted" in status(run)
     assert "asked to stop (--max-hours is over)" in status(run)
+
+
+def test_the_status_says_that_the_rules_have_changed(tmp_path):
+    reason = "line 4: this order does not follow from the news; numpy 1 then and 2 now"
+    run = read(live(tmp_path, RulesChanged(reason)))
+    assert f"another version or another sampler ({reason})" in status(run)
 
 
 def test_names_from_outside_cannot_write_html(tmp_path):

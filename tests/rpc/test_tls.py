@@ -165,7 +165,7 @@ damages = {
     "no authority": (lambda f: (f / "ca.pem").unlink(), "ca.pem cannot be read .No such file"),
     "no certificate": (lambda f: (f / "master.pem").unlink(), "master.pem cannot be read"),
     "no key": (lambda f: (f / "master.key").unlink(), "master.key cannot be read"),
-    "a folder": (lambda f: (f / "ca.pem").unlink() or (f / "ca.pem").mkdir(), "Is a directory"),
+    "a folder": (lambda f: (f / "ca.pem").unlink() or (f / "ca.pem").mkdir(), "a folder"),
     "no PEM": (lambda f: (f / "ca.pem").write_text("hello"), "ca.pem is no certificate"),
     "another's key": (lambda f: swap(f, "master.key", "worker.key"), "master.key is not the key"),
     "no key inside": (lambda f: (f / "master.key").write_text(""), "master.key is not the key"),

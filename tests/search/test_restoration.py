@@ -1,5 +1,7 @@
 """A run that other rules led to is rebuilt from its results, and goes on to its end."""
 
+from itertools import chain
+
 from helpers.scheduler_world import (
     LADDERS,
     Repeating,
@@ -32,6 +34,17 @@ def restored(ladder, plan, events, optimizer=Repeating):
     return scheduler, scheduler.restore(Record.of(events))
 
 
+def blame(scheduler):
+    """Crashes and deaths of the evaluations that are not settled, and the machines' excuses."""
+    open_ones = chain.from_iterable(b.evaluations for b in scheduler._phases.search._open.values())
+    crashes = {
+        each.id: (sorted(each.crashed_on), each.deaths, each.charged)
+        for each in open_ones
+        if not each.settled
+    }
+    return crashes, +scheduler._endings._machines._excuses
+
+
 class Moody(Repeating):
     """Another sampler: none of its configurations is one of the past."""
 
@@ -50,6 +63,7 @@ def test_by_the_same_rules_a_run_is_rebuilt_as_it_was(ladder, plan, story, share
     assert scheduler.progress == world.scheduler.progress
     assert list(scheduler.workers.items()) == list(world.scheduler.workers.items())
     assert set(scheduler.live) == set(world.scheduler.live)
+    assert blame(scheduler) == blame(world.scheduler)
 
 
 @settings(max_examples=150, deadline=None)
@@ -119,3 +133,18 @@ def test_attempts_are_numbered_on():
     scheduler.handle(WorkersChanged(left=("b",)))
     (again,) = scheduler.handle(WorkersChanged(joined=("c",)))
     assert attempt(again) == Attempt(first.evaluation, 3)
+
+
+def test_a_death_that_its_machines_history_explains_does_not_count(tmp_path):
+    """One evaluation ended well after a death there, so one later death there is excused."""
+
+    def died(of):
+        return Evaluated(of.evaluation, of.attempt, of.worker, "crashed", None, lost_on="m")
+
+    first, again, second = order(0), order(0, attempt=2, worker="b"), order(1, worker="b")
+    events = searched(first, died(first), WorkersChanged(left=("a",)), again, *result(again, 0.5))
+    events += [second, died(second), WorkersChanged(left=("b",))]
+    scheduler, _ = restored(LADDERS[0], Plan(n_iterations=1, max_attempts=1), events)
+    assert scheduler.progress.evaluations_failed == 0
+    (due,) = scheduler.handle(WorkersChanged(joined=("c",)))
+    assert attempt(due) == Attempt(second.evaluation, 2)

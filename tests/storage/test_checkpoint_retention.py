@@ -7,12 +7,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bohb_seg.errors import SettingsError
+from bohb_seg.files import log_stream, write_whole
+from bohb_seg.report.page import _fill
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.storage.checkpoint_retention import CheckpointRetention, cap, leftovers
 from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.storage.journal import Journal
 from bohb_seg.trials import TrialId, checkpoint_folder
 
 
@@ -122,3 +127,85 @@ def test_what_the_master_did_not_finish_is_cleared(tmp_path):
         *(".mine", "report/.mine", "report/figures/.mine", "logs/.mine"),
         *("file", "report/file", "report/figures/file", "logs/file"),
     }
+
+
+def test_no_link_leads_to_hidden_files_of_others(tmp_path):
+    """A worker that shares the disk can place links where it writes its checkpoints."""
+    home = tmp_path / "home"
+    (home / "0-0-1").mkdir(parents=True)
+    for name in (".profile", "0-0-1/.profile"):
+        (home / name).write_text("mine")
+        os.utime(home / name, (0, 0))
+    run_dir = tmp_path / "run"
+    for folder in ("checkpoints", "comparison", "report"):
+        (run_dir / folder).mkdir(parents=True)
+        (run_dir / folder / "0-0-1").symlink_to(home)
+    (run_dir / "checkpoints" / ".link").symlink_to(home / ".profile")
+    leftovers(run_dir, [])
+    CheckpointRetention(run_dir, None).remove()
+    assert {path.name for path in home.rglob(".*")} == {".profile"}
+    assert len(list(home.rglob(".profile"))) == 2
+
+
+@pytest.mark.skipif(os.geteuid(), reason="only root can make a link of another user")
+def test_links_of_other_users_lead_nowhere(tmp_path):
+    home, run_dir = tmp_path / "home", tmp_path / "run"
+    (home / "0-0-1").mkdir(parents=True)
+    (home / "plot.png").write_text("mine")
+    run_dir.mkdir()
+    for name in ("checkpoints", "report", "logs", "events.jsonl"):
+        (run_dir / name).symlink_to(home / "notes" if name == "events.jsonl" else home)
+        os.lchown(run_dir / name, 4321, 4321)
+    retention = CheckpointRetention(run_dir, 1e-9)
+    retention.keep_only([])
+    retention.keep_cap([])
+    with pytest.raises(SettingsError, match="checkpoints is a link of another user"):
+        CheckpointStore(run_dir)
+    with pytest.raises(OSError, match=r"events\.jsonl is a link of another user"):
+        Journal(run_dir / "events.jsonl")
+    with pytest.raises(OSError, match="report is a link of another user"):
+        _fill(run_dir / "report", ".png", {})
+    log_stream(run_dir / "logs" / "dashboard.log").close()
+    assert {path.name for path in home.iterdir()} == {"0-0-1", "plot.png"}
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def test_at_the_end_all_of_it_goes_and_a_late_writer_finds_no_place(tmp_path):
+    store = CheckpointStore(tmp_path)
+    checkpoint(tmp_path, TrialId(0, 0, 1), 1)
+    (tmp_path / "checkpoints" / "notes").mkdir()
+    CheckpointRetention(tmp_path, None).remove()
+    assert list(tmp_path.iterdir()) == []
+    late = tmp_path / "checkpoints" / "0-0-1" / "epoch-00003.npz"
+    with pytest.raises(FileNotFoundError):
+        write_whole(late, b"late", parents=False)
+    with pytest.raises(OSError, match="No such file"):
+        store.store("checkpoints/0-0-1", late.name, 0, b"late", "0" * 32)
+    assert list(tmp_path.iterdir()) == []
+    store.store("comparison/default-0", "model.keras", 0, b"late", "0" * 32)
+    assert [path.name for path in tmp_path.iterdir()] == ["comparison"]
+    CheckpointStore(tmp_path)  # of a master that goes on
+    write_whole(late, b"in time", parents=False)
+    assert late.read_bytes() == b"in time"
+
+
+def test_a_link_to_another_disk_is_emptied_and_removed(tmp_path):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "large")
+    CheckpointStore(tmp_path / "run")
+    checkpoint(tmp_path / "run", TrialId(0, 0, 1), 1)
+    CheckpointRetention(tmp_path / "run", None).remove()
+    assert list((tmp_path / "run").iterdir()) == []
+    assert not list((tmp_path / "large").glob("0-*"))
+
+
+def test_a_folder_that_was_not_yet_empty_goes_with_the_next_start(tmp_path):
+    half = tmp_path / ".0123456789abcdef-checkpoints"
+    (half / "0-0-1").mkdir(parents=True)
+    (half / "0-0-1" / "epoch-00001.npz").write_bytes(b"")
+    (tmp_path / ".mine-checkpoints").mkdir()
+    leftovers(tmp_path, [])
+    assert [path.name for path in tmp_path.iterdir()] == [".mine-checkpoints"]

@@ -57,6 +57,39 @@ def test_a_run_is_resumed_with_its_own_settings(tmp_path):
     assert [entry.event for entry in past][1:] == searched()
 
 
+OF_THE_FIRST = {
+    **{"host": "10.0.0.1", "port": 9191, "nameserver": "10.0.0.2:9090", "tls": Path("certs")},
+    **{"local_workers": 0, "heartbeat": 2.0, "checkpoint_gb": 3.0, "dashboard": "8000"},
+    **{"max_hours": 9.0, "max_minutes_per_evaluation": 4.0},
+}
+OTHERS = {
+    **{"host": "10.0.0.3", "port": 9292, "nameserver": "10.0.0.4:9090", "tls": Path("others")},
+    **{"local_workers": 2, "heartbeat": 5.0, "checkpoint_gb": 4.0, "dashboard": "8001"},
+    **{"max_hours": 2.0, "max_minutes_per_evaluation": 5.0},
+}
+
+
+@pytest.mark.parametrize("again", [{}, {"tls": Path("others")}, OTHERS])
+def test_a_resumed_run_forgets_no_flag_of_its_first_start(tmp_path, again):
+    settings = chosen(tmp_path, **OF_THE_FIRST)
+    RunDirectory(settings, beginning(settings), []).close()
+    now = chosen(tmp_path, **again)
+    found, _ = resumed(now, {name: str(value) for name, value in again.items()})
+    assert {name: getattr(found, name) for name in OF_THE_FIRST} == {**OF_THE_FIRST, **again}
+
+
+def test_consent_to_have_nothing_encrypted_is_asked_for_again(tmp_path):
+    settings = chosen(tmp_path, insecure=True)
+    RunDirectory(settings, beginning(settings), []).close()
+    assert not resumed(chosen(tmp_path), {})[0].insecure
+
+
+def test_whoever_consents_to_have_nothing_encrypted_leaves_tls_out(tmp_path):
+    settings = chosen(tmp_path, tls=Path("certs"))
+    RunDirectory(settings, beginning(settings), []).close()
+    assert resumed(chosen(tmp_path, insecure=True), {"insecure": True})[0].tls is None
+
+
 @pytest.mark.parametrize(("given", "then"), [({}, 9.0), ({"max_hours": 2.0}, 2.0)])
 def test_every_stop_rule_survives_unless_a_start_has_its_own_hours(tmp_path, given, then):
     rules = {"max_evaluations": 7, "max_epochs": 80.0, "target_loss": 0.25}

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -193,6 +194,27 @@ def kept(run):
     run.close()
     file = Path(run.path) / "model.keras"
     return file.read_text() if file.exists() else None
+
+
+@pytest.mark.parametrize("link", ["comparison", "comparison/incumbent-0", "model.keras"])
+def test_no_link_makes_a_file_of_this_user_the_model(tmp_path, link):
+    """A worker that shares the disk could have it copied to where all can read it."""
+    run = new_run(tmp_path)
+    compared(run, INCUMBENT_ARM, 0, 0.5)
+    place = Path(run.path) / (link if "model" not in link else f"comparison/incumbent-0/{link}")
+    place.rename(tmp_path / "secret")
+    place.symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match=r"symbolic links|Not a directory"):
+        run.keep_model()
+    run.close()
+    assert not (Path(run.path) / "model.keras").exists()
+
+
+def test_a_pipe_is_no_model(tmp_path):
+    run = new_run(tmp_path)
+    compared(run, INCUMBENT_ARM, 0, 0.5, model=False)
+    os.mkfifo(Path(run.path) / "comparison/incumbent-0/model.keras")
+    assert kept(run) is None
 
 
 @pytest.mark.parametrize(

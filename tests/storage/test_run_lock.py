@@ -151,7 +151,7 @@ def test_a_line_of_another_process_is_noticed(journal, foreign):
 def test_another_last_line_of_the_same_length_is_noticed(journal):
     with journal.path.open("r+b") as other:
         other.seek(-4, os.SEEK_END)
-        other.write(b"0")
+        other.write(b"z")
     with pytest.raises(RunLostError, match="was written by another process"):
         journal.check()
 

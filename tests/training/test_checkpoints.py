@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from operator import attrgetter
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.training import checkpoints
+from bohb_seg.training import artefacts, checkpoints
 from bohb_seg.training.checkpoints import Best, Checkpoint, EpochRecord
 from bohb_seg.training.seeds import epoch_seeds
 
@@ -242,6 +243,29 @@ def test_a_checkpoint_that_cannot_be_written_for_another_reason_is_an_error(tmp_
     writer.hold(checkpoint(1))
     with pytest.raises(OSError, match="trial"):
         writer.write()
+
+
+def test_a_folder_that_is_gone_is_only_complained_of_and_never_made_again(tmp_path):
+    """The run is over while a worker was frozen, or its directory was moved."""
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    writer = checkpoints.CheckpointWriter(folder / "0-0-1", "key")
+    writer.hold(checkpoint(1))
+    writer.write()
+    assert writer.complaint == ""
+    shutil.rmtree(tmp_path / "run")
+    writer.hold(checkpoint(2))
+    writer.write()
+    assert writer.complaint == (
+        f"after epoch 2 {folder} was gone: the run is over, or its directory was moved"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_comparison_of_a_run_that_is_over_stays_as_it_is(tmp_path):
+    with pytest.raises(OSError, match="holds no run any more"):
+        artefacts.write(None, tmp_path, "comparison/default-0", None, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- seeds ------------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from helpers import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg.training import early_stopping
 from bohb_seg.training.checkpoints import EpochRecord
-from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.evaluation import evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.training.metrics import PixelSums
 
@@ -118,7 +119,7 @@ SEARCH = (0, 0, 4)
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(configuration, epochs, trial=SEARCH, folder="run", interruption=None, patience=None):
-        job = Job(trial, configuration, float(epochs), tmp_path / folder)
+        job = scenes.job(trial, configuration, float(epochs), tmp_path / folder)
         return evaluate(settings(patience=patience), data, job, interruption)
 
     return train

@@ -4,11 +4,12 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import scenes
 from helpers.commands import ROOT
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.training import trainer
-from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.evaluation import evaluate
 from bohb_seg.trials import Info, misfits
 
 pytestmark = pytest.mark.training
@@ -27,7 +28,7 @@ EVERYTHING = {
 
 
 def train(settings, data, directory, configuration=TINY, budget=1.0, trial=(0, 0, 4)):
-    return evaluate(settings, data, Job(trial, configuration, budget, directory))
+    return evaluate(settings, data, scenes.job(trial, configuration, budget, directory))
 
 
 def test_three_epochs_and_six_more_are_nine(settings, data, tmp_path):

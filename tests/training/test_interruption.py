@@ -10,10 +10,11 @@ import threading
 import time
 
 import pytest
+from helpers import scenes
 from helpers.commands import TESTS
 
 from bohb_seg.training import artefacts, evaluation
-from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.evaluation import evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
 
 pytestmark = pytest.mark.training
@@ -32,7 +33,7 @@ LONG = 120.0
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(interruption=None, trial=TRIAL, folder=tmp_path, epochs=EPOCHS):
-        job = Job(trial, EVERYTHING, float(epochs), folder)
+        job = scenes.job(trial, EVERYTHING, float(epochs), folder)
         return evaluate(settings(), data, job, interruption)
 
     return train
@@ -154,7 +155,7 @@ from pathlib import Path
 from bohb_seg.training import devices
 devices.prepare("cpu", threads=1)
 from bohb_seg.data.audit import Audit
-from bohb_seg.training.evaluation import Job, evaluate
+from bohb_seg.training.evaluation import evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
 from bohb_seg.worker.shutdown import Shutdown
 sys.path.insert(0, sys.argv[1])
@@ -165,7 +166,7 @@ shutdown.notice = float(sys.argv[3])
 shutdown.evaluation = Interruption()
 shutdown.listen()
 data = scenes.data(Audit(18, 3, {}, 0, {}, 0.0, 0.0, {}, (), ()))
-job = Job((0, 0, 4), eval(sys.argv[4]), float(sys.argv[5]), Path(sys.argv[2]))
+job = scenes.job((0, 0, 4), eval(sys.argv[4]), float(sys.argv[5]), Path(sys.argv[2]))
 try:
     evaluate(scenes.settings(cache_dir=sys.argv[2]), data, job, shutdown.evaluation)
 except Interrupted as reason:

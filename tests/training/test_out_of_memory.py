@@ -5,12 +5,13 @@ import logging
 
 import keras
 import pytest
+from helpers import scenes
 from helpers import small_network as small
 from helpers.limits import child
 
 from bohb_seg.errors import BohbSegError, DoesNotFitError
 from bohb_seg.training import devices, prediction
-from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
+from bohb_seg.training.evaluation import MicroBatchLimits, evaluate
 from bohb_seg.training.out_of_memory import MemoryAwareTrainer
 from bohb_seg.training.seeds import epoch_seeds
 from bohb_seg.training.trainer import Trainer
@@ -90,7 +91,7 @@ def test_another_error_is_raised_at_once():
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(folder="run", epochs=3, limits=None, **changes):
-        job = Job((0, 0, 4), {**CONFIGURATION, **changes}, float(epochs), tmp_path / folder)
+        job = scenes.job((0, 0, 4), {**CONFIGURATION, **changes}, float(epochs), tmp_path / folder)
         return evaluate(settings(), data, job, limits=limits)
 
     return train
@@ -221,10 +222,10 @@ def test_an_error_of_another_kind_is_no_reason_to_try_again(data, tmp_path):
 def test_the_objective_is_that_of_the_whole_part_whatever_fits(settings, data, tmp_path, device):
     """The reports' loss has a batch in it, which is never the micro-batch."""
     device.patches = 1
-    job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path)
+    job = scenes.job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path)
     result = evaluate(settings(objective="milestone3"), data, job)
     device.patches = 4
-    job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path / "whole")
+    job = scenes.job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path / "whole")
     expected = evaluate(settings(objective="milestone3"), data, job)
     assert result["info"]["micro_batch"] == 1
     assert result["loss"] == pytest.approx(expected["loss"], abs=1e-5)
@@ -248,7 +249,7 @@ import numpy as np
 from helpers import limits, scenes
 from bohb_seg.data.audit import Audit
 from bohb_seg.data.preparation import PatchSet
-from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
+from bohb_seg.training.evaluation import MicroBatchLimits, evaluate
 
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 FOLDER, ROOM = os.environ["FOLDER"], int(os.environ["ROOM"])
@@ -262,7 +263,8 @@ configuration = {"base_filters": 8, "depth": 1, "dropout": 0.0, "norm": "group",
 settings = scenes.settings(patch_size=30 * scenes.EDGE, cache_dir=FOLDER)
 
 def train(data, number, epochs, batch_size):
-    job = Job((0, 0, number), {**configuration, "batch_size": batch_size}, epochs, Path(FOLDER))
+    chosen = {**configuration, "batch_size": batch_size}
+    job = scenes.job((0, 0, number), chosen, epochs, Path(FOLDER))
     return evaluate(settings, data, job, limits=memory)["info"]
 
 memory, count = MicroBatchLimits(), len(data.train.images)

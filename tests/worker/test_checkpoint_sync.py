@@ -432,8 +432,10 @@ def test_a_folder_of_the_same_name_is_not_shared_storage(master, synced, tmp_pat
 
 
 def test_a_stock_master_has_no_storage(tmp_path):
-    with CheckpointSync(refused, "", tmp_path / "local").trial(TRIAL, "/some/where") as directory:
-        assert directory == "/some/where"
+    where = tmp_path / "where"
+    with CheckpointSync(refused, "", tmp_path / "local").trial(TRIAL, str(where)) as directory:
+        assert directory == str(where)
+        assert list(where.iterdir()) == [where / "checkpoints"]
 
 
 @pytest.mark.parametrize("token", ["..", "../" + "0" * 32, "0" * 31, "0" * 32 + "\n", "/"])

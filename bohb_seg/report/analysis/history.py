@@ -25,7 +25,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.storage import journal, journal_entries
-from bohb_seg.storage.journal_entries import Entry, RunResumed, RunStarted
+from bohb_seg.storage.journal_entries import Entry, RulesChanged, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     RUNOFF_BRACKET,
@@ -81,6 +81,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
         finish=_last_reason(entries, Finish),
         stop=_last_reason(entries, StopRequested),
         resumed=tuple(entry.time for entry in entries if isinstance(entry.event, RunResumed)),
+        changes=tuple(e.event.reason for e in entries if isinstance(e.event, RulesChanged)),
     )
 
 

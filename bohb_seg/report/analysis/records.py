@@ -116,6 +116,7 @@ class RunRecord:
         finish: Reason of the run's end; None while it goes on.
         stop: Reason of an early stop, if one was requested.
         resumed: Unix times at which a new master took over.
+        changes: Reasons for which the run went on under other rules, oldest first.
     """
 
     directory: Path
@@ -130,6 +131,7 @@ class RunRecord:
     finish: str | None
     stop: str | None
     resumed: tuple[float, ...]
+    changes: tuple[str, ...] = ()
 
     @property
     def finished(self) -> tuple[EvaluationRecord, ...]:

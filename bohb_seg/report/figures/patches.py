@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_seg.report.analysis.patches import Patches, Pixels, RatedPatch
-from bohb_seg.report.style import styled
+from bohb_seg.report.style import drawable, short, styled
 from bohb_seg.trials import IGNORE
 
 PANEL = 192
@@ -145,7 +145,7 @@ def _legend(
         y = 8 + (place // columns) * ENTRY_HEIGHT
         swatch = coloured(np.full((1, 1), value, dtype=np.uint8), colours, SWATCH_WIDTH)
         canvas.stamp(swatch[:SWATCH_HEIGHT], x, y)
-        canvas.text(_beginning(name), x + SWATCH_WIDTH + 6, y + SWATCH_HEIGHT / 2, 10)
+        canvas.text(short(name, LONGEST_NAME), x + SWATCH_WIDTH + 6, y + SWATCH_HEIGHT / 2, 10)
 
 
 def _enlarged(pixels: Pixels, edge: int) -> Pixels:
@@ -177,9 +177,6 @@ def _patterns(classes: int) -> npt.NDArray[np.bool_]:
     return np.array([*chosen, kinds[0]])
 
 
-def _beginning(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
 def _end(source: str) -> str:
+    source = drawable(source)
     return source if len(source) <= LONGEST_SOURCE else f"…{source[1 - LONGEST_SOURCE :]}"

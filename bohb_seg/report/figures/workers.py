@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from bohb_seg.report.analysis.records import AttemptRecord, RunRecord
 from bohb_seg.report.analysis.workers import WorkerTime, worker_times
-from bohb_seg.report.style import FAILED, new_figure, styled, time_unit
+from bohb_seg.report.style import FAILED, drawable, new_figure, styled, time_unit
 from bohb_seg.rpc.names import worker_name
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
 
@@ -128,5 +128,5 @@ def _worker_labels(ax: Axes, workers: Sequence[WorkerTime]) -> None:
 
 
 def _shortened(worker: str) -> str:
-    name = worker_name(worker)
+    name = drawable(worker_name(worker))
     return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"

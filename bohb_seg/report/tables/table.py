@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,11 @@ from bohb_seg.report.wording import is_number
 
 Cell = str | float | int | bool | None
 Row = tuple[Cell, ...]
+
+_FORMULA = re.compile("(^|;)(?=\\s*[=+@\t\r\uff1d\uff0b\uff0d\uff20-])")
+"""Beginning of what spreadsheets take for a formula, in full width, too. With decimal commas a
+semicolon parts fields, quoted or not."""
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,21 @@ def table(
 
 
 def to_csv(content: Table) -> str:
-    """A table as CSV with one line of headings; fields are empty for None."""
+    """A table as CSV with one line of headings; fields are empty for None.
+
+    Names from outside stand in it, and spreadsheets compute what begins like a formula. Such a text
+    begins with an apostrophe, which says that it is text. Numbers stay as they are.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(content.columns)
-    writer.writerows(content.rows)
+    writer.writerows([_as_text(cell) for cell in row] for row in (content.columns, *content.rows))
     return buffer.getvalue()
+
+
+def _as_text(cell: Cell) -> Cell:
+    if not isinstance(cell, str) or _NUMBER.fullmatch(cell):
+        return cell
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def shown(cell: Cell) -> str:

@@ -8,6 +8,7 @@ on them.
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 import yaml
 
 from bohb_seg.errors import SpaceError
+from bohb_seg.files import open_regular
 from bohb_seg.spaces.formats.plain_values import one_line
 
 LARGEST = 1_000_000
@@ -42,7 +44,7 @@ def parsed(file: Path, where: str) -> Any:
         RecursionError: it is nested deeply.
     """
     try:
-        with file.open("rb") as stream:
+        with open_regular(file, sys.maxsize) as stream:
             text = stream.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise ValueError(f"it has more than {LARGEST} bytes, which is no search space")
