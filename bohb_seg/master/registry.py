@@ -100,13 +100,8 @@ class Registry:
 
     @contextlib.contextmanager
     def _nameserver(self) -> Iterator[Any]:
-        with pyro.nameserver(*self.address) as nameserver:
-            try:
-                yield nameserver
-            except pyro.TRANSIENT:
-                raise
-            except Exception as error:  # whatever it raised, remotely
-                raise Pyro4.errors.ProtocolError(f"it fails: {values.line(error)}") from None
+        with pyro.nameserver(*self.address) as nameserver, pyro.bearing("the nameserver"):
+            yield nameserver
 
 
 def _listed(nameserver: Any, prefix: str) -> dict[str, str]:
