@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from typing import final
+from typing import Final, final
 
 from bohb_seg import machine
 from bohb_seg.master.attendance import Attendance
@@ -10,12 +10,16 @@ from bohb_seg.master.registry import Registry
 from bohb_seg.rpc import pyro
 from bohb_seg.rpc.complaints import Complaints
 
+REST: Final = 0.1
+"""Seconds between two looks at least: workers that ask for one meanwhile share the next, however
+often they ask. Nobody notices that a worker is met so much later."""
+
 _log = logging.getLogger(__name__)
 
 
 @final
 class Discovery(threading.Thread):
-    """Looks for workers in every heartbeat, and at once when it is told to.
+    """Looks for workers in every heartbeat, and at once when it is told to, unless it just did.
 
     Args:
         registry: Holds the names of the workers.
@@ -34,7 +38,7 @@ class Discovery(threading.Thread):
         self._look, self._stopping = threading.Event(), threading.Event()
 
     def look(self) -> None:
-        """Looks at once."""
+        """Looks at once, or a moment after the look that is just over."""
         self._look.set()
 
     def stop(self) -> None:
@@ -52,6 +56,7 @@ class Discovery(threading.Thread):
             except Exception as error:
                 sentence = f"looking for workers failed ({error!r}); trying again"
                 self._complaints.complain(type(error).__name__, sentence)
+            self._stopping.wait(REST)
             self._look.wait(self._heartbeat)
 
     def _find(self) -> None:

@@ -69,8 +69,9 @@ class Dispatcher:
         result: object = None,
     ) -> None:
         """HpBandSter's contract; unused, because every attempt has a reply of its own to call."""
+        told = values.line(id, 99)
         self._complaints.complain(
-            "result", f"dropped a result for {id!r:.99} that belongs to no attempt of this run"
+            "result", f"dropped a result for {told} that belongs to no attempt of this run"
         )
 
     @Pyro4.expose

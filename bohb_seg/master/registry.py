@@ -4,8 +4,10 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Mapping
-from typing import Final, final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, final
+
+import Pyro4
 
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 @final
 class Registry:
     """Reads and changes the names of one run; every method is a remote call.
+
+    Whatever a nameserver of others answers or raises becomes an error of the wire.
 
     Args:
         run_id: The run.
@@ -42,8 +46,8 @@ class Registry:
         """
         dispatcher = names.dispatcher_name(self._run_id)
         try:
-            with pyro.nameserver(*self.address) as nameserver:
-                other = nameserver.list(prefix=dispatcher).get(dispatcher)
+            with self._nameserver() as nameserver:
+                other = _listed(nameserver, dispatcher).get(dispatcher)
         except pyro.TRANSIENT as error:
             if resuming:
                 return
@@ -68,8 +72,8 @@ class Registry:
             pyro.TRANSIENT: the nameserver does not answer.
         """
         name = names.dispatcher_name(self._run_id)
-        with pyro.nameserver(*self.address) as nameserver:
-            found: dict[str, str] = nameserver.list(prefix=names.prefix(self._run_id))
+        with self._nameserver() as nameserver:
+            found = _listed(nameserver, names.prefix(self._run_id))
             if found.get(name) != dispatcher:
                 nameserver.register(name, dispatcher)
         prefix = names.workers_prefix(self._run_id)
@@ -81,8 +85,8 @@ class Registry:
     def forget(self, name: str, uri: str) -> None:
         """Removes a name, unless it has another address by now or the nameserver is silent."""
         try:
-            with pyro.nameserver(*self.address) as nameserver:
-                if nameserver.list(prefix=name).get(name) == uri:
+            with self._nameserver() as nameserver:
+                if _listed(nameserver, name).get(name) == uri:
                     nameserver.remove(name)
         except pyro.TRANSIENT as error:
             _log.debug("could not remove %s: %s", name, values.line(error))
@@ -90,9 +94,22 @@ class Registry:
     def wait_for_sign_off(self, seconds: float) -> None:
         """Waits until all workers have removed their names, at most so many seconds."""
         workers, until = names.workers_prefix(self._run_id), time.monotonic() + seconds
-        with contextlib.suppress(*pyro.TRANSIENT), pyro.nameserver(*self.address) as nameserver:
-            while nameserver.list(prefix=workers) and time.monotonic() < until:
+        with contextlib.suppress(*pyro.TRANSIENT), self._nameserver() as nameserver:
+            while _listed(nameserver, workers) and time.monotonic() < until:
                 time.sleep(POLL)
+
+    @contextlib.contextmanager
+    def _nameserver(self) -> Iterator[Any]:
+        with pyro.nameserver(*self.address) as nameserver, pyro.bearing("the nameserver"):
+            yield nameserver
+
+
+def _listed(nameserver: Any, prefix: str) -> dict[str, str]:
+    """Names that begin so, with their addresses."""
+    found = nameserver.list(prefix=prefix)
+    if not isinstance(found, dict):
+        raise Pyro4.errors.ProtocolError("it lists no names; is it a nameserver?")
+    return {name: uri for name, uri in found.items() if {type(name), type(uri)} == {str}}
 
 
 def _is_sound(name: str, uri: str) -> bool:

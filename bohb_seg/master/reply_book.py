@@ -49,10 +49,15 @@ class ReplyBook:
         name = self._name(Attempt(order.evaluation, order.attempt))
         return f"PYRO:{name}@{self._daemon.locationStr}"
 
-    def awaited(self, name: str) -> Attempt | None:
-        """The attempt whose reply has this name, as long as its result has not come."""
+    def awaited(self, name: str, worker: str) -> Attempt | None:
+        """The attempt whose reply has this name, as long as its result has not come.
+
+        None also if another worker than this one has the order.
+        """
         reply = self._open.get(name)
-        return None if reply is None or reply.posted else reply.attempt
+        if reply is None or reply.posted or reply.order.worker != worker:
+            return None
+        return reply.attempt
 
     def wants(self, name: str) -> bool:
         """Whether anybody waits for the attempt whose reply has this name."""

@@ -219,7 +219,8 @@ class WorkerLink(threading.Thread):
         match call, answer:
             case Ask(), str() as reply:
                 with self._lock:  # so that the result comes before or after this, never between
-                    self.tell(Answered(bool(reply), self._around.replies.awaited(reply)))
+                    attempt = self._around.replies.awaited(reply, self.worker)
+                    self.tell(Answered(bool(reply), attempt))
             case Ask(), busy:
                 self.tell(Answered(bool(busy), names_attempt=False))
             case Bring(order), _:

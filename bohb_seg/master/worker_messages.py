@@ -56,6 +56,13 @@ def as_news(order: Evaluate, message: object, room: InfoRoom) -> Evaluated:
         message: What came; anything.
         room: Room for the result's info.
     """
+    try:
+        return _as_news(order, message, room)
+    except Exception as error:  # nothing that a worker says may leave its attempt without an end
+        return crashed(order, f"the worker's result cannot be read ({type(error).__name__})")
+
+
+def _as_news(order: Evaluate, message: object, room: InfoRoom) -> Evaluated:
     if not isinstance(message, Mapping):
         return crashed(order, f"the worker sent no result but {type(message).__name__}")
     result = message.get("result")

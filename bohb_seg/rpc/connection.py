@@ -28,8 +28,9 @@ STRANGERS_BYTES: Final = 4096
 """Size of a stranger's message. It holds a name; parsed, it may take 500 times its size."""
 
 _HEADER = struct.Struct(message.Message.header_format)
-_REFUSED = message.FLAGS_COMPRESSED | message.FLAGS_KEEPSERIALIZED
-"""Compressed data can unfold a thousandfold, data kept serialised is read by marshal."""
+_REFUSED = message.FLAGS_COMPRESSED | message.FLAGS_KEEPSERIALIZED | message.FLAGS_BATCH
+"""Compressed data can unfold a thousandfold, data kept serialised is read by marshal, and a batch
+holds calls without number, which would go on long after the peer has left."""
 
 
 @final
@@ -53,6 +54,8 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
         """Monotonic seconds until which the peer must have finished what it has begun."""
         self.reason = ""
         """Reason why we end the connection; "" as long as we do not."""
+        self.answered = False
+        """Whether anything was sent since the latest message came."""
         self._ahead = self._message = b""
         self._at = 0
         self._readable = select.poll()
@@ -76,6 +79,7 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
             data = self._collect(data, size)
         self._relax()
         self._message, self._ahead, self._at = data[:size], data[size:], 0
+        self.answered = False
 
     def recv(self, size: int) -> bytes:
         """The next ``size`` bytes of the message."""
@@ -87,6 +91,7 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
 
     def send(self, data: bytes) -> None:
         """Sends an answer."""
+        self.answered = True
         self._hurry()
         try:
             self.sock.sendall(data)

@@ -16,7 +16,8 @@ import Pyro4
 from Pyro4 import socketutil
 
 from bohb_seg import machine
-from bohb_seg.rpc import serializer, speakers, tls
+from bohb_seg.errors import BohbSegError
+from bohb_seg.rpc import serializer, speakers, tls, values
 from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.rpc.tls import AUTHORITY, Holder, Role
 
@@ -143,6 +144,24 @@ def proxy(uri: str, timeout: float = CALL_TIMEOUT, of: Role = "master", worker: 
 def nameserver(host: str, port: int) -> Any:
     """A proxy of the Pyro4 nameserver at this address, which the master runs."""
     return proxy(f"PYRO:{NAMESERVER}@{machine.location(host, port)}")
+
+
+@contextlib.contextmanager
+def bearing(whom: str) -> Iterator[None]:
+    """Makes an error of the wire of whatever a stranger's answer leads to, or that it raised.
+
+    Args:
+        whom: The stranger, for the error.
+
+    Raises:
+        TRANSIENT: as it is, or in place of any other error that is none of ours.
+    """
+    try:
+        yield
+    except (*TRANSIENT, BohbSegError):
+        raise
+    except Exception as error:
+        raise Pyro4.errors.ProtocolError(f"{whom} says {values.line(repr(error))}") from None
 
 
 def _raise_file_limit() -> None:

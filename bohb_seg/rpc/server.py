@@ -198,7 +198,9 @@ class Server:
             self._daemon.handleRequest(connection)
         except (OSError, Pyro4.errors.CommunicationError, Pyro4.errors.SecurityError):
             raise
-        except Exception as error:  # of a method marked as callback; the peer has been told
+        except Exception as error:  # of a method marked as callback, or what came cannot be read
+            if not connection.answered:
+                raise
             kind = connection.peer, "call", type(error).__name__
             self._complaints.complain(kind, f"a call from {connection.peer} failed: {error!r}")
 

@@ -37,7 +37,8 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Any:
 
     NumPy scalars and arrays become numbers and lists, NaN, infinity and integers beyond every
     float become None, tuples and sets become lists, everything else its text. Containers deeper
-    than ``depth`` become ``"..."``. The result can be written as JSON.
+    than ``depth`` become ``"..."``. The result can be written as JSON, and sent: no key of a dict
+    is the one by which serpent tells objects.
     """
     if isinstance(value, str):
         return _writable(value)
@@ -50,7 +51,7 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == 0:
         return "..."
     if isinstance(value, Mapping):
-        return {_as_text(key): plain(item, depth - 1) for key, item in value.items()}
+        return {_key(key): plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item, depth - 1) for item in value]
     if hasattr(type(value), "tolist"):  # of the value itself, a proxy would ask its remote object
@@ -60,6 +61,12 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Any:
 
 def _is_visible(value: str) -> bool:
     return value.isprintable() and not re.search(r"\s", value)
+
+
+def _key(value: object) -> str:
+    """Text of a key; nobody could read a message with a dict that calls itself an object."""
+    text = _as_text(value)
+    return "class" if text == "__class__" else text
 
 
 def _as_text(value: object) -> str:

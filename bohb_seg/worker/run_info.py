@@ -14,6 +14,8 @@ from bohb_seg.settings import TrainingSettings, WorkerSettings
 
 LOOK_INTERVAL = 2.0
 """Seconds between two looks whether the nameserver of a stock master still knows the worker."""
+LONGEST_HEARTBEAT = 10.0**6
+"""Seconds; a master that tells more, or no number, is none."""
 MAY_DIFFER = frozenset({"data", "cache_dir", "log_level"})
 """Settings that may differ between machines; a hash tells whether the data are the same."""
 
@@ -90,15 +92,26 @@ def runs(settings: WorkerSettings, run_id: str = "") -> dict[str, str]:
     """
     # The whole list holds all workers, too: 256 of them should not ask for it.
     only = names.dispatcher_name(run_id) if run_id else names.RUNS
-    with pyro.nameserver(*nameserver_address(settings)) as nameserver:
-        return names.runs(nameserver.list(prefix=only))
+    with (
+        pyro.nameserver(*nameserver_address(settings)) as nameserver,
+        pyro.bearing("the nameserver"),
+    ):
+        found = names.runs(nameserver.list(prefix=only))
+        return {run_id: str(address) for run_id, address in found.items()}
 
 
 def ask(run_id: str, remote: Any) -> RunInfo:
-    """Asks a master, by a proxy of its dispatcher, what it tells its workers."""
-    dispatcher = remote._pyroUri.asString()
-    if not hasattr(remote, "renew"):
-        return RunInfo(run_id, dispatcher)
-    terms = remote.terms()
-    heartbeat, token = float(terms["heartbeat"]), str(terms["token"])
-    return RunInfo(run_id, dispatcher, True, dict(terms["settings"]), heartbeat, token)
+    """Asks a master, by a proxy of its dispatcher, what it tells its workers.
+
+    Raises:
+        pyro.TRANSIENT: it does not answer, or not as a master.
+    """
+    with pyro.bearing("the master"):
+        dispatcher = remote._pyroUri.asString()
+        if not hasattr(remote, "renew"):
+            return RunInfo(run_id, dispatcher)
+        terms = remote.terms()
+        heartbeat, token = float(terms["heartbeat"]), str(terms["token"])
+        if not 0 < heartbeat <= LONGEST_HEARTBEAT:
+            raise ValueError(f"{heartbeat} s are no heartbeat")
+        return RunInfo(run_id, dispatcher, True, dict(terms["settings"]), heartbeat, token)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
-from typing import Any, final
+from typing import Any, Final, final
 
 import Pyro4
 from hpbandster.core.worker import Worker
@@ -25,7 +25,9 @@ from Pyro4.socketutil import getIpVersion
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.retry import LOOK_EVERY
+from bohb_seg.rpc import values
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.rpc.nameserver import NAME_LENGTH
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker.delivery import bring, bring_aside
@@ -33,6 +35,10 @@ from bohb_seg.worker.job_runner import JobRunner, WireJob
 from bohb_seg.worker.membership import Membership
 from bohb_seg.worker.run_info import RunInfo, nameserver_address
 from bohb_seg.worker.shutdown import Shutdown
+
+MOST_JOBS: Final = 16
+"""Jobs that wait; a master of ours has one at a time, one that was killed may have left another."""
+_LARGEST_NUMBER: Final = 10**9
 
 _log = logging.getLogger(__name__)
 
@@ -56,17 +62,21 @@ class _JobQueue:
     @Pyro4.expose
     def start_computation(
         self,
-        callback: Any,
-        id: tuple[int, int, int],
+        callback: object,
+        id: object,
         *arguments: Any,
         **keywords: Any,
     ) -> bool:
-        """Takes a job, once; its result goes to ``callback.register_result``."""
-        bracket, rung, number = map(int, id)
-        reply = str(callback._pyroUri.object)
-        job = WireJob(callback, reply, (bracket, rung, number), arguments, keywords)
+        """Takes a job, once; its result goes to ``callback.register_result``.
+
+        Raises:
+            ValueError: it is no job, or too many wait.
+        """
+        job = WireJob(callback, _reply(callback), _trial(id), arguments, keywords)
         with self._lock:
             if job.key not in self._jobs:
+                if len(self._jobs) >= MOST_JOBS:
+                    raise ValueError(f"{MOST_JOBS} jobs are waiting; try again later")
                 self._jobs[job.key] = job
                 self._queue.put(job)
         return True
@@ -125,6 +135,24 @@ class _JobQueue:
                 if left <= LOOK_EVERY:
                     self.ended = f"idle for {idle_timeout:g} s"
         return None
+
+
+def _reply(callback: object) -> str:
+    """Object id of the object that takes a result."""
+    if not isinstance(callback, Pyro4.Proxy):
+        raise ValueError("a job must name the object that takes its result")
+    reply = str(callback._pyroUri.object)
+    if not reply.isprintable() or len(reply) > NAME_LENGTH:
+        raise ValueError("a job must name it in characters that can be seen")
+    return reply
+
+
+def _trial(told: object) -> tuple[int, int, int]:
+    match told:
+        case [int(bracket), int(rung), int(number)]:
+            if max(map(abs, (bracket, rung, number))) <= _LARGEST_NUMBER:
+                return bracket, rung, number
+    raise ValueError(f"{values.line(told, 100)} is no trial; three numbers name one")
 
 
 def serve(worker: Worker, settings: WorkerSettings, run: RunInfo, shutdown: Shutdown) -> None:

@@ -12,6 +12,7 @@ from bohb_seg.errors import ServiceError
 from bohb_seg.master.registry import Registry
 from bohb_seg.master.transport import Transport
 from bohb_seg.rpc import pyro
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.names import NAMESERVER
 
 
@@ -68,3 +69,41 @@ def test_names_and_addresses_that_are_not_sound_are_not_looked_at(alone, monkeyp
     monkeypatch.setattr("bohb_seg.rpc.nameserver.MAX_NAMES", 2)
     assert len(registry.workers("PYRO:dispatcher@127.0.0.1:1")) == 2
     daemon.shutdown()
+
+
+class Strange:
+    """Is found where a nameserver should be, and answers anything."""
+
+    def __init__(self, said):
+        self._said = said
+
+    @Pyro4.expose
+    def list(self, prefix):
+        if isinstance(self._said, Exception):
+            raise self._said
+        return self._said
+
+
+@pytest.mark.parametrize(
+    "said", [None, 7, ["a"], "text", {"a": 1}, {}, KeyError("x"), StopIteration(), ValueError("\n")]
+)
+def test_a_nameserver_that_is_none_ends_nothing(said):
+    """Neither the start of a run, which says so in a sentence, nor its end."""
+    daemon = Daemon("127.0.0.1", admits=())
+    daemon.register(Strange(said), NAMESERVER)
+    serve_in_background(daemon, "strange")
+    host, _, port = daemon.locationStr.rpartition(":")
+    registry = Registry("try", (host, int(port)))
+    try:
+        if isinstance(said, dict):
+            registry.refuse_second_master(resuming=False)
+        else:
+            with pytest.raises(ServiceError, match=r"does not answer .*check --nameserver"):
+                registry.refuse_second_master(resuming=False)
+        registry.refuse_second_master(resuming=True)
+        registry.forget("name", "PYRO:x@127.0.0.1:1")
+        registry.wait_for_sign_off(0.01)
+        with pytest.raises(pyro.TRANSIENT):
+            registry.workers("PYRO:dispatcher@127.0.0.1:1")
+    finally:
+        daemon.shutdown()

@@ -2,7 +2,7 @@
 
 import Pyro4
 import pytest
-from helpers.mailbox import LONG, finished, heard, nothing_more, order
+from helpers.mailbox import LONG, Own, finished, heard, nothing_more, order
 
 
 def test_a_doubled_message_is_refused(transport, hand):
@@ -58,3 +58,15 @@ def test_a_result_that_is_not_recorded_in_time_is_offered_again(transport, hand,
     (news,) = transport.receive(LONG)
     transport.recorded(news)
     nothing_more(transport)
+
+
+def test_a_worker_cannot_say_that_it_does_the_work_of_another(transport, hand):
+    """It would be waited for although nobody trains, once the other is gone."""
+    worker = hand("honest", Own).keep_renewing()
+    heard(transport, 1)
+    transport.send(order(0, 1, worker.name))
+    reply = worker.asked(0)[0].partition(":")[2].partition("@")[0]
+    hand("liar", Own, doing=reply)
+    nothing_more(transport)
+    worker.answer(0, finished(0.5))
+    assert [news.worker for news in heard(transport, 1)] == [worker.name]

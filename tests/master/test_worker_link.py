@@ -38,7 +38,7 @@ class Replies:
 
     posted = False
 
-    def awaited(self, name):
+    def awaited(self, name, worker):
         return None if self.posted else ATTEMPT
 
     def address(self, order):

@@ -40,6 +40,14 @@ def finished(loss, info=None):
     return {"result": {"loss": loss, "info": info or {}}, "exception": None}
 
 
+def test_what_cannot_even_be_read_ends_its_attempt():
+    class Odd(dict):
+        def get(self, *_):
+            raise RuntimeError("no")
+
+    assert meant(Odd())[3] == "the worker's result cannot be read (RuntimeError)"
+
+
 @pytest.mark.parametrize("loss", [0.5, 1, np.float32(0.5), np.int64(3), np.array(0.25), True])
 def test_a_number_is_a_loss(loss):
     outcome, found, _, error = meant(finished(loss))

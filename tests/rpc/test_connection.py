@@ -50,6 +50,11 @@ refused = {
     "a text without an end": packed(message.MSG_INVOKE, b"1," * 1_100_000 + rb"'" + rb"\'" * 99),
     "compressed": call(1, flags=message.FLAGS_COMPRESSED),
     "kept serialised": call(1, flags=message.FLAGS_KEEPSERIALIZED),
+    "a batch": call(1, flags=message.FLAGS_BATCH),
+    "unreadable annotations": packed(message.MSG_INVOKE, call(1)[24:], annotations=b"xy"),
+    "annotations in no language": packed(
+        message.MSG_INVOKE, call(1)[24:], annotations=b"\xff\xfe\xfd\xfc\x00\x00"
+    ),
     "another protocol": b"GET / HTTP/1.1\r\nHost: master\r\n\r\n",
 }
 

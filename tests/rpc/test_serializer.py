@@ -1,5 +1,7 @@
 """What both a question and an answer may hold, and what is made of it."""
 
+import threading
+import warnings
 import zlib
 
 import Pyro4
@@ -9,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from Pyro4 import util
 
-from bohb_seg.rpc import pyro
-from bohb_seg.rpc.serializer import STRUCTURE_BYTES, Serializer
+from bohb_seg.rpc import pyro, serializer
+from bohb_seg.rpc.serializer import LARGE_BYTES, STRUCTURE_BYTES, Serializer
 
 ours = Serializer()
+LARGE = b"[" + b"1," * STRUCTURE_BYTES + b"]"
 
 
 def of_class(name, **further):
@@ -75,15 +78,50 @@ def test_other_classes_are_refused(sent):
         ours.deserializeData(sent)
 
 
+UNFOLDS = {
+    "a compressed text": zlib.compress(serpent.dumps("x" * 100_000_000)),
+    "values": LARGE,
+    "values before a text without an end": b"1," * STRUCTURE_BYTES + rb"'" + rb"\'" * 99,
+    "values behind a comment": b"# '\n" + LARGE,
+    "values behind a first line": b"# serpent utf-8 python3.2\r" + LARGE,
+    "values behind a comment inside": b"['a', # it's\n" + LARGE + b"]",
+    "values behind three quotes": b"[" + 4 * b"'" + b" " + 3 * b"'" + b"," + LARGE + b"]",
+    "values in a text": b"f'{" + LARGE + b"}'",
+    "values in a text in a text": b"rf\"'{" + LARGE + b"}'\"",
+}
+
+
 @pytest.mark.parametrize("read", [ours.deserializeData, ours.deserializeCall])
-@pytest.mark.parametrize(
-    ("data", "compressed"),
-    [
-        (zlib.compress(serpent.dumps("x" * 100_000_000)), True),
-        (b"[" + b"1," * STRUCTURE_BYTES + b"]", False),
-        (b"1," * STRUCTURE_BYTES + rb"'" + rb"\'" * 99, False),
-    ],
-)
-def test_what_would_unfold_is_refused_before_it_does(read, data, compressed):
+@pytest.mark.parametrize("what", UNFOLDS)
+def test_what_would_unfold_is_refused_before_it_does(read, what):
     with pytest.raises(Pyro4.errors.CommunicationError, match=r"refused kind|too many values"):
-        read(data, compressed)
+        read(UNFOLDS[what], compressed="compressed" in what)
+
+
+def test_long_texts_of_all_kinds_pass():
+    sent = ["it's #1", '"a"', 3 * "'", "f'{x}'", "\\'", "'"] * 20_000 + ["x" * 2_000_000]
+    data, _ = ours.serializeData(sent)
+    assert len(data) > STRUCTURE_BYTES
+    assert ours.deserializeData(data) == sent
+
+
+def test_large_messages_are_read_one_at_a_time():
+    large, _ = ours.serializeData("x" * LARGE_BYTES)
+    read = threading.Event()
+    thread = threading.Thread(target=lambda: (ours.deserializeData(large), read.set()))
+    with serializer._one_at_a_time:
+        thread.start()
+        assert ours.deserializeData(b"1") == 1
+        assert not read.wait(0.2)
+    thread.join()
+    assert read.is_set()
+
+
+def test_python_says_nothing_about_what_strangers_write():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        serializer.install()
+        for odd in (b"1or 2", b"'\\d' or 1", b"0x1for x in y"):
+            with pytest.raises((ValueError, SyntaxError)):
+                pytest.fail(repr(ours.deserializeData(b"(" + odd + b")")))
+    assert [each for each in heard if each.category is SyntaxWarning] == []

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.rpc import values
+from bohb_seg.rpc.serializer import Serializer
 
 leaves = (
     st.none()
@@ -31,7 +32,12 @@ leaves = (
     | st.binary(max_size=3)
 )
 
-keys = st.text(st.characters(codec=None), max_size=3) | st.integers() | st.booleans()
+keys = (
+    st.text(st.characters(codec=None), max_size=3)
+    | st.integers()
+    | st.booleans()
+    | st.just("__class__")
+)
 
 anything = st.recursive(
     leaves,
@@ -58,6 +64,7 @@ def test_what_is_plain_survives_the_wire_and_the_journal(value):
     assert values.plain(plain) == plain
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert serpent.loads(serpent.dumps(plain)) == plain
+    assert Serializer().deserializeData(serpent.dumps(plain)) == plain
 
 
 @settings(deadline=None)

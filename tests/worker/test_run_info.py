@@ -1,9 +1,14 @@
 """Where the nameserver is, by flags or by the run's directory; what a master tells its workers."""
 
+import Pyro4
 import pytest
 
 from bohb_seg.errors import RunOverError, ServiceError
+from bohb_seg.rpc import pyro
+from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.settings import WorkerSettings
+from bohb_seg.worker import run_info
 from bohb_seg.worker.run_info import RunInfo, nameserver_address
 
 
@@ -62,3 +67,48 @@ def test_a_setting_that_this_version_does_not_know_is_one_sentence():
 
 def test_the_storage_lies_where_the_dispatcher_does():
     assert RunInfo("r", "PYRO:x@h:1").storage == "PYRO:hpbandster.run_r.storage@h:1"
+
+
+class Strange:
+    """Is found where a nameserver and a master should be, and answers anything."""
+
+    def __init__(self, said):
+        self._said = said
+
+    @Pyro4.expose
+    def list(self, prefix):
+        return self.terms()
+
+    @Pyro4.expose
+    def terms(self):
+        if isinstance(self._said, Exception):
+            raise self._said
+        return self._said
+
+    @Pyro4.expose
+    def renew(self, name, doing):
+        pass
+
+
+TERMS = {"settings": {}, "heartbeat": 1.0, "token": ""}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, 7, ["a"], {1: "x"}, KeyError("x"), ValueError("\n")]
+    + [TERMS | {"heartbeat": odd} for odd in (None, "x", -1, 0, float("inf"), float("nan"))],
+)
+def test_a_nameserver_or_a_master_that_is_none_is_asked_again(said):
+    """Its answer is an error of the wire, as its silence would be; a traceback was the end."""
+    pyro.set_up_pyro()
+    daemon = Daemon("127.0.0.1", admits=())
+    uri = daemon.register(Strange(said), NAMESERVER)
+    serve_in_background(daemon, "strange")
+    try:
+        if not isinstance(said, dict) or 1 in said:
+            with pytest.raises(pyro.TRANSIENT):
+                run_info.runs(WorkerSettings(host="127.0.0.1", port=uri.port))
+        with pytest.raises(pyro.TRANSIENT), pyro.proxy(str(uri)) as master:
+            run_info.ask("r", master)
+    finally:
+        daemon.shutdown()

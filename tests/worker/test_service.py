@@ -16,6 +16,7 @@ from helpers.fake_master import LONG, PREFIX, Dispatcher, Master, Ours, TellsToL
 
 from bohb_seg.rpc import pyro
 from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.worker.service import MOST_JOBS
 from bohb_seg.worker.shutdown import FORWARDED
 
 pytestmark = pytest.mark.loopback
@@ -146,6 +147,44 @@ def test_an_order_that_is_brought_twice_is_done_once(pair):
     second.result()
     idle(worker)
     assert (len(first.offers), len(second.offers)) == (1, 1)
+
+
+REPLY = Pyro4.Proxy(f"PYRO:{PREFIX}reply.9-9-9.1.1@127.0.0.1:1")
+NO_ORDERS = {
+    "no object": (None, (0, 0, 0)),
+    "an address": (Pyro4.URI("PYRO:x@127.0.0.1:1"), (0, 0, 0)),
+    "a name that no file can hold": (Pyro4.Proxy("PYRO:\ud800@127.0.0.1:1"), (0, 0, 0)),
+    "a long name": (Pyro4.Proxy(f"PYRO:{'x' * 400}@127.0.0.1:1"), (0, 0, 0)),
+    "no trial": (REPLY, None),
+    "text": (REPLY, "123"),
+    "numbers without end": (REPLY, (0, 0, 10**4200)),
+    "too few": (REPLY, (0, 0)),
+    "fractions": (REPLY, (0, 0, 0.5)),
+}
+
+
+@pytest.mark.parametrize("what", NO_ORDERS)
+def test_what_is_no_order_is_refused_at_the_door(pair, what):
+    """It was taken; some ended the worker when the result was to be kept."""
+    master, worker = pair
+    with pytest.raises(ValueError, match=r"a job must name|three numbers"):
+        worker.start_computation(*NO_ORDERS[what], config={}, budget=1.0, working_directory=".")
+    idle(worker)
+    master.order(worker, 40 + list(NO_ORDERS).index(what)).result()
+
+
+def test_only_so_many_jobs_may_wait(start, master):
+    start()
+    worker = master.worker()
+    reply = master.order(worker, 0, sleep=1.0)
+    for number in range(1, MOST_JOBS):
+        master.order(worker, number)
+    with pytest.raises(ValueError, match="jobs are waiting; try again later"):
+        master.order(worker, MOST_JOBS)
+    master.order(worker, 1)  # is there already
+    reply.result()
+    until(lambda: not worker.is_busy())
+    master.order(worker, MOST_JOBS).result()
 
 
 def test_signs_of_life_come_also_in_a_long_step(pair):
