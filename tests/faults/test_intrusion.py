@@ -10,6 +10,7 @@ import pickle
 import re
 import socket
 import ssl
+from itertools import product
 from pathlib import Path
 
 import Pyro4
@@ -17,13 +18,14 @@ import pytest
 import serpent
 from helpers import identities
 from helpers.cluster import PATIENCE, Cluster
-from helpers.daemons import hello, packed
+from helpers.daemons import CLOUDPICKLE, PICKLE, hello, packed
 from helpers.identities import context, forged, show
 from helpers.intruder import (
     GOOD,
     TOKEN,
     Liar,
     Member,
+    Opened,
     Target,
     answer,
     call,
@@ -329,6 +331,7 @@ def leads_the_master_to_itself(target):
 UNFOLDS = unfolds(megabytes=300)
 MANY = b"[" + b"1," * 1_200_000 + b"]"
 HELLO = message.MSG_CONNECTOK, serpent.dumps("hello"), 0
+INTRODUCTIONS = message.MSG_CONNECTOK, message.MSG_CONNECTFAIL
 
 
 def _answers_the_master(target, number, *answers):
@@ -345,6 +348,16 @@ def answers_the_master_with_what_unfolds(target):
     bomb = message.MSG_CONNECTOK, UNFOLDS, message.FLAGS_COMPRESSED
     _answers_the_master(target, 5, bomb)
     _answers_the_master(target, 6, HELLO, (message.MSG_RESULT, UNFOLDS, message.FLAGS_COMPRESSED))
+
+
+@attack
+def answers_the_master_in_pickle(target):
+    """Pyro4 reads the first answer of a peer in the language that the peer chooses."""
+    opened = target.cluster.folder / "opened"
+    code = pickle.dumps(Opened(opened))
+    for number, (language, kind) in enumerate(product((PICKLE, CLOUDPICKLE), INTRODUCTIONS), 20):
+        _answers_the_master(target, number, (kind, code, 0, language))
+    assert not opened.exists()
 
 
 @attack
