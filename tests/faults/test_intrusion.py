@@ -551,3 +551,8 @@ def test_a_worker_is_known_after_a_restart_and_another_takes_over_when_it_is_rev
     order = cluster.order_of(worker)
     certificates.revoke(certs, "one")
     assert cluster.again(order).worker == cluster.name(other)
+    late = cluster.worker("--tls", certs / "one", "--cache-dir", cluster.folder / "late")
+    for revoked in (worker, late):
+        assert revoked.status() == 2
+        assert "bohb-worker: the certificate of one was revoked, so no" in revoked.log
+        assert "Traceback" not in revoked.log
