@@ -18,7 +18,7 @@ from bohb_seg.trials import CHECKPOINTS, COMPARISON
 
 OF_THIS_START = (
     *("host", "port", "nameserver", "tls", "insecure", "local_workers", "min_workers"),
-    *("heartbeat", "checkpoint_gb", "dashboard"),
+    *("heartbeat", "checkpoint_gb", "trial_gb", "dashboard"),
     *("resume", "restartable", "take_over", "repair"),
     *("log_level", "cache_dir", "run_dir"),
     *("max_hours", "max_minutes_per_evaluation"),

@@ -39,6 +39,7 @@ from Pyro4 import message
 from bohb_seg.rpc import certificates
 from bohb_seg.rpc.nameserver import MAX_OF_ONE
 from bohb_seg.search.events import Evaluated, WorkersChanged
+from bohb_seg.storage.uploads import MAX_FILES, MAX_UPLOADS
 
 pytestmark = pytest.mark.faults
 
@@ -56,7 +57,9 @@ def target(tmp_path_factory):
         certificates.make_worker(folder / "certs", name)
     certificates.revoke(folder / "certs", "gone")
     cluster = Cluster(folder, sleep=0.5, heartbeat=2.0)
-    master = cluster.master("--tls", folder / "certs", "--n-iterations", 1000)
+    master = cluster.master(
+        *("--tls", folder / "certs", "--n-iterations", 1000, "--trial-gb", 0.002)
+    )
     worker = cluster.worker("--tls", folder / "certs/honest")
     try:
         cluster.order_of(worker, begun=False)
@@ -494,6 +497,43 @@ def sends_a_result_that_fills_the_disk(target):
         assert re.fullmatch(r"its \d+ bytes were too many to be kept", news.info["info"])
 
 
+@attack
+def fills_the_disk_with_checkpoints(target):
+    """Through the folder of its own trial, to which it may write."""
+    with Member(target, "evil", 97) as evil:
+        piece = b"x" * 900_000
+        for offset in (0, 900_000):
+            invoke(target.storage, "store", evil.folder, "a", offset, piece, TOKEN)
+        full = {"error": OSError}
+        place = evil.folder, "a", 1_800_000, piece, TOKEN
+        refused("the 0.002 GB of --trial-gb", target.storage, "store", *place, **full)
+        with introduced(target) as peer:
+            for number in range(MAX_FILES):
+                place = evil.folder, f"file-{number}", 0, b"", TOKEN
+                peer.sendall(call(target.storage, "store", *place))
+                answer(peer)
+        assert len(list((target.cluster.run_dir / evil.folder).iterdir())) <= MAX_FILES
+
+
+@attack
+def takes_all_uploads(target):
+    """None would be left for anybody's checkpoint."""
+    with Member(target, "evil", 96) as evil, introduced(target) as peer:
+        for number in range(2 * MAX_UPLOADS):
+            place = evil.folder, "x", 0, b"x", f"{number:032x}"
+            peer.sendall(call(target.storage, "store", *place))
+            answer(peer)
+        show(target.folder / "honest", "worker")
+        target.cluster.until(lambda: _can_upload(target), "an honest worker brings a checkpoint")
+        show(target.folder / "evil", "worker")  # to say goodbye
+
+
+def _can_upload(target):
+    with contextlib.suppress(Pyro4.errors.SecurityError):  # it has another trial by now
+        invoke(target.storage, "store", target.checkpoints, "honest", 0, b"x", TOKEN)
+        return True
+
+
 @pytest.mark.parametrize("what", ATTACKS)
 def test_a_worker_that(target, what):
     show(target.folder / "evil", "worker")
@@ -525,7 +565,7 @@ def test_there_were_enough_attacks_and_the_run_did_not_mind(target):
     assert len(log) < 200_000
     assert all(news.loss > -1e6 for news in target.cluster.events(Evaluated))
     joined = {name for news in target.cluster.events(WorkersChanged) for name in news.joined}
-    assert joined == {target.name, target.worker("evil", 98), target.worker("evil", 99)}
+    assert joined == {target.name, *(target.worker("evil", n) for n in (96, 97, 98, 99))}
     left = {name for news in target.cluster.events(WorkersChanged) for name in news.left}
     assert target.name not in left
 
