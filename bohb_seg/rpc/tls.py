@@ -314,6 +314,18 @@ def _check(
     return found
 
 
+def welcome(folder: Path) -> ssl.SSLContext:
+    """Context that shows the master's certificate to peers that have none yet.
+
+    Raises:
+        SettingsError: as :func:`demand`.
+    """
+    check(folder, "master")
+    context = _context(ssl.PROTOCOL_TLS_SERVER, folder, "master")
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _context(protocol: int, folder: Path, role: Role) -> ssl.SSLContext:
     own, key = folder / f"{role}.pem", folder / f"{role}.key"
     context = ssl.SSLContext(protocol)

@@ -8,6 +8,7 @@ in test_strangers.py, all kinds of messages in tests/rpc.
 import contextlib
 import pickle
 import re
+import shutil
 import socket
 import ssl
 from itertools import product
@@ -53,19 +54,31 @@ MOST_THREADS = 150
 def target(tmp_path_factory):
     folder = tmp_path_factory.mktemp("intrusion")
     certificates.make(folder / "certs")
-    for name in ("honest", "evil", "gone"):
+    for name in ("evil", "gone"):
         certificates.make_worker(folder / "certs", name)
     certificates.revoke(folder / "certs", "gone")
     cluster = Cluster(folder, sleep=0.5, heartbeat=2.0)
+    _joins_by_a_token(cluster, "honest")
     master = cluster.master(
         *("--tls", folder / "certs", "--n-iterations", 1000, "--trial-gb", 0.002)
     )
-    worker = cluster.worker("--tls", folder / "certs/honest")
+    worker = cluster.worker("--tls", folder / "honest")
     try:
         cluster.order_of(worker, begun=False)
         yield Target(cluster, folder / "certs", master, worker)
     finally:
         cluster.close()
+
+
+def _joins_by_a_token(cluster, name):
+    """The whole way, with the commands that the authority's machine and the new one print."""
+    door = cluster.start("bohb_seg.commands.certs", "certs", "--invite", name, "--port", 0)
+    line = cluster.until(
+        lambda: re.search(r"^bohb-certs (.+)\n\n.*once", door.log, re.M), "a token"
+    )
+    cluster.start("bohb_seg.commands.certs", *line[1].split()).finish()
+    assert f"{name} has joined from 127.0.0.1" in door.finish()
+    shutil.copy(cluster.folder / name / "worker.key", cluster.folder / "certs" / name)  # for us
 
 
 @pytest.fixture(autouse=True)
