@@ -28,8 +28,9 @@ STRANGERS_BYTES: Final = 4096
 """Size of a stranger's message. It holds a name; parsed, it may take 500 times its size."""
 
 _HEADER = struct.Struct(message.Message.header_format)
-_REFUSED = message.FLAGS_COMPRESSED | message.FLAGS_KEEPSERIALIZED
-"""Compressed data can unfold a thousandfold, data kept serialised is read by marshal."""
+_REFUSED = message.FLAGS_COMPRESSED | message.FLAGS_KEEPSERIALIZED | message.FLAGS_BATCH
+"""Compressed data can unfold a thousandfold, data kept serialised is read by marshal, and a batch
+can have a hundred thousand calls, all of which are answered at once."""
 
 
 @final

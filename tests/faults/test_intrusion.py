@@ -471,7 +471,9 @@ def calls_what_is_not_exposed(target):
 
 
 DAEMON = {"__class__": "Pyro4.core.Daemon", "state": ()}
+BATCH = ("Pyro.NameServer", "<batch>", [("list", (), {})] * 1000, {})
 MESSAGES = {
+    "is a batch": (message.FLAGS_BATCH, serpent.dumps(BATCH)),
     "is compressed": (message.FLAGS_COMPRESSED, UNFOLDS),
     "is kept serialised": (message.FLAGS_KEEPSERIALIZED, b"x"),
     "has too many values": (0, MANY),
@@ -491,6 +493,56 @@ def sends_messages_of_all_kinds(target):
             except (AssertionError, OSError):
                 continue  # it was dropped
             assert said & message.FLAGS_EXCEPTION
+
+
+@attack
+def sends_objects_for_values(target):
+    """Whoever only looks at a proxy may call it: at an address that the worker has chosen."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        proxy = Pyro4.Proxy(f"PYRO:x@127.0.0.1:{listener.getsockname()[1]}")
+        for uri, method, count in (
+            (target.nameserver, "register", 2),
+            (target.nameserver, "lookup", 1),
+            (target.nameserver, "remove", 1),
+            (target.nameserver, "list", 1),
+            (target.dispatcher, "hello", 2),
+            (target.dispatcher, "renew", 2),
+            (target.dispatcher, "goodbye", 1),
+            (target.dispatcher, "register_result", 2),
+            (target.storage, "stored", 1),
+            (target.storage, "fetch", 3),
+            (target.storage, "store", 5),
+            (target.storage, "keep", 5),
+        ):
+            with contextlib.suppress(Exception):  # of any kind: it is told so
+                invoke(uri, method, *[proxy] * count)
+        with Member(target, "evil", 95) as evil:
+            evil.answer({"result": {"loss": 7.5, "info": {"x": proxy}}, "exception": None})
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@attack
+def answers_the_master_with_objects(target):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        at = f"x@127.0.0.1:{listener.getsockname()[1]}"
+        util = Pyro4.util.SerpentSerializer()
+        for number, value in enumerate((Pyro4.Proxy(f"PYRO:{at}"), Pyro4.URI(f"PYRO:{at}")), 30):
+            _answers_the_master(target, number, HELLO, (message.MSG_RESULT, util.dumps(value), 0))
+        stream = message.FLAGS_ITEMSTREAMRESULT
+        _answers_the_master(target, 32, HELLO, (message.MSG_RESULT, serpent.dumps(1), stream))
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@attack
+def says_what_is_too_long_for_a_log(target):
+    long = "x" * 4_000_000
+    assert invoke(target.dispatcher, "hello", long, {"version": long})
+    invoke(target.dispatcher, "register_result", long, long)
+    refused("does not speak for", target.dispatcher, "renew", long, long)
 
 
 @attack
@@ -578,7 +630,7 @@ def test_there_were_enough_attacks_and_the_run_did_not_mind(target):
     assert len(log) < 200_000
     assert all(news.loss > -1e6 for news in target.cluster.events(Evaluated))
     joined = {name for news in target.cluster.events(WorkersChanged) for name in news.joined}
-    assert joined == {target.name, *(target.worker("evil", n) for n in (96, 97, 98, 99))}
+    assert joined == {target.name, *(target.worker("evil", n) for n in range(95, 100))}
     left = {name for news in target.cluster.events(WorkersChanged) for name in news.left}
     assert target.name not in left
 
