@@ -39,7 +39,7 @@ from helpers.intruder import (
 from Pyro4 import message
 
 from bohb_seg.rpc import certificates
-from bohb_seg.rpc.nameserver import MAX_OF_ONE
+from bohb_seg.rpc.nameserver import IN_A_ROW, MAX_OF_ONE
 from bohb_seg.search.events import Evaluated, WorkersChanged
 from bohb_seg.storage.uploads import MAX_FILES, MAX_UPLOADS
 
@@ -598,6 +598,19 @@ def _can_upload(target):
     with contextlib.suppress(Pyro4.errors.SecurityError):  # it has another trial by now
         invoke(target.storage, "store", target.checkpoints, "honest", 0, b"x", TOKEN)
         return True
+
+
+@attack
+def comes_and_goes_without_end(target):
+    """Each time leaves some lines in the journal."""
+    name, refusals = target.worker("evil", 50), []
+    with introduced(target) as peer:
+        for _ in range(2 * IN_A_ROW):
+            peer.sendall(call(target.nameserver, "register", name, ADDRESS))
+            refusals.append(answer(peer)[1] & message.FLAGS_EXCEPTION)
+            peer.sendall(call(target.nameserver, "remove", name))
+            answer(peer)
+    assert sum(map(bool, refusals)) > IN_A_ROW / 2
 
 
 @pytest.mark.parametrize("what", ATTACKS)

@@ -209,9 +209,14 @@ class Member:
         self._daemon = Daemon("127.0.0.1", admits=("master",))
         uri = str(self._daemon.register(self, self.name))
         serve_in_background(self._daemon, "member")
-        invoke(target.nameserver, "register", self.name, uri)
+        target.cluster.until(lambda: self._is_named(uri), f"{self.name} may come again")
         invoke(target.dispatcher, "trigger_discover_worker")
         assert self._given.wait(PATIENCE), "the master gives nothing"
+
+    def _is_named(self, uri):
+        with contextlib.suppress(Pyro4.errors.NamingError):
+            invoke(self._target.nameserver, "register", self.name, uri)
+            return True
 
     @Pyro4.expose
     def doing(self):
