@@ -109,6 +109,7 @@ def test_the_process_environment_is_looked_at(monkeypatch):
 OTHERS = {
     "tls": "certs",
     "checkpoint_gb": 2.5,
+    "trial_gb": 2.5,
     "notice": 20.0,
     **{"data": "/photos", "preset": "milestone3", "classes": "classes.yaml", "patch_size": "32"},
     **{"downscale": "4", "split": "image", "cache_dir": "cache", "log_level": "error"},

@@ -20,16 +20,19 @@ LONGEST_SHAPE = 500
 INFO_BYTES = 2 * 1024 * 1024
 """Largest info of a result, as JSON; our workers send at most half of it."""
 RUN_BYTES = 1024 * 1024 * 1024
-"""All infos that one master keeps; 20,000 evaluations with curves of 100 epochs take half of it."""
+"""All infos and errors that one master keeps; 20,000 evaluations with curves of 100 epochs take
+half of it."""
 SMALL_BYTES = 10_000
 """Size of an info that is kept even then."""
+SHORT_ERROR = 1000
+"""Characters of an error that are kept even then."""
 
 _log = logging.getLogger(__name__)
 
 
 @final
 class InfoRoom:
-    """Room for the infos of a run, which come from several threads."""
+    """Room for the infos and errors of a run, which come from several threads."""
 
     def __init__(self) -> None:
         self._left = RUN_BYTES
@@ -46,6 +49,15 @@ class InfoRoom:
             "dropped the info of a result of %s: %d bytes are too many", order.worker, size
         )
         return {"info": f"its {size} bytes were too many to be kept"}
+
+    def cut(self, error: str) -> str:
+        """Returns the end of an error: all that may be kept of one, or a line if room is short."""
+        error = error[-LONGEST_ERROR:]
+        with self._lock:
+            if len(error) > max(self._left, SHORT_ERROR):
+                return error[-SHORT_ERROR:]
+            self._left -= len(error)
+            return error
 
 
 def as_news(order: Evaluate, message: object, room: InfoRoom) -> Evaluated:
@@ -68,7 +80,7 @@ def _as_news(order: Evaluate, message: object, room: InfoRoom) -> Evaluated:
     result = message.get("result")
     if result is None:
         error = values.plain(message.get("exception") or "the worker gave no reason")
-        return crashed(order, str(error), final=message.get("final") is True)
+        return crashed(order, room.cut(str(error)), final=message.get("final") is True)
     try:
         loss, info = float(result["loss"]), values.plain(result.get("info", {}))
     except Exception:  # whatever object came

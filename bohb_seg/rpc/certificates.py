@@ -50,10 +50,10 @@ def make(folder: Path, addresses: Iterable[str] = (), days: int = 3650) -> None:
     if (folder / AUTHORITY).exists():
         raise SettingsError(f"{folder / AUTHORITY} exists already; choose another folder")
     names, issuer = _names(addresses), _Authority.new(days)
-    made = {AUTHORITY_KEY: _pem(issuer.key)}
+    made = {AUTHORITY_KEY: key_pem(issuer.key)}
     for role in ROLES:
         made |= issuer.issue(role, Holder(role, role), names, days)
-    _write(folder, {**made, AUTHORITY: issuer.pem})
+    write(folder, {**made, AUTHORITY: issuer.pem})
 
 
 def make_worker(folder: Path, name: str, addresses: Iterable[str] = (), days: int = 3650) -> Path:
@@ -72,15 +72,53 @@ def make_worker(folder: Path, name: str, addresses: Iterable[str] = (), days: in
         SettingsError: the name cannot be had, the authority's key is not there, or the folder
             cannot be written.
     """
-    _check_name(name)
+    issuer = _issuer(folder, name)
+    made = issuer.issue("worker", Holder("worker", name), _names(addresses), days)
+    write(folder / name, {**made, AUTHORITY: issuer.pem})
+    return folder / name
+
+
+def invite(folder: Path, name: str) -> x509.Certificate:
+    """Makes sure that :func:`sign_worker` could sign for this name; returns the authority's.
+
+    Raises:
+        SettingsError: as :func:`make_worker`.
+    """
+    return _issuer(folder, name, "--invite").certificate
+
+
+def sign_worker(
+    folder: Path, name: str, key: ec.EllipticCurvePublicKey, addresses: Iterable[str], days: int
+) -> str:
+    """Issues a certificate to a worker that has made its key itself, and keeps a copy of it.
+
+    Args:
+        folder: As of :func:`make_worker`, as are ``name`` and ``days``.
+        name: The worker's name.
+        key: Its public key.
+        addresses: Host names and IP addresses of the machine.
+        days: Time for which it is valid.
+
+    Returns:
+        The certificate in PEM; the folder ``<folder>/<name>`` has it, too.
+
+    Raises:
+        SettingsError: as :func:`make_worker`.
+    """
+    issuer = _issuer(folder, name, "--invite")
+    names = [_name(address) for address in dict.fromkeys((*LOCAL, *addresses))]
+    pem = issuer.certify(Holder("worker", name), key, names, days)
+    write(folder / name, {"worker.pem": pem, AUTHORITY: issuer.pem})
+    return pem.decode()
+
+
+def _issuer(folder: Path, name: str, flag: str = "--worker") -> "_Authority":
+    _check_name(name, flag)
     if name in _revoked(folder):
-        raise SettingsError(f"--worker {name} was revoked in {folder}; choose another name")
+        raise SettingsError(f"{flag} {name} was revoked in {folder}; choose another name")
     if (folder / name).exists():
         raise SettingsError(f"{folder / name} exists already; choose another name")
-    issuer = _Authority.read(folder)
-    made = issuer.issue("worker", Holder("worker", name), _names(addresses), days)
-    _write(folder / name, {**made, AUTHORITY: issuer.pem})
-    return folder / name
+    return _Authority.read(folder)
 
 
 def revoke(folder: Path, name: str) -> Path:
@@ -101,7 +139,7 @@ def revoke(folder: Path, name: str) -> Path:
     if not (folder / AUTHORITY).exists():
         raise SettingsError(f"{folder} holds no certificates; make them with 'bohb-certs {folder}'")
     names = sorted({*_revoked(folder), name})
-    _write(folder, {REVOKED: "".join(f"{each}\n" for each in names).encode()})
+    write(folder, {REVOKED: "".join(f"{each}\n" for each in names).encode()})
     return folder / REVOKED
 
 
@@ -116,7 +154,12 @@ def _revoked(folder: Path) -> list[str]:
         ) from None
 
 
-def _write(folder: Path, made: Mapping[str, bytes]) -> None:
+def write(folder: Path, made: Mapping[str, bytes]) -> None:
+    """Writes files into a folder that only its owner may enter; keys are for the owner alone.
+
+    Raises:
+        SettingsError: the folder cannot be written.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in made.items():
@@ -182,9 +225,19 @@ class _Authority:
     ) -> dict[str, bytes]:
         """The files ``<file>.key`` and ``<file>.pem`` of a new certificate, by their names."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certificate(holder, key.public_key(), names, self, days)
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        return {f"{file}.key": _pem(key), f"{file}.pem": pem}
+        pem = self.certify(holder, key.public_key(), names, days)
+        return {f"{file}.key": key_pem(key), f"{file}.pem": pem}
+
+    def certify(
+        self,
+        holder: Holder,
+        key: ec.EllipticCurvePublicKey,
+        names: list[x509.GeneralName],
+        days: int,
+    ) -> bytes:
+        """A new certificate for a public key, in PEM."""
+        certificate = _certificate(holder, key, names, self, days)
+        return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _check_name(name: str, flag: str = "--worker") -> None:
@@ -287,7 +340,8 @@ def _own_name() -> str:
     return name if _HOST_NAME.fullmatch(name) else "localhost"
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as a file."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

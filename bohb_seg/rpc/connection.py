@@ -61,6 +61,12 @@ class Connection(socketutil.SocketConnection):  # type: ignore[misc]
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
 
+    @property
+    def party(self) -> str:
+        """Owner of the connection, as far as that can be told: a single worker, or a machine."""
+        holder = self.holder
+        return f"~{holder.name}" if holder is not None and holder.is_personal else self.peer
+
     def receive(self, limit: int) -> None:
         """Waits for a message to begin, however long, and collects it.
 

@@ -1,5 +1,6 @@
 """The nameserver of a run: Pyro4's own, with limits on who may change which name."""
 
+import time
 from typing import Final, final
 
 import Pyro4
@@ -11,6 +12,9 @@ MAX_NAMES: Final = 1024
 """Names that are kept; four times 256 workers. Each worker takes a thread of the master."""
 MAX_OF_ONE: Final = 64
 """Names of the workers that share one certificate of their own; a machine with 16 GPUs has 16."""
+IN_A_ROW: Final = 128
+"""Names that the holder of such a certificate may register at once, then one a second. Each that
+comes and goes leaves some lines in the journal, which would fill the disk."""
 NAME_LENGTH: Final = 300
 """Characters of a name or an address."""
 _Refused = Pyro4.errors.SecurityError
@@ -27,6 +31,10 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
     are not restricted.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._used: dict[str, tuple[float, float]] = {}  # by owner: names in a row, and when
+
     def register(
         self, name: object, uri: object, safe: bool = False, metadata: object = None
     ) -> None:
@@ -38,6 +46,7 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
         with self.lock:
             if name not in self.storage:
                 self._demand_room(name)
+                self._demand_rest(speakers.owner(name))
             super().register(name, uri, bool(safe))
 
     def _demand_room(self, name: str) -> None:
@@ -46,6 +55,16 @@ class NameServer(Pyro4.naming.NameServer):  # type: ignore[misc]
         owner = speakers.owner(name)
         if owner and sum(speakers.owner(each) == owner for each in self.storage) >= MAX_OF_ONE:
             raise Pyro4.errors.NamingError(f"{owner} has {MAX_OF_ONE} names already")
+
+    def _demand_rest(self, owner: str) -> None:
+        if not owner:
+            return
+        now = time.monotonic()
+        used, then = self._used.get(owner, (0.0, now))
+        used = max(0.0, used - (now - then)) + 1
+        if used > IN_A_ROW:
+            raise Pyro4.errors.NamingError(f"{owner} registers too many names; try again later")
+        self._used[owner] = used, now
 
     def remove(self, name: object = None, prefix: object = None, regex: object = None) -> int:
         """Removes a name; returns how many were removed."""

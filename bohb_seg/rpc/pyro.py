@@ -17,7 +17,7 @@ from Pyro4 import socketutil
 
 from bohb_seg import machine
 from bohb_seg.errors import BohbSegError
-from bohb_seg.rpc import serializer, speakers, tls, values
+from bohb_seg.rpc import refusal, serializer, speakers, tls, values
 from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.rpc.tls import AUTHORITY, Holder, Role
 
@@ -95,9 +95,9 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
     def _pyroInvoke(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
         if self._pyroConnection is None:
             self._pyroBind()
-        elif refusal := tls.refusal(self._holder):
+        elif reason := tls.refusal(self._holder):
             self._pyroRelease()
-            raise Pyro4.errors.SecurityError(refusal)
+            raise Pyro4.errors.SecurityError(reason)
         return super()._pyroInvoke(*arguments, **keywords)
 
     def _pyroBind(self) -> Any:  # noqa: N802 - Pyro4's
@@ -108,18 +108,46 @@ class Proxy(Pyro4.Proxy):  # type: ignore[misc]
         with self._sound_introduction():
             return super()._pyroReconnect(*arguments, **keywords)
 
+    def _pyroGetMetadata(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: N802 - Pyro4's
+        with self._sound_introduction():  # the first use of a method connects here
+            return super()._pyroGetMetadata(*arguments, **keywords)
+
     @contextlib.contextmanager
     def _sound_introduction(self) -> Iterator[None]:
         """Makes an error of the wire of whatever a peer says in place of its introduction."""
         try:
             yield
+        except tls.CertificateOverError:
+            raise
+        except Pyro4.errors.CommunicationError as error:
+            self._end_if_in_vain(str(error))
+            raise
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             self._pyroRelease()
             raise Pyro4.errors.ProtocolError(f"no introduction: {error!r}") from None
 
+    def _end_if_in_vain(self, said: str) -> None:
+        """Raises if a master says of a worker's certificate what holds for ever.
+
+        Raises:
+            CertificateOverError: the certificate expired, or was revoked.
+        """
+        own, place = tls.own(), self._pyroUri
+        if own is None or (own.role, self._of) != ("worker", "master"):
+            return
+        end = tls.own_end(said)
+        if end and not tls.own_end(""):  # somebody says so: perhaps another worker
+            timeout = self._pyroTimeout or CALL_TIMEOUT
+            end = tls.own_end(refusal.told_by_the_master(place.host, place.port, timeout))
+        if end:
+            raise tls.CertificateOverError(
+                f"{end}, so no master takes this worker any more; start it with another"
+                " certificate, which 'bohb-certs DIR --worker NAME' makes"
+            )
+
     def _check(self, holder: Holder | None) -> None:
-        if refusal := tls.refusal(holder):
-            raise Pyro4.errors.SecurityError(refusal)
+        if reason := tls.refusal(holder):
+            raise Pyro4.errors.SecurityError(reason)
         if self._worker and not speakers.may_speak(holder, self._worker):
             raise Pyro4.errors.SecurityError(
                 f"{self._pyroUri} shows the certificate of another worker than {self._worker}"

@@ -159,8 +159,8 @@ class Server:
         """Ends a connection of the party that has most, if there are too many."""
         here = [connection for connection in self._known if not connection.reason]
         if len(here) > MAX_KNOWN:
-            ((party, _),) = Counter(map(_party, here)).most_common(1)
-            oldest = next(connection for connection in here if _party(connection) == party)
+            ((party, _),) = Counter(connection.party for connection in here).most_common(1)
+            oldest = next(connection for connection in here if connection.party == party)
             oldest.end("it has too many connections")
 
     def _attend(self, connection: Connection) -> None:
@@ -220,12 +220,6 @@ class Server:
         if not self._closing:
             kind = peer, reason or type(error).__name__
             self._complaints.complain(kind, f"dropped {peer}: {reason or error}")
-
-
-def _party(connection: Connection) -> str:
-    """Owner of a connection, as far as that can be told: a single worker, or a machine."""
-    holder = connection.holder
-    return f"~{holder.name}" if holder is not None and holder.is_personal else connection.peer
 
 
 def _notice_vanished_peers(sock: socket.socket) -> None:

@@ -57,6 +57,11 @@ def caller() -> Holder | None:
     return getattr(Pyro4.current_context.client, "holder", None)
 
 
+def party() -> str:
+    """Certificate or machine of whoever makes the present remote call; "" if it cannot be told."""
+    return str(getattr(Pyro4.current_context.client, "party", ""))
+
+
 def demand(worker: object) -> str:
     """Makes sure that the present remote call comes from this worker; returns the worker's name.
 

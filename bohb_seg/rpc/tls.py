@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from bohb_seg import files
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import ServiceError, SettingsError
 
 Role = Literal["master", "worker"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -39,6 +39,10 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}")
 """Names without dots, so that they end where the next part of a worker's name begins."""
 _COPY = "copy all files again from the folder that bohb-certs made"
 """The remedy if files do not belong together."""
+
+
+class CertificateOverError(ServiceError, Pyro4.errors.SecurityError):  # type: ignore[misc]
+    """The certificate that this process shows will be taken by no master any more: it may leave."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class _Tls:
 
     Args:
         own: Whose certificate this process shows.
+        until: End of that certificate's validity.
         authority: Must have issued the certificate of every peer.
         revoked: Certificates that are refused all the same.
         server: For connections that others open.
@@ -104,6 +109,7 @@ class _Tls:
     """
 
     own: Holder
+    until: datetime
     authority: x509.Certificate
     revoked: _Revoked
     server: ssl.SSLContext
@@ -158,6 +164,15 @@ def server_side(sock: socket.socket) -> socket.socket:
     return _tls.server.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
+def client_side(sock: socket.socket) -> socket.socket:
+    """A connection of ours, encrypted if TLS is on.
+
+    Raises:
+        OSError: the other side does not encrypt, or refuses our certificate.
+    """
+    return _tls.client.wrap_socket(sock) if _tls else sock
+
+
 def own() -> Holder | None:
     """Holder of the certificate that this process shows; None if TLS is off."""
     return _tls.own if _tls else None
@@ -166,7 +181,25 @@ def own() -> Holder | None:
 def refusal(holder: Holder | None) -> str:
     """Reason why a certificate does not count any more; "" if it does, or TLS is off."""
     is_revoked = _tls and holder and holder.name in _tls.revoked.names()
-    return f"the certificate of {holder.name} was revoked" if holder and is_revoked else ""
+    return _revocation(holder) if holder and is_revoked else ""
+
+
+def own_end(told: str) -> str:
+    """Reason why our own certificate does not count any more; "" if it may.
+
+    Args:
+        told: Text of the master's refusal; "" if it says nothing.
+    """
+    if _tls is None:
+        return ""
+    if datetime.now(UTC) > _tls.until:
+        return f"the certificate of {_tls.own.name} expired on {_tls.until:%Y-%m-%d}"
+    revocation = _revocation(_tls.own)
+    return revocation if revocation in told else ""
+
+
+def _revocation(holder: Holder) -> str:
+    return f"the certificate of {holder.name} was revoked"
 
 
 def holder_of(sock: socket.socket) -> Holder | None:
@@ -227,7 +260,8 @@ def _role_address(role: Role) -> str:
 def _read(folder: Path, role: Role) -> _Tls:
     authority = certificate(folder / AUTHORITY)
     own = folder / f"{role}.pem"
-    holder = _check(own, certificate(own), authority, role)
+    shown = certificate(own)
+    holder = _check(own, shown, authority, role)
     revoked = _Revoked(folder / REVOKED)
     names = revoked.names()
     if not revoked.is_known:
@@ -243,7 +277,7 @@ def _read(folder: Path, role: Role) -> _Tls:
         _context(protocol, folder, role)
         for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
     ]
-    return _Tls(holder, authority, revoked, *contexts)
+    return _Tls(holder, shown.not_valid_after_utc, authority, revoked, *contexts)
 
 
 def certificate(path: Path) -> x509.Certificate:
@@ -290,6 +324,18 @@ def _check(
             f"{path} is the certificate of a {found.role}, not of a {role}; {_COPY}"
         )
     return found
+
+
+def welcome(folder: Path) -> ssl.SSLContext:
+    """Context that shows the master's certificate to peers that have none yet.
+
+    Raises:
+        SettingsError: as :func:`demand`.
+    """
+    check(folder, "master")
+    context = _context(ssl.PROTOCOL_TLS_SERVER, folder, "master")
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _context(protocol: int, folder: Path, role: Role) -> ssl.SSLContext:

@@ -119,6 +119,9 @@ class SearchSettings(TrainingSettings):
     checkpoint_gb: float | None = Field(
         None, gt=0, description="disk space for checkpoints; those of the worst trials go first"
     )
+    trial_gb: float = Field(
+        16, gt=0, description="disk space for files of one trial that workers bring by the network"
+    )
     local_workers: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(
         "auto",
         description="workers started on this machine (auto: one per GPU, or per two processors)",

@@ -14,6 +14,7 @@ Workers without shared storage call :class:`CheckpointStore`. Rules of that:
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ import serpent
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.files import read_regular, refuse_foreign_link, write_whole
-from bohb_seg.rpc import checkpoint_names
+from bohb_seg.rpc import checkpoint_names, speakers
 from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.storage.uploads import UploadKey, Uploads
 from bohb_seg.trials import CHECKPOINTS
@@ -41,14 +42,15 @@ class CheckpointStore:
 
     Args:
         run_dir: The run's directory; it exists.
+        gigabytes: Room for the files of a trial, in 10^9 bytes.
 
     Raises:
         SettingsError: the directory cannot be written.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, gigabytes: float = math.inf) -> None:
         self._folders = RunFolders(run_dir)
-        self._uploads = Uploads(self._folders)
+        self._uploads = Uploads(self._folders, gigabytes * 1e9)
         self.permit: Callable[[str], None] = lambda folder: None
         """Raises if whoever calls may not write to a folder."""
         try:
@@ -108,7 +110,7 @@ class CheckpointStore:
         self.permit(folder)
         piece = _bytes(data)
         _check_number("offset", offset, checkpoint_names.MAX_FILE_BYTES - len(piece))
-        key = UploadKey(folder, name, uploader)
+        key = UploadKey(folder, name, uploader, speakers.party())
         try:
             with _in_words(key.path, "written"):
                 self._uploads.append(key, offset, piece)
@@ -131,7 +133,7 @@ class CheckpointStore:
         """
         _check(folder, name, uploader)
         self.permit(folder)
-        key = UploadKey(folder, name, uploader)
+        key = UploadKey(folder, name, uploader, speakers.party())
         with _in_words(key.path, "written"):
             self._uploads.finish(key, size, sha256)
         return True

@@ -20,7 +20,7 @@ from bohb_seg.trials import CHECKPOINTS, COMPARISON
 _UNLESS_GIVEN = frozenset(
     {
         *("host", "port", "nameserver", "tls", "local_workers", "heartbeat"),
-        *("checkpoint_gb", "dashboard", "max_hours", "max_minutes_per_evaluation"),
+        *("checkpoint_gb", "trial_gb", "dashboard", "max_hours", "max_minutes_per_evaluation"),
     }
 )
 """Settings that are those of the first start unless a later one gives others."""

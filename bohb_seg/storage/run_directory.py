@@ -72,7 +72,7 @@ class RunDirectory:
             with contextlib.ExitStack() as undo:
                 self._journal = journal or self._new_journal()
                 undo.callback(self._journal.close)
-                self.storage = CheckpointStore(self.path)
+                self.storage = CheckpointStore(self.path, settings.trial_gb)
                 self._live_log = LiveLog(self.path)
                 self._live_log.rewrite(past)
                 if not past:

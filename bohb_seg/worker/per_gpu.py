@@ -25,7 +25,8 @@ def run(words: Sequence[str]) -> int:
         words: Arguments of ``bohb-worker``; each worker also gets its ``--device``.
 
     Returns:
-        Exit status: 0 if a worker ended well, 2 if all had bad input, else 70: another start may do.
+        Exit status: 0 if a worker ended well, 2 if all had bad input, else 70, after which another
+        start may do.
 
     Raises:
         SettingsError: this machine shows no GPU.
@@ -76,7 +77,7 @@ class _GpuWorker:
 
     def end(self) -> int | None:
         """Waits for its end; the exit status, None if it could not be started any more."""
-        return self._process and self._process.wait()
+        return None if self._process is None else self._process.wait()
 
     def _start(self) -> None:
         self._started = time.monotonic()

@@ -72,6 +72,8 @@ class NetworkChecks:
         host, port = self._place()
         try:
             self._runs = run_info.runs(self._settings)
+        except tls.CertificateOverError:
+            raise
         except pyro.TRANSIENT as error:
             raise ServiceError(_unanswered(host, port, self._settings.tls, error)) from None
         where = machine.location(host, port)

@@ -12,6 +12,7 @@ from bohb_seg import machine, plugins
 from bohb_seg.errors import PluginError, RunOverError, SettingsError
 from bohb_seg.retry import Retry
 from bohb_seg.rpc import pyro, speakers, tls
+from bohb_seg.rpc.tls import CertificateOverError
 from bohb_seg.settings import TrainingSettings, WorkerSettings
 from bohb_seg.training.interruption import Interrupted
 from bohb_seg.worker import run_info
@@ -50,6 +51,7 @@ def find_run(settings: WorkerSettings) -> RunInfo:
 
     Raises:
         Interrupted: the run is over, or ``--idle-timeout`` is.
+        CertificateOverError: the master takes this worker's certificate no more.
         SettingsError: the nameserver knows several runs, and none was chosen.
     """
     where = f"nameserver {settings.run_dir or machine.location(settings.host, settings.port)}"
@@ -68,6 +70,8 @@ def find_run(settings: WorkerSettings) -> RunInfo:
             reason = f"it knows {', '.join(run_info.runs(settings)) or 'none'}"
         except RunOverError as over:
             raise Interrupted(str(over)) from None
+        except CertificateOverError:
+            raise
         except pyro.TRANSIENT as error:
             reason = str(error)
         if not retry.pause(reason):

@@ -12,6 +12,7 @@ from typing import Any, final
 import Pyro4
 
 from bohb_seg.retry import Retry
+from bohb_seg.rpc.tls import CertificateOverError
 
 PATIENCE = 600.0
 """Seconds without progress for which a master that is away is waited for: somebody restarts it."""
@@ -37,7 +38,7 @@ class StorageCalls:
 
     def __init__(self, connect: Callable[[], Any], patience: float) -> None:
         self._connect, self._patience = connect, patience
-        self._away = False
+        self._away = self._in_vain = False
         self._stopped = threading.Event()
         self._retry = self._new_retry()
 
@@ -50,7 +51,7 @@ class StorageCalls:
         self._retry = self._new_retry()
         while reason := self.once(work):
             patience = self._patience * (1 if self._away else REFUSED)
-            if not self._retry.pause(reason, patience):
+            if self._in_vain or not self._retry.pause(reason, patience):
                 break
         return reason
 
@@ -63,6 +64,7 @@ class StorageCalls:
                 work(storage)
         except Exception as error:
             self._away = self._away or isinstance(error, Pyro4.errors.CommunicationError)
+            self._in_vain = isinstance(error, CertificateOverError)
             _log.debug("the master's storage: %s", error, exc_info=True)
             return (str(error) or type(error).__name__).splitlines()[0]
         return ""

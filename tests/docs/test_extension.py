@@ -43,6 +43,11 @@ class TestCommands:
             "--address": "",
             "--worker": "",
             "--revoke": "",
+            "--invite": "",
+            "--join": "",
+            "--host": "127.0.0.1",
+            "--port": "9091",
+            "--hours": "24",
             "--keep": "",
             "--days": "3650",
         }

@@ -14,7 +14,7 @@ from bohb_seg.rpc import names, pyro
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
 from bohb_seg.rpc.nameserver import NameServer
 
-SERPENT = 1
+SERPENT, MARSHAL, PICKLE, CLOUDPICKLE = 1, 3, 4, 7
 HEADER = struct.Struct(message.Message.header_format)
 SOON = 20.0
 """Seconds until what should happen by itself counts as not happening."""
@@ -92,10 +92,10 @@ def ended(peer):
             pass
 
 
-def packed(kind, data, flags=0, size=None, tag=b"PYRO", annotations=b""):
+def packed(kind, data, flags=0, size=None, tag=b"PYRO", annotations=b"", language=SERPENT):
     size = len(data) if size is None else size
-    total = kind + 48 + size + len(annotations) + SERPENT + flags + 1 + 0x34E9
-    fields = (tag, 48, kind, flags, 1, size, SERPENT, len(annotations), 0, total & 0xFFFF)
+    total = kind + 48 + size + len(annotations) + language + flags + 1 + 0x34E9
+    fields = (tag, 48, kind, flags, 1, size, language, len(annotations), 0, total & 0xFFFF)
     return HEADER.pack(*fields) + annotations + data
 
 

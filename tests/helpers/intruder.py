@@ -9,7 +9,7 @@ from pathlib import Path
 import Pyro4
 import serpent
 from helpers.cluster import PATIENCE
-from helpers.daemons import HEADER, exactly, packed
+from helpers.daemons import HEADER, SERPENT, exactly, packed
 from helpers.identities import context
 from Pyro4 import message
 
@@ -157,6 +157,16 @@ def unfolds(megabytes):
 # --- workers ------------------------------------------------------------------------------------
 
 
+class Opened:
+    """A value whose pickle makes a file when it is read: it could do anything else."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def __reduce__(self):
+        return open, (str(self._file), "w")
+
+
 class Liar:
     """A worker's server that answers each question of the master with bytes of our choice."""
 
@@ -182,10 +192,10 @@ class Liar:
 
     def _answer(self, peer):
         with peer:
-            for kind, data, flags in self._answers:
+            for kind, data, flags, *language in self._answers:
                 question(peer)
                 self.asked.set()
-                peer.sendall(packed(kind, data, flags))
+                peer.sendall(packed(kind, data, flags, language=(*language, SERPENT)[0]))
             peer.recv(1)
 
 
@@ -199,9 +209,14 @@ class Member:
         self._daemon = Daemon("127.0.0.1", admits=("master",))
         uri = str(self._daemon.register(self, self.name))
         serve_in_background(self._daemon, "member")
-        invoke(target.nameserver, "register", self.name, uri)
+        target.cluster.until(lambda: self._is_named(uri), f"{self.name} may come again")
         invoke(target.dispatcher, "trigger_discover_worker")
         assert self._given.wait(PATIENCE), "the master gives nothing"
+
+    def _is_named(self, uri):
+        with contextlib.suppress(Pyro4.errors.NamingError):
+            invoke(self._target.nameserver, "register", self.name, uri)
+            return True
 
     @Pyro4.expose
     def doing(self):

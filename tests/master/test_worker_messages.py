@@ -145,6 +145,16 @@ def test_all_infos_of_a_run_are_bounded_too(monkeypatch):
     assert all(meant(finished(0.5, small), room)[2] == small for _ in range(5))
 
 
+def test_all_errors_of_a_run_are_bounded_with_them(monkeypatch):
+    """A worker whose every evaluation raises could fill the disk with tracebacks."""
+    monkeypatch.setattr(worker_messages, "RUN_BYTES", 250_000)
+    room, told = InfoRoom(), {"result": None, "exception": "x" * 200_000 + "the end"}
+    errors = [meant(told, room)[3] for _ in range(4)]
+    assert [len(error) for error in errors] == [100_000, 100_000, 1000, 1000]
+    assert all(error.endswith("the end") for error in errors)
+    assert meant({"result": None, "exception": "short"}, room)[3] == "short"
+
+
 def test_what_is_told_about_memory_stays_small():
     """All of it goes with every order; shapes that a worker invents must not fill that."""
     known = MicroBatches()

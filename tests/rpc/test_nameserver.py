@@ -5,6 +5,7 @@ import pytest
 from helpers.identities import show
 
 from bohb_seg.rpc import nameserver
+from bohb_seg.rpc.names import NAMESERVER
 from bohb_seg.rpc.nameserver import NameServer
 
 WORKER = "hpbandster.run_a.b.worker.host.1.0"
@@ -116,6 +117,27 @@ def test_a_worker_changes_its_own_names_only(as_one, made):
         assert as_one.names(of="worker").list() == {MINE: ADDRESS}
     show(made / "one", "worker")
     assert as_one.names(of="worker").remove(MINE) == 1
+
+
+def test_a_worker_cannot_come_and_go_without_end(as_one):
+    with as_one.names(of="worker") as mine:
+        for _ in range(nameserver.IN_A_ROW):
+            mine.register(MINE, ADDRESS)
+            mine.register(MINE, ADDRESS)  # it is there
+            mine.remove(MINE)
+
+        def go_on():
+            for _ in range(100):
+                mine.register(MINE, ADDRESS)
+                mine.remove(MINE)
+
+        with pytest.raises(Pyro4.errors.NamingError, match="one registers too many names"):
+            go_on()
+        served = as_one.daemon.objectsById[NAMESERVER]
+        used, then = served._used["one"]
+        served._used["one"] = used, then - 9.0
+        mine.register(MINE, ADDRESS)
+        mine.remove(MINE)
 
 
 def test_a_worker_has_so_many_names_and_no_more(as_one, monkeypatch):

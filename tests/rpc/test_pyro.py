@@ -1,6 +1,8 @@
 """How Pyro4 is set up in every process of ours."""
 
 import contextlib
+import marshal
+import pickle
 import resource
 import socket
 import subprocess
@@ -10,8 +12,8 @@ import threading
 import Pyro4
 import pytest
 import serpent
-from helpers.daemons import packed
-from helpers.intruder import question, unfolds
+from helpers.daemons import CLOUDPICKLE, MARSHAL, PICKLE, SERPENT, packed
+from helpers.intruder import Opened, question, unfolds
 from Pyro4 import message
 
 from bohb_seg import machine
@@ -85,9 +87,9 @@ class Bomb:
             while True:
                 peer, _ = self._socket.accept()
                 with peer:
-                    for kind, data, flags in self._answers:
+                    for kind, data, flags, *language in self._answers:
                         question(peer)
-                        peer.sendall(packed(kind, data, flags))
+                        peer.sendall(packed(kind, data, flags, language=(*language, SERPENT)[0]))
                     peer.recv(1)
 
     def close(self):
@@ -119,5 +121,46 @@ def test_an_answer_harms_nobody(answers):
     pyro.set_up_pyro()
     bomb, refused = Bomb(*answers), "refused|too many|SystemExit|no introduction"
     with pyro.proxy(bomb.uri) as remote, pytest.raises(Pyro4.errors.PyroError, match=refused):
+        remote._pyroInvoke("greet", (), {})
+    bomb.close()
+
+
+@pytest.mark.parametrize("kind", [message.MSG_CONNECTOK, message.MSG_CONNECTFAIL])
+@pytest.mark.parametrize("language", [PICKLE, CLOUDPICKLE])
+def test_an_introduction_in_pickle_is_not_read(tmp_path, kind, language):
+    """Pyro4 would: the peer chooses the language of its first answer."""
+    pyro.set_up_pyro()
+    data = pickle.dumps(Opened(tmp_path / "opened"))
+    bomb = Bomb((kind, data, 0, language))
+    with pyro.proxy(bomb.uri) as remote, pytest.raises(Pyro4.errors.PyroError, match="serializer"):
+        remote._pyroInvoke("greet", (), {})
+    bomb.close()
+    assert not (tmp_path / "opened").exists()
+
+
+def test_nobody_is_told_to_answer_in_pickle():
+    """A proxy that comes over the wire names the language in which it is called."""
+    pyro.set_up_pyro()
+    for language in ("pickle", "cloudpickle", "dill", "json", "msgpack"):
+        with pytest.raises(Pyro4.errors.SerializeError, match="unknown or not available"):
+            Pyro4.util.get_serializer(language)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (marshal.dumps("was revoked"), "rejected: was revoked"),
+        (marshal.dumps("was revoked: ä" + 300 * "x"), "rejected: was revoked: ä"),
+        (marshal.dumps("\x1b[2J\n"), r"rejected:  \[2J"),
+        (marshal.dumps([1, 2]), "a refusal that is no text"),
+        (b"", "rejected"),
+        (b"(\xff\xff\xff\x7f", "a refusal that is no text"),
+        (b"z", "rejected"),
+    ],
+)
+def test_a_refusal_is_read_as_a_text_and_nothing_else(data, said):
+    pyro.set_up_pyro()
+    bomb = Bomb((message.MSG_CONNECTFAIL, data, 0, MARSHAL))
+    with pyro.proxy(bomb.uri) as remote, pytest.raises(Pyro4.errors.PyroError, match=said):
         remote._pyroInvoke("greet", (), {})
     bomb.close()

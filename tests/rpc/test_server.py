@@ -132,14 +132,11 @@ def test_a_peer_without_encryption_is_no_peer(as_worker):
 def test_a_flood_of_the_introduced_hits_its_source(service, monkeypatch):
     """Whoever has most connections loses the oldest of them; others keep theirs."""
     monkeypatch.setattr(server, "MAX_KNOWN", 6)
-    parties = {}
-    monkeypatch.setattr(server, "_party", lambda connection: parties[connection.number])
-    numbers = iter(range(100))
+    parties = iter([*["worker"] * 2, *["flood"] * 12])
     introduce = server.Server._introduce
 
     def counted(self, connection):
-        connection.number = next(numbers)
-        parties[connection.number] = "worker" if connection.number < 2 else "flood"
+        connection.peer = next(parties)
         introduce(self, connection)
 
     monkeypatch.setattr(server.Server, "_introduce", counted)

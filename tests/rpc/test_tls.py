@@ -2,7 +2,10 @@
 
 import shutil
 import ssl
-from datetime import timedelta
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import Pyro4
 import pytest
@@ -135,6 +138,48 @@ def test_who_is_revoked_is_cut_off_and_stays_out(greeter, folder, caplog):
     until(lambda: "dropped 127.0.0.1: the certificate of worker was revoked" in caplog.text)
     (folder / tls.REVOKED).unlink()
     assert remote.greet() == "hello"
+
+
+CALLER = """
+import sys
+from pathlib import Path
+from bohb_seg.rpc import pyro
+pyro.set_up_pyro(Path(sys.argv[1]), "worker")
+try:
+    pyro.proxy(sys.argv[2], of="master").greet()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("role", ["master", "worker"])
+def test_only_the_master_is_believed_that_our_certificate_is_over(folder, role):
+    """Another worker that gets between us and the master could say so, too."""
+    pyro.set_up_pyro(folder, role)
+    certificates.revoke(folder, "one")
+    daemon = Daemon("127.0.0.1", admits=("worker",))
+    uri = str(daemon.register(Greeter(), "greeter"))
+    serve_in_background(daemon, "greeter")
+    command = [sys.executable, "-c", CALLER, str(folder / "one"), uri]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    daemon.shutdown()
+    if role == "master":
+        assert said.startswith("CertificateOverError the certificate of one was revoked, so no")
+    else:
+        assert said.startswith("CommunicationError connection to")
+        assert "the certificate of one was revoked" in said
+
+
+def test_a_worker_whose_certificate_expires_meanwhile_does_not_try_for_ever(folder):
+    pyro.set_up_pyro(folder / "one", "worker")
+    remote = pyro.proxy("PYRO:x@127.0.0.1:1")
+    with pytest.raises(Pyro4.errors.CommunicationError) as error:
+        remote._pyroBind()
+    assert not isinstance(error.value, tls.CertificateOverError)
+    tls._tls = replace(tls._tls, until=datetime(2026, 1, 31, tzinfo=UTC))
+    for call in (remote._pyroBind, lambda: remote.greet()):
+        with pytest.raises(tls.CertificateOverError, match="of one expired on 2026-01-31, so no"):
+            call()
 
 
 def test_no_public_authority_is_trusted(folder):

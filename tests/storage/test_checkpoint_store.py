@@ -20,6 +20,8 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import checkpoint_names, pyro
 from bohb_seg.storage import uploads
 from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.storage.run_folders import RunFolders
+from bohb_seg.storage.uploads import UploadKey, Uploads, _Upload
 
 FOLDER, NAME = "checkpoints/0-1-2", "epoch-00003.npz"
 ANN, BOB = "a" * 32, "b" * 32
@@ -176,6 +178,88 @@ def test_there_are_few_uploads_at_a_time(remote, tmp_path, monkeypatch):
     assert len(list((tmp_path / FOLDER).iterdir())) == 2
     remote.keep(FOLDER, NAME, 3, hashlib.sha256(b"abc").hexdigest(), uploaders[1])
     assert put(remote, b"third", uploader=uploaders[2]) is True
+
+
+def begin(store, party, number=0, folder=FOLDER):
+    key = UploadKey(folder, NAME, f"{party}-{number}", party)
+    store.append(key, 0, b"x")
+    return key
+
+
+def test_whoever_takes_all_uploads_takes_them_from_nobody(tmp_path):
+    under_way = Uploads(RunFolders(tmp_path))
+    flood = [begin(under_way, "evil", number) for number in range(uploads.MAX_UPLOADS)]
+    with pytest.raises(ValueError, match="32 other uploads are under way"):
+        begin(under_way, "evil", "more")
+    others = [begin(under_way, party, folder="checkpoints/0-0-9") for party in ("a", "b", "c")]
+    assert len(list((tmp_path / FOLDER).iterdir())) == uploads.MAX_UPLOADS - 3
+    for key in flood[:3]:
+        with pytest.raises(ValueError, match="no upload"):
+            under_way.append(key, 1, b"y")
+    for key in (*others, *flood[3:]):
+        under_way.append(key, 1, b"y")
+    with pytest.raises(ValueError, match="32 other uploads are under way"):
+        begin(under_way, "evil", "again")
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from("abcd"), max_size=30))
+def test_nobody_loses_one_of_his_few_uploads(parties):
+    """Four parties share eight uploads: two of each stay, whatever the others do."""
+    with tempfile.TemporaryDirectory() as base, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uploads, "MAX_UPLOADS", 8)
+        under_way, begun = Uploads(RunFolders(Path(base))), {}
+        for number, party in enumerate(parties):
+            own = begun.setdefault(party, [])
+            if len(own) < 2 or party == "a":
+                own.append(key := UploadKey(FOLDER, NAME, str(number), party))
+                with contextlib.suppress(ValueError) if party == "a" else contextlib.nullcontext():
+                    under_way.append(key, 0, b"x")
+        for key in (key for party in "bcd" for key in begun.get(party, [])):
+            under_way.append(key, 1, b"y")
+
+
+def test_a_slow_upload_is_as_one_that_is_abandoned():
+    minute = uploads.ABANDONED_AFTER
+    for size, begun, touched, now, is_over in [
+        (1, 0.0, 0.0, minute, False),
+        (1, 0.0, 0.0, minute + 1, True),
+        (200, 0.0, 199 * minute, 199 * minute, True),  # a byte now and then
+        (10**9, 0.0, 10_000.0, 10_000.0, False),  # 100 kB/s
+        (10**9, 0.0, 10_000.0, 10_061.0, True),
+    ]:
+        upload = _Upload(size=size, begun=begun, touched=touched)
+        assert upload.is_over(now) == is_over, (size, now)
+
+
+def test_a_trial_has_so_many_bytes_and_no_more(tmp_path):
+    store = CheckpointStore(tmp_path, gigabytes=0.005)
+    assert put(store, bytes(2_000_000), name="epoch-00001.npz")
+    assert put(store, bytes(2_500_000), name="epoch-00002.npz")  # in place of the last
+    with pytest.raises(OSError, match=r"written at the master: .* the 0.005 GB of --trial-gb"):
+        put(store, bytes(3_000_000), name="epoch-00003.npz")
+    kept = tree(tmp_path / FOLDER)
+    assert {name: len(content) for name, content in kept.items()} == {"epoch-00002.npz": 2_500_000}
+    assert put(store, bytes(2_400_000), name="epoch-00004.npz")
+    assert put(store, bytes(5_000_000), folder="checkpoints/0-0-9")
+
+
+def test_unfinished_uploads_count(tmp_path):
+    store = CheckpointStore(tmp_path, gigabytes=0.002)
+    for uploader in (ANN, BOB):
+        store.store(FOLDER, NAME, 0, bytes(900_000), uploader)
+    with pytest.raises(OSError, match="--trial-gb"):
+        store.store(FOLDER, NAME, 900_000, bytes(900_000), ANN)
+    store.store(FOLDER, NAME, 900_000, bytes(900_000), BOB)
+
+
+def test_a_trial_has_few_files(tmp_path):
+    store = CheckpointStore(tmp_path)
+    for number in range(uploads.MAX_FILES):
+        put(store, b"", name=f"file-{number}")
+    with pytest.raises(OSError, match="its trial has 100 files already"):
+        put(store, b"", name="one-more")
+    assert len(tree(tmp_path / FOLDER)) == uploads.MAX_FILES
 
 
 def test_a_trial_discarded_during_an_upload_is_an_error_not_a_file(remote, tmp_path):
@@ -382,6 +466,21 @@ def test_a_full_disk_is_told_and_nothing_is_left(small_disk, caplog):
         assert tree(small_disk) == {"checkpoints": None, FOLDER: None}
         assert os.statvfs(small_disk).f_bavail >= free - 2  # the folder itself
         assert put(remote, bytes(1_000_000)) is True
+
+
+def test_uploads_leave_room_for_the_journal(small_disk):
+    store, free = CheckpointStore(small_disk), []
+
+    def fill():
+        for offset in range(0, 4_000_000, 50_000):
+            store.store(FOLDER, NAME, offset, bytes(50_000), ANN)
+            disk = os.statvfs(small_disk)
+            free.append(disk.f_bavail * disk.f_frsize)
+
+    with pytest.raises(OSError, match="No space left but what the journal needs"):
+        fill()
+    assert 50_000 < min(free) < 200_000
+    assert tree(small_disk / FOLDER) == {}
 
 
 def test_a_token_that_cannot_be_written_is_a_setting_to_change(small_disk):
