@@ -40,24 +40,24 @@ class Toy(Worker):
         working_directory: str,
     ) -> dict[str, Any]:
         """Returns the share of zeros, between 0 (best) and 1."""
-        folder = Path(working_directory, checkpoint_folder(config_id))
+        directory, folder = Path(working_directory), checkpoint_folder(config_id)
         sleep = float(config.get("sleep", 0.0))
-        done = self._train(folder, max(1, round(budget)), sleep) if sleep else 0
+        done = self._train(directory, folder, max(1, round(budget)), sleep) if sleep else 0
         draws = random.Random(f"{config_id}{budget}")
         values = [value for name, value in config.items() if name != "sleep"]
         ones = sum(_seen(float(value), round(budget), draws) for value in values)
         info = {"epochs": budget, "epochs_trained": budget - done, "continued_from": done}
         return {"loss": 1 - ones / len(values), "info": info}
 
-    def _train(self, folder: Path, units: int, sleep: float) -> int:
+    def _train(self, directory: Path, folder: str, units: int, sleep: float) -> int:
         """Trains until there are ``units``; returns how many there were before."""
-        files = [folder / f"unit-{unit:05d}" for unit in range(1, units + 1)]
+        files = [directory / folder / f"unit-{unit:05d}" for unit in range(1, units + 1)]
         done = max((unit for unit, file in enumerate(files, start=1) if file.exists()), default=0)
         for file in files[done:]:
             self.interruption.check()
             time.sleep(sleep)
             with contextlib.suppress(OSError):  # without it another begins again: so be it
-                write_whole(file, lambda stream: stream.write(b"trained\n"))
+                write_whole(file, lambda stream: stream.write(b"trained\n"), within=directory)
         return done
 
 

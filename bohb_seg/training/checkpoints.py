@@ -17,7 +17,7 @@ import os
 import struct
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, final
@@ -34,6 +34,8 @@ SHARE = 0.05
 """Share of the time that writing checkpoints may take; where it is slow, more may be lost."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of the errors of a disk, or of a quota, without room."""
+AWAY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+"""Numbers of the errors of a folder that is not there, as while a run directory is moved."""
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +138,9 @@ class CheckpointWriter:
             self.write()
 
     def write(self) -> None:
-        """Writes the state that is held, unless it is on disk; a full disk is a complaint only.
+        """Writes the state that is held, unless it is on disk.
+
+        A disk that is full, or a run directory that is away, is a complaint only.
 
         Raises:
             OSError: the state cannot be written for another reason.
@@ -147,11 +151,14 @@ class CheckpointWriter:
         try:
             save(self._folder, self._key, self._held)
         except OSError as error:
-            if not is_full(error):
+            if not (is_full(error) or is_away(error)):
                 raise
+            what = (
+                f"the disk of {self._folder} was full" if is_full(error) else "its folder was away"
+            )
             self.complaint = (
-                f"after epoch {self._held.epoch} the disk of {self._folder} was full, so a worker"
-                " that goes on may have to train again"
+                f"after epoch {self._held.epoch} {what}, so a worker that goes on may have to train"
+                " again"
             )
             _log.warning("no checkpoint: %s", self.complaint)
         else:
@@ -172,14 +179,23 @@ def is_due(since: float, cost: float) -> bool:
 
 def is_full(error: OSError) -> bool:
     """Whether only room is missing; HDF5 gives the number in its text alone."""
-    return error.errno in FULL or any(os.strerror(number) in str(error) for number in FULL)
+    return _is_one_of(FULL, error)
+
+
+def is_away(error: OSError) -> bool:
+    """Whether a folder is not there; nobody makes the run directory anew, it may come back."""
+    return _is_one_of(AWAY, error)
+
+
+def _is_one_of(numbers: Collection[int], error: OSError) -> bool:
+    return error.errno in numbers or any(os.strerror(each) in str(error) for each in numbers)
 
 
 def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and removes those of fewer epochs.
 
     Args:
-        folder: Folder of the trial's checkpoint.
+        folder: Folder of the trial's checkpoint, two levels below the run directory.
         key: Hash of everything that decides what is trained.
         checkpoint: The state.
 
@@ -204,6 +220,7 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     write_whole(
         folder / checkpoint_file(checkpoint.epoch),
         lambda file: _write(file, {"header": np.array(json.dumps(header)), **arrays}),
+        within=folder.parents[1],
     )
     for epoch, path in _files(folder):
         if epoch < checkpoint.epoch:

@@ -9,8 +9,8 @@ from pathlib import Path
 Toy = runpy.run_path(str(Path(__file__).parents[3] / "workers/toy.py"))["Toy"]
 
 
-def tallied(path, write, write_whole=Toy._train.__globals__["write_whole"]):
-    write_whole(path, write)
+def tallied(path, write, write_whole=Toy._train.__globals__["write_whole"], **within):
+    write_whole(path, write, **within)
     with Path("tally").open("a") as tally:
         tally.write(f"{path.parent.name} {path.name}\n")
 
