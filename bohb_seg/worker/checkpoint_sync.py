@@ -76,12 +76,16 @@ class CheckpointSync:
 
         Args:
             config_id: HpBandSter's id of the trial.
-            working_directory: Directory that the job names; the master's files lie there.
+            working_directory: Directory that the job names; the master's files lie there. That of
+                a stock master is made; a run directory of ours is there, or only away.
 
         Raises:
             OSError: this machine's own disk cannot be written.
         """
         self._not_downloaded = self._not_uploaded = ""
+        if not self._token:
+            with contextlib.suppress(OSError):  # not every worker writes there
+                Path(working_directory).mkdir(parents=True, exist_ok=True)
         if not self._token or shares_storage(Path(working_directory), self._token):
             yield working_directory
             return

@@ -118,6 +118,7 @@ SEARCH = (0, 0, 4)
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(configuration, epochs, trial=SEARCH, folder="run", interruption=None, patience=None):
+        (tmp_path / folder).mkdir(exist_ok=True)
         job = Job(trial, configuration, float(epochs), tmp_path / folder)
         return evaluate(settings(patience=patience), data, job, interruption)
 

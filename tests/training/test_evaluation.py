@@ -27,6 +27,7 @@ EVERYTHING = {
 
 
 def train(settings, data, directory, configuration=TINY, budget=1.0, trial=(0, 0, 4)):
+    directory.mkdir(exist_ok=True)
     return evaluate(settings, data, Job(trial, configuration, budget, directory))
 
 

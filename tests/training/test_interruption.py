@@ -33,6 +33,7 @@ LONG = 120.0
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(interruption=None, trial=TRIAL, folder=tmp_path, epochs=EPOCHS):
+        folder.mkdir(exist_ok=True)
         job = Job(trial, EVERYTHING, float(epochs), folder)
         return evaluate(settings(), data, job, interruption)
 

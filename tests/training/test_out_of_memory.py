@@ -90,6 +90,7 @@ def test_another_error_is_raised_at_once():
 @pytest.fixture
 def train(settings, data, tmp_path):
     def train(folder="run", epochs=3, limits=None, **changes):
+        (tmp_path / folder).mkdir(exist_ok=True)
         job = Job((0, 0, 4), {**CONFIGURATION, **changes}, float(epochs), tmp_path / folder)
         return evaluate(settings(), data, job, limits=limits)
 
@@ -224,7 +225,8 @@ def test_the_objective_is_that_of_the_whole_part_whatever_fits(settings, data, t
     job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path)
     result = evaluate(settings(objective="milestone3"), data, job)
     device.patches = 4
-    job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, tmp_path / "whole")
+    (whole := tmp_path / "whole").mkdir()
+    job = Job((0, 0, 4), {**CONFIGURATION, "val_batch_size": 2}, 1.0, whole)
     expected = evaluate(settings(objective="milestone3"), data, job)
     assert result["info"]["micro_batch"] == 1
     assert result["loss"] == pytest.approx(expected["loss"], abs=1e-5)
@@ -262,6 +264,7 @@ configuration = {"base_filters": 8, "depth": 1, "dropout": 0.0, "norm": "group",
 settings = scenes.settings(patch_size=30 * scenes.EDGE, cache_dir=FOLDER)
 
 def train(data, number, epochs, batch_size):
+    Path(FOLDER).mkdir(exist_ok=True)
     job = Job((0, 0, number), {**configuration, "batch_size": batch_size}, epochs, Path(FOLDER))
     return evaluate(settings, data, job, limits=memory)["info"]
 

@@ -425,6 +425,7 @@ def test_shared_storage_is_recognised(master, tmp_path):
 
 
 def test_a_folder_of_the_same_name_is_not_shared_storage(master, synced, tmp_path):
+    (tmp_path / "local").mkdir()
     other = CheckpointStore(tmp_path / "local")
     assert other.token != master.storage.token
     with synced.trial(TRIAL, str(tmp_path / "local")) as directory:
@@ -432,8 +433,10 @@ def test_a_folder_of_the_same_name_is_not_shared_storage(master, synced, tmp_pat
 
 
 def test_a_stock_master_has_no_storage(tmp_path):
-    with CheckpointSync(refused, "", tmp_path / "local").trial(TRIAL, "/some/where") as directory:
-        assert directory == "/some/where"
+    where = tmp_path / "some" / "where"
+    with CheckpointSync(refused, "", tmp_path / "local").trial(TRIAL, str(where)) as directory:
+        assert directory == str(where)
+        assert where.is_dir()
 
 
 @pytest.mark.parametrize("token", ["..", "../" + "0" * 32, "0" * 31, "0" * 32 + "\n", "/"])
