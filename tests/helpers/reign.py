@@ -15,7 +15,7 @@ from typing import Literal
 from helpers.cluster import Command
 from helpers.commands import only_sentence
 
-from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_STOPPED_EARLY
+from bohb_seg.errors import EXIT_BAD_INPUT, EXIT_INCOMPLETE, EXIT_STOPPED_EARLY
 
 Trouble = Literal["another", "no room", "no processes", "away"]
 """Reason for which a master may end: another one has the run, the disk is full, no thread can be
@@ -30,6 +30,8 @@ REFUSALS: dict[str, Trouble] = {
 """Words with which a master ends with status 2, and the trouble that they are about."""
 STOPPED: Collection[Trouble] = ("no room", "no processes", "away")
 """Troubles in which a master cannot write the files of a run that has ended, and says so."""
+INCOMPLETE = (EXIT_STOPPED_EARLY, EXIT_INCOMPLETE)
+"""Exit statuses of a master that could not write all files of a run that has ended."""
 LEFT = (EXIT_STOPPED_EARLY, -signal.SIGTERM)
 """Exit statuses of a master that was told to leave, the second one while it made its report."""
 LINGERS = 5.0
@@ -128,7 +130,7 @@ class Reign:
             return
         if status in LEFT and master.told_to_leave:
             return
-        if status == EXIT_STOPPED_EARLY:
+        if status in INCOMPLETE:
             assert any(self._had(master, kind) for kind in STOPPED), log
             return
         assert status == EXIT_BAD_INPUT, f"status {status}\n{log}"
