@@ -1,22 +1,28 @@
 """A run under chaos beside the same run undisturbed: both must have the same outcome.
 
 ``python -m benchmarks.chaos --minutes 10 --workers 8 --seed 1`` first makes a run of that seed
-undisturbed. Then it starts the same run again and, at random moments, kills, freezes and dismisses
-workers, starts new ones, cuts hosts off, kills the master and resumes it, kills the nameserver and
-starts an empty one (``tests/helpers/storm.py``). At the end the disturbed run is audited
-(``tests/helpers/audit.py``), and its trials, losses and incumbent must be those of the undisturbed
-run; else the exit status is 1.
+undisturbed, whose units of budget take no time. Then it starts the same run again and, at random
+moments, kills, freezes and dismisses workers, starts new ones, cuts hosts off, kills the master and
+resumes it, kills the nameserver and starts an empty one, starts a second master beside the first
+one, whatever that is doing, or two at once, refuses the master threads and children, moves the run
+directory away and back, or until the master ends, fills its disk, and lets the clock jump
+(``tests/helpers/storm.py``). The disk is also full just before and just after the last result. At
+the end the disturbed run is audited (``tests/helpers/audit.py``), and its trials, losses and
+incumbent must be those of the undisturbed run; else the exit status is 1.
 
 All processes are real: nameserver and master on one host, the workers on two others. The hosts are
-network namespaces joined by a bridge; where there can be none, links are not cut, and a line says
-so. Draws come from Hyperband, because BOHB's depend on the order in which results happen to come.
+network namespaces joined by a bridge. Where there can be none, links are not cut, and a line says
+so; the same holds for the rest of what not every machine lets us do (``tests/helpers/mishaps.py``).
+Draws come from Hyperband, because BOHB's depend on the order in which results happen to come.
 """
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,8 +31,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from helpers import accounts, hosts
-from helpers.audit import Audit, audit
+from helpers.audit import Audit, Outcome, audit
 from helpers.cluster import HERE, Cluster, Place
+from helpers.mishaps import machine, true_time
 from helpers.storm import Storm
 
 from bohb_seg.search import hyperband
@@ -64,32 +71,62 @@ def main() -> None:
 
 def compare(folder: Path, seconds: float, workers: int, seed: int) -> bool:
     """Makes both runs; returns whether they have the same outcome."""
-    brackets = brackets_for(seconds * workers * USE / SLEEP)
+    brackets = brackets_for(seconds * (workers + 1) * USE / SLEEP)  # one more is the master's own
+    evaluations, epochs = size(brackets)
     bounds = ("--min-budget", LADDER.min_budget, "--max-budget", LADDER.max_budget)
     search = ("--n-iterations", brackets, "--seed", seed, *bounds)
     print(f"{brackets} brackets, {workers} workers, seed {seed}, load {os.getloadavg()[0]:.1f}")
-    calm = undisturbed(Cluster(folder, SLEEP, HEARTBEAT, run_id="calm"), search, workers)
-    print(f"undisturbed: {duration(calm):.0f} s", flush=True)
-    with places() as (master, there, network):
-        cluster = Cluster(folder, SLEEP, HEARTBEAT, master, external=True, run_id="chaos")
+    calm = undisturbed(Cluster(folder, 0, HEARTBEAT, run_id="calm"), search, workers)
+    print(f"undisturbed: {evaluations} evaluations, {SLEEP * epochs:.0f} s of training", flush=True)
+    began = time.time()
+    with places() as (host, there, network), machine(host, folder) as shaky:
+        print(*shaky.missing, sep="\n")
+        cluster = Cluster(folder, SLEEP, HEARTBEAT, shaky.place, external=True, run_id="chaos")
         cluster.program = TALLYING
+        if shaky.disk:
+            cluster.run_dir = shaky.disk.place / cluster.run_id
         try:
-            storm = Storm(cluster, search, there, network, workers, seed)
+            flags = (*search, "--worker", TALLYING)
+            storm = Storm(cluster, flags, shaky, there, network, workers, evaluations, seed)
             storm.rage(planned=2 * seconds, longest=PATIENCE * seconds + 60)
             disturbed = audit(cluster.run_dir)
         finally:
             cluster.close()
         twice = accounts.trained_twice(folder / "tally")
-    tell(storm.faults, twice, disturbed, calm)
-    return bool(disturbed.outcome == calm.outcome)
+    tell(storm, twice, at_true_times(disturbed, began), calm)
+    return bool(seen(disturbed.outcome) == seen(calm.outcome))
+
+
+def size(brackets: int) -> tuple[int, float]:
+    """Evaluations of so many brackets, and the epochs that they train in total."""
+    return expected(partial(hyperband.bracket, LADDER), brackets, continuing=True)
 
 
 def brackets_for(epochs: float) -> int:
     """Number of brackets that train so many epochs in total."""
     number = 1
-    while expected(partial(hyperband.bracket, LADDER), number, continuing=True)[1] < epochs:
+    while size(number)[1] < epochs:
         number += 1
     return number
+
+
+def at_true_times(run: Audit, began: float) -> Audit:
+    """The run without the jumps of its master's clock."""
+    return dataclasses.replace(
+        run,
+        entries=[
+            dataclasses.replace(each, time=true_time(each.time, began)) for each in run.entries
+        ],
+    )
+
+
+def seen(outcome: Outcome) -> Outcome:
+    """The outcome without the seconds that a unit takes, in which the two runs differ."""
+    configurations = {
+        trial: {name: value for name, value in configuration.items() if name != "sleep"}
+        for trial, configuration in outcome.configurations.items()
+    }
+    return dataclasses.replace(outcome, configurations=configurations)
 
 
 def undisturbed(cluster: Cluster, search: tuple[object, ...], workers: int) -> Audit:
@@ -116,19 +153,21 @@ def places() -> Iterator[tuple[Place, dict[Place, int], hosts.Network | None]]:
         yield master, {place: number for number, place in enumerate(there, start=1)}, network
 
 
-def tell(faults: list[accounts.Fault], twice: int, disturbed: Audit, calm: Audit) -> None:
+def tell(storm: Storm, twice: int, disturbed: Audit, calm: Audit) -> None:
     """Prints the faults, their consequences, and whether the runs are equal."""
+    faults = storm.faults
     found = list(accounts.recoveries(faults, disturbed.entries))
     print("\nfaults, attempts that they hit, and seconds until the evaluation was ordered again:")
     print(accounts.table(faults, found))
     torn = sum(recovery.fault.kind == "kill" for recovery in found)
     print(
         f"\nwork lost: {SLEEP * twice:.0f} s of units trained twice, and of {torn} units that a"
-        f" kill tore up to {SLEEP} s each; {len(disturbed.outcome.losses)} evaluations"
+        f" kill tore up to {SLEEP} s each; {len(disturbed.outcome.losses)} evaluations;"
+        f" {storm.refused} masters were refused"
     )
-    print(f"wall time {duration(disturbed):.0f} s, undisturbed {duration(calm):.0f} s")
+    print(f"wall time {duration(disturbed):.0f} s")
     for what in ("configurations", "losses", "best"):
-        same = getattr(disturbed.outcome, what) == getattr(calm.outcome, what)
+        same = getattr(seen(disturbed.outcome), what) == getattr(seen(calm.outcome), what)
         print(f"{what}: {'equal' if same else 'NOT EQUAL'}")
 
 

@@ -50,7 +50,7 @@ def write_whole(
     *,
     durable: bool = True,
     mode: int = 0o666,
-    parents: bool = True,
+    within: Path | None = None,
 ) -> None:
     """Writes a file that appears under ``path`` only when it is whole.
 
@@ -59,32 +59,32 @@ def write_whole(
         content: Content of the file. Nothing appears if a function raises.
         durable: Whether the file also survives a crash of the machine, once this returns.
         mode: Permissions from the first moment on, less the process's umask.
-        parents: Whether all folders above it are created, or only the one that it lies in.
+        within: A folder above it that must be there, see :func:`make_folder`.
 
     Raises:
         OSError: the file cannot be written; an older one is as it was.
     """
-    with whole_file(path, durable=durable, parents=parents) as unfinished:
+    with whole_file(path, durable=durable, within=within) as unfinished:
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w+b") as file:
             _fill(file, content)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, durable: bool = True, parents: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = True, within: Path | None = None) -> Iterator[Path]:
     """Yields a hidden path; the file that the caller writes there becomes ``path`` at the end.
 
     For writers that want a path instead of an open file. If the caller raises, nothing appears.
 
     Args:
-        path: The file; an older one is replaced.
+        path: The file; an older one is replaced. Folders above it are created.
         durable: Whether the file also survives a crash of the machine, once the context is left.
-        parents: Whether all folders above it are created, or only the one that it lies in.
+        within: A folder above it that must be there, see :func:`make_folder`.
 
     Raises:
         OSError: the file cannot be written, or the caller has not written it.
     """
-    path.parent.mkdir(parents=parents, exist_ok=True)
+    make_folder(path.parent, within)
     unfinished = _unfinished(path)
     try:
         yield unfinished
@@ -92,6 +92,26 @@ def whole_file(path: Path, *, durable: bool = True, parents: bool = True) -> Ite
             publish(unfinished.name, path.name, folder, durable=durable)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, within: Path | None = None) -> None:
+    """Makes a folder, and those above it, unless they are there.
+
+    Args:
+        folder: The folder.
+        within: A folder above it, or itself, that is never made. A run directory that is moved, or
+            whose mount is lost, may be put back; nothing may lie in its place then.
+
+    Raises:
+        FileNotFoundError: ``within`` is not there.
+        OSError: the folder cannot be made.
+    """
+    if within is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    for part in folder.relative_to(within).parts:
+        within = within / part
+        within.mkdir(exist_ok=True)
 
 
 @contextlib.contextmanager

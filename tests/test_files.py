@@ -47,6 +47,18 @@ def in_pieces(file):
 
 
 @pytest.mark.parametrize("durable", [True, False])
+def test_a_folder_that_must_be_there_is_not_made(tmp_path, durable):
+    run_dir = tmp_path / "run"
+    for path in (run_dir / "file", run_dir / "new" / "folder" / "file"):
+        with pytest.raises(FileNotFoundError):
+            write_whole(path, b"", durable=durable, within=run_dir)
+    assert names(tmp_path) == []
+    run_dir.mkdir()
+    write_whole(run_dir / "new" / "folder" / "file", b"", durable=durable, within=run_dir)
+    assert names(run_dir / "new" / "folder") == ["file"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

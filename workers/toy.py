@@ -57,7 +57,7 @@ class Toy(Worker):
             self.interruption.check()
             time.sleep(sleep)
             with contextlib.suppress(OSError):  # without it another begins again: so be it
-                write_whole(file, lambda stream: stream.write(b"trained\n"), parents=False)
+                write_whole(file, lambda stream: stream.write(b"trained\n"), within=folder.parent)
         return done
 
 

@@ -73,7 +73,7 @@ def _do(name: str, step: Callable[[], object], again: str) -> int:
         step()
     except OSError as error:
         reason = error.strerror or str(error)
-        _log.error("%s cannot be written (%s); make room, then run '%s'", name, reason, again)
+        _log.error("%s cannot be written (%s); mend that, then run '%s'", name, reason, again)
         return EXIT_STOPPED_EARLY
     except Exception as error:  # whatever it is, the rest is to be written
         reason = str(error) if isinstance(error, BohbSegError) else repr(error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bohb_seg.files import refuse_foreign_link, write_whole
+from bohb_seg.files import make_folder, refuse_foreign_link, write_whole
 from bohb_seg.report import templates
 from bohb_seg.report.analysis.history import read
 from bohb_seg.report.glossary import GLOSSARY
@@ -48,10 +48,10 @@ def write(run_dir: Path) -> Written:
     parts = [each for own in sections for each in (*own.pictures, *own.tables)]
     pictures = {each.name: each.png for each in parts if isinstance(each, Picture)}
     tables = {each.name: to_csv(each).encode() for each in parts if isinstance(each, Table)}
-    _fill(folder / "figures", ".png", pictures)
-    _fill(folder / "tables", ".csv", tables)
+    for part, ending, contents in (("figures", ".png", pictures), ("tables", ".csv", tables)):
+        _fill(folder / part, ending, contents, within=run_dir)
     page = folder / "report.html"
-    write_whole(page, render(head, sections), durable=False)
+    write_whole(page, render(head, sections), durable=False, within=run_dir)
     gaps = (*head.gaps, *(gap for own in sections for gap in own.gaps))
     return Written(page, tuple(dict.fromkeys(gap.sentence for gap in gaps)))
 
@@ -81,13 +81,13 @@ def render(head: Header, sections: Sequence[Section]) -> str:
     )
 
 
-def _fill(folder: Path, ending: str, contents: Mapping[str, bytes]) -> None:
+def _fill(folder: Path, ending: str, contents: Mapping[str, bytes], within: Path) -> None:
     """Writes files, and removes those of an earlier report that are not among them."""
     refuse_foreign_link(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, within)
     for name, content in contents.items():
         # At once, so that a reader of the report of a live run never sees half of it.
-        write_whole(folder / f"{name}{ending}", content, durable=False)
+        write_whole(folder / f"{name}{ending}", content, durable=False, within=folder)
     for old in folder.iterdir():
         hidden = old.name.startswith(".")  # another report may be under way
         if old.stem not in contents and old.suffix == ending and not hidden:

@@ -55,7 +55,7 @@ class CheckpointStore:
         """Raises if whoever calls may not write to a folder."""
         try:
             refuse_foreign_link(run_dir / CHECKPOINTS)
-            self.token = _token(run_dir / checkpoint_names.TOKEN_FILE)
+            self.token = _token(run_dir)
         except OSError as error:
             raise SettingsError(
                 f"--run-dir {run_dir} cannot be written: {error.strerror}; choose another"
@@ -139,15 +139,16 @@ class CheckpointStore:
         return True
 
 
-def _token(path: Path) -> str:
+def _token(run_dir: Path) -> str:
     """Reads the run's token, or makes one; a token that was cut short is made again."""
+    path = run_dir / checkpoint_names.TOKEN_FILE
     with contextlib.suppress(FileNotFoundError):
         if checkpoint_names.is_token(
             token := read_regular(path).decode("ascii", errors="replace").strip()
         ):
             return token
     token = secrets.token_hex(16)
-    write_whole(path, f"{token}\n")
+    write_whole(path, f"{token}\n", within=run_dir)
     return token
 
 

@@ -52,8 +52,8 @@ class LiveLog:
         """
         self._forget()
         configs, results = self._lines(entries)
-        write_whole(self._configs, _text(configs), durable=False)
-        write_whole(self._results, _text(results), durable=False)
+        for file, lines in ((self._configs, configs), (self._results, results)):
+            write_whole(file, _text(lines), durable=False, within=file.parent)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Appends a line for each new trial and each result that counts.
@@ -131,7 +131,7 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
             budgets=list(ladder.budgets),
             max_SH_iter=len(ladder.budgets),
         )
-        write_whole(run_dir / "results.pkl", pickle.dumps(result), durable=False)
+        write_whole(run_dir / "results.pkl", pickle.dumps(result), durable=False, within=run_dir)
 
 
 def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":

@@ -10,11 +10,10 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.files import write_whole
+from bohb_seg.files import Content, write_whole
 from bohb_seg.rpc.names import NAMESERVER_FILE
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
@@ -94,10 +93,8 @@ class RunDirectory:
         return journal
 
     def _begin(self, start: RunStarted) -> None:
-        _write_json(self.path / "configspace.json", start.space)
-        write_whole(
-            self.path / settings_record.FILE_NAME, settings_record.text(start), durable=False
-        )
+        self._write_json("configspace.json", start.space)
+        self._write(settings_record.FILE_NAME, settings_record.text(start), durable=False)
         self._journal.append([start])
 
     def record(self, events: Sequence[Event]) -> None:
@@ -175,7 +172,7 @@ class RunDirectory:
     def _write_incumbent(self, incumbent: Mapping[str, Any] | None) -> None:
         if incumbent is not None:
             record = {"run_id": self._settings.run_id, **incumbent}
-            _write_json(self.path / "incumbent.json", record)
+            self._write_json("incumbent.json", record)
 
     def keep_model(self) -> None:
         """Copies the retrained incumbent of the best seed to ``model.keras``."""
@@ -201,12 +198,12 @@ class RunDirectory:
 
     def _copy_model(self, descriptor: int) -> None:
         with open(descriptor, "rb", closefd=False) as source:
-            write_whole(self.path / MODEL_FILE, lambda target: shutil.copyfileobj(source, target))
+            self._write(MODEL_FILE, lambda target: shutil.copyfileobj(source, target))
 
     def tell_nameserver(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share the directory where the nameserver is; None: the run is over."""
         try:
-            _write_json(self.path / NAMESERVER_FILE, nameserver)
+            self._write_json(NAMESERVER_FILE, nameserver)
         except OSError as error:
             _log.warning("%s could not be written (%s)", NAMESERVER_FILE, error.strerror)
 
@@ -214,6 +211,9 @@ class RunDirectory:
         """Closes the journal, and gives the run free for another master."""
         self._journal.close()
 
+    def _write_json(self, name: str, value: object) -> None:
+        self._write(name, json.dumps(value, indent=2) + "\n", durable=False)
 
-def _write_json(file: Path, value: object) -> None:
-    write_whole(file, json.dumps(value, indent=2) + "\n", durable=False)
+    def _write(self, name: str, content: Content, durable: bool = True) -> None:
+        """Writes a file of the run; the directory is never made anew, for it may be put back."""
+        write_whole(self.path / name, content, durable=durable, within=self.path)

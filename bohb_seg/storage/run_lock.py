@@ -126,7 +126,7 @@ class RunLock:
             self._holder = Holder.this()
             self.check()
             told = json.dumps(asdict(self._holder)) + "\n"
-            write_whole(path.parent / FILE_NAME, told, durable=False)
+            write_whole(path.parent / FILE_NAME, told, durable=False, within=path.parent)
         except BaseException:
             file.close()
             raise

@@ -5,7 +5,8 @@ very model, so that whoever loads the file finds these scores again.
 """
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 RETRY_INTERVAL = 10.0
 """Seconds between two tries to write to a full disk."""
+AWAY_AT_MOST = 60.0
+"""Seconds for which a run directory may be away; its master ends after ten and says so."""
 
 _Written = TypeVar("_Written")
 
@@ -53,9 +56,9 @@ def write(
     Raises:
         OSError: a file cannot be written, or the run is over: its results stay as they are.
     """
-    target = _made(directory, folder)
-    model = trainer.exported()
-    with whole_file(target / MODEL_FILE) as unfinished:
+    _refuse_if_over(directory)
+    model, target = trainer.exported(), directory / folder
+    with whole_file(target / MODEL_FILE, within=directory) as unfinished:
         model.save(unfinished)
     scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
@@ -68,23 +71,21 @@ def write(
         if name == "validation":
             arrays["validation"] = scored.classes
         _log.info("%s: %s mIoU %.3f", folder, name, scores[name]["miou"])
-    write_whole(target / PREDICTIONS_FILE, lambda file: np.savez_compressed(file, **arrays))
-    _save_validation(data, directory / VALIDATION_FILE)
+    _save(target / PREDICTIONS_FILE, arrays, directory)
+    _save_validation(data, directory)
     return scores
 
 
-def _made(directory: Path, folder: str) -> Path:
-    if not (directory / CHECKPOINTS).is_dir():
-        raise OSError(f"{directory} holds no run any more; it is over, or its directory was moved")
-    target = directory / folder
-    target.mkdir(parents=True, exist_ok=True)
-    return target
+def _refuse_if_over(directory: Path) -> None:
+    """A run that is over has no folder of checkpoints; a directory that is away may come back."""
+    if directory.is_dir() and not (directory / CHECKPOINTS).is_dir():
+        raise OSError(f"{directory} holds no run any more: it is over")
 
 
 def when_there_is_room(
     write: Callable[[], _Written], folder: Path, interruption: Interruption
 ) -> _Written:
-    """Writes something, and waits while the disk is full.
+    """Writes something, and waits while the disk is full, or its folder away for a while.
 
     Args:
         write: Writes it, or raises an OSError.
@@ -95,21 +96,24 @@ def when_there_is_room(
         Interrupted: the wait was interrupted.
         OSError: it cannot be written for another reason.
     """
-    retry = Retry(
-        f"the disk of {folder} is full",
-        "waiting for room",
-        first=RETRY_INTERVAL,
-        longest=RETRY_INTERVAL,
-        level=logging.WARNING,
-        wait=wait_until(interruption.check),
-    )
+    retry: Retry | None = None
     while True:
         try:
             return write()
         except OSError as error:
-            if not checkpoints.is_full(error):
+            full = checkpoints.is_full(error)
+            if not (full or checkpoints.is_away(error)):
                 raise
-        retry.pause()
+            retry = retry or Retry(
+                f"the disk of {folder} is full" if full else f"{folder} is away",
+                "waiting for room" if full else "waiting until it is back",
+                first=RETRY_INTERVAL,
+                longest=RETRY_INTERVAL,
+                level=logging.WARNING,
+                wait=wait_until(interruption.check),
+            )
+            if not retry.pause(patience=math.inf if full else AWAY_AT_MOST):
+                raise
 
 
 class _Scored(NamedTuple):
@@ -148,8 +152,13 @@ def _summary(scored: _Scored, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _save_validation(data: SegmentationData, path: Path) -> None:
+def _save(path: Path, arrays: Mapping[str, NDArray[Any]], within: Path) -> None:
+    write_whole(path, lambda file: np.savez_compressed(file, **arrays), within=within)
+
+
+def _save_validation(data: SegmentationData, directory: Path) -> None:
     """Writes the validation patches that predictions are shown beside; all arms share them."""
+    path = directory / VALIDATION_FILE
     if path.exists():
         return
     part = data.validation
@@ -160,4 +169,4 @@ def _save_validation(data: SegmentationData, path: Path) -> None:
         "class_names": np.array(data.classes.names),
         "class_colours": np.array(data.classes.colours, np.uint8),
     }
-    write_whole(path, lambda file: np.savez_compressed(file, **arrays))
+    _save(path, arrays, directory)

@@ -17,7 +17,7 @@ import os
 import struct
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, final
@@ -34,8 +34,8 @@ SHARE = 0.05
 """Share of the time that writing checkpoints may take; where it is slow, more may be lost."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of the errors of a disk, or of a quota, without room."""
-_GONE = frozenset({errno.ENOENT, errno.ESTALE})
-"""Numbers of the errors of a folder that was removed; the last one is that of network disks."""
+AWAY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+"""Numbers of the errors of a folder that is not there, as while a run directory is moved."""
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +140,8 @@ class CheckpointWriter:
     def write(self) -> None:
         """Writes the state that is held, unless it is on disk.
 
-        A full disk is a complaint only, and so is a folder that is gone: nobody goes on from there.
+        A full disk is a complaint only, and so is a folder that is gone: the run is over, or its
+        directory is away for a while.
 
         Raises:
             OSError: the state cannot be written for another reason.
@@ -164,7 +165,7 @@ class CheckpointWriter:
                 " may have to train again"
             )
             _log.warning("no checkpoint: %s", self.complaint)
-        elif error.errno in _GONE:
+        elif is_away(error):
             self.complaint = (
                 f"after epoch {epoch} {self._folder.parent} was gone: the run is over, or its"
                 " directory was moved"
@@ -186,7 +187,16 @@ def is_due(since: float, cost: float) -> bool:
 
 def is_full(error: OSError) -> bool:
     """Whether only room is missing; HDF5 gives the number in its text alone."""
-    return error.errno in FULL or any(os.strerror(number) in str(error) for number in FULL)
+    return _is_one_of(FULL, error)
+
+
+def is_away(error: OSError) -> bool:
+    """Whether a folder is not there; nobody makes the run directory anew, it may come back."""
+    return _is_one_of(AWAY, error)
+
+
+def _is_one_of(numbers: Collection[int], error: OSError) -> bool:
+    return error.errno in numbers or any(os.strerror(each) in str(error) for each in numbers)
 
 
 def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
@@ -219,7 +229,7 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     write_whole(
         folder / checkpoint_file(checkpoint.epoch),
         lambda file: _write(file, {"header": np.array(json.dumps(header)), **arrays}),
-        parents=False,
+        within=folder.parent,
     )
     for epoch, path in _files(folder):
         if epoch < checkpoint.epoch:

@@ -29,7 +29,8 @@ class Job:
             is the runoff before it, where rung is the candidate.
         configuration: Active hyperparameters, plain Python.
         budget: Epochs in total; HpBandSter has fractions, we train the nearest whole number.
-        directory: Directory of the run; checkpoints and the comparison's files lie below it.
+        directory: Directory of the run, which exists; checkpoints and the comparison's files lie
+            below it.
     """
 
     config_id: tuple[int, int, int]

@@ -77,7 +77,8 @@ class CheckpointSync:
 
         Args:
             config_id: HpBandSter's id of the trial.
-            working_directory: Directory that the job names; the master's files lie there.
+            working_directory: Directory that the job names; the master's files lie there. That of
+                a stock master is made; a run directory of ours is there, or only away.
 
         Raises:
             OSError: this machine's own disk cannot be written.

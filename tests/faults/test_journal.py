@@ -97,7 +97,8 @@ def test_a_run_directory_that_goes_away_ends_the_work_and_no_run(cluster, happen
 
 
 def test_a_run_directory_that_comes_back_is_no_matter(cluster):
-    master, worker = cluster.master(*SHORT), cluster.worker()
+    """Its worker has checkpoints to write meanwhile: nobody makes the directory anew."""
+    master, worker = cluster.master(*LONG), cluster.worker()
     cluster.order_of(worker)
     away = moved(cluster.run_dir)
     cluster.until(lambda: master.said("is missing"), "the master misses it")

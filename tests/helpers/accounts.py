@@ -75,7 +75,7 @@ def recoveries(faults: Iterable[Fault], entries: Sequence[Entry]) -> Iterator[Re
 def table(faults: Sequence[Fault], found: Sequence[Recovery]) -> str:
     """One line per kind of fault, and one for all."""
     lines = [
-        f"{'':12}{'faults':>8}{'hit':>8}{'kept':>8}{'handed on':>11}{'median s':>10}{'worst s':>9}"
+        f"{'':16}{'faults':>8}{'hit':>8}{'kept':>8}{'handed on':>11}{'median s':>10}{'worst s':>9}"
     ]
     for kind in [*sorted({fault.kind for fault in faults}), "all"]:
         count = sum(kind in (fault.kind, "all") for fault in faults)
@@ -84,7 +84,7 @@ def table(faults: Sequence[Fault], found: Sequence[Recovery]) -> str:
         median = f"{statistics.median(times):.2f}" if times else "-"
         worst = f"{max(times):.2f}" if times else "-"
         cells = f"{count:8}{len(hit):8}{len(hit) - len(times):8}{len(times):11}"
-        lines.append(f"{kind:12}{cells}{median:>10}{worst:>9}")
+        lines.append(f"{kind:16}{cells}{median:>10}{worst:>9}")
     return "\n".join(lines)
 
 

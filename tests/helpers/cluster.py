@@ -159,9 +159,9 @@ class Cluster:
         )
         return self._master(*new, *flags, terminal=terminal, **environment)
 
-    def resume(self, *flags: object) -> Command:
+    def resume(self, *flags: object, place: Place | None = None, **environment: str) -> Command:
         """Starts a new master for the run that is there."""
-        return self._master("--resume", *flags)
+        return self._master("--resume", *flags, place=place, **environment)
 
     def worker(self, *flags: object, place: Place | None = None, **environment: str) -> Command:
         """Starts one more worker."""
@@ -169,10 +169,10 @@ class Cluster:
         command = ("bohb_seg.commands.worker", *where, "--worker", self.program, *flags)
         return self.start(*command, place=place or self.place, **environment)
 
-    def nameserver(self) -> Command:
+    def nameserver(self, place: Place | None = None) -> Command:
         """Starts Pyro4's own nameserver, which knows nobody; waits until it serves."""
         flags = ("--host", self.place.address, "--port", self.port)
-        started = self.start("Pyro4.naming", *flags, PYRO_LOGFILE="{stderr}")
+        started = self.start("Pyro4.naming", *flags, place=place, PYRO_LOGFILE="{stderr}")
         self.until(lambda: started.said("NS running on"), "the nameserver serves")
         return started
 
@@ -204,7 +204,13 @@ class Cluster:
         for command in self.commands:
             command.kill()
 
-    def _master(self, *flags: object, terminal: int | None = None, **environment: str) -> Command:
+    def _master(
+        self,
+        *flags: object,
+        place: Place | None = None,
+        terminal: int | None = None,
+        **environment: str,
+    ) -> Command:
         address = self.place.address
         where = ("--nameserver", f"{address}:{self.port}") if self.external else ()
         private = ("--host", address, "--insecure") if self.external or self.place.enter else ()
@@ -212,6 +218,7 @@ class Cluster:
         common = ("--run-dir", self.run_dir, "--port", port, "--heartbeat", self.heartbeat)
         return self.start(
             *(self.master_module, *common, "--local-workers", 0, *where, *private, *flags),
+            place=place,
             terminal=terminal,
             **environment,
         )

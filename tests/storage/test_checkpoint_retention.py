@@ -164,7 +164,7 @@ def test_links_of_other_users_lead_nowhere(tmp_path):
     with pytest.raises(OSError, match=r"events\.jsonl is a link of another user"):
         Journal(run_dir / "events.jsonl")
     with pytest.raises(OSError, match="report is a link of another user"):
-        _fill(run_dir / "report", ".png", {})
+        _fill(run_dir / "report", ".png", {}, within=run_dir)
     log_stream(run_dir / "logs" / "dashboard.log").close()
     assert {path.name for path in home.iterdir()} == {"0-0-1", "plot.png"}
 
@@ -180,14 +180,14 @@ def test_at_the_end_all_of_it_goes_and_a_late_writer_finds_no_place(tmp_path):
     assert list(tmp_path.iterdir()) == []
     late = tmp_path / "checkpoints" / "0-0-1" / "epoch-00003.npz"
     with pytest.raises(FileNotFoundError):
-        write_whole(late, b"late", parents=False)
+        write_whole(late, b"late", within=late.parents[1])
     with pytest.raises(OSError, match="No such file"):
         store.store("checkpoints/0-0-1", late.name, 0, b"late", "0" * 32)
     assert list(tmp_path.iterdir()) == []
     store.store("comparison/default-0", "model.keras", 0, b"late", "0" * 32)
     assert [path.name for path in tmp_path.iterdir()] == ["comparison"]
     CheckpointStore(tmp_path)  # of a master that goes on
-    write_whole(late, b"in time", parents=False)
+    write_whole(late, b"in time", within=late.parents[1])
     assert late.read_bytes() == b"in time"
 
 

@@ -237,6 +237,26 @@ def test_a_full_disk_is_only_complained_of(disk, caplog):
     assert checkpoints.load(disk / "trial", "key", 9).checkpoint.epoch == 4
 
 
+def test_a_run_directory_that_is_away_is_not_made_anew_and_only_complained_of(tmp_path):
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    folder = run_dir / "checkpoints/trial"
+    writer = checkpoints.CheckpointWriter(folder, "key")
+    writer.hold(checkpoint(3))
+    writer.write()
+    away = run_dir.rename(tmp_path / "away")
+    writer.hold(checkpoint(4))
+    writer.write()
+    assert writer.complaint == (
+        "after epoch 4 its folder was away, so a worker that goes on may have to train again"
+    )
+    assert not run_dir.exists()
+    away.rename(run_dir)
+    writer.write()
+    assert writer.complaint == ""
+    assert [path.name for path in folder.iterdir()] == ["epoch-00004.npz"]
+
+
 def test_a_checkpoint_that_cannot_be_written_for_another_reason_is_an_error(tmp_path):
     (tmp_path / "trial").write_text("not a folder")
     writer = checkpoints.CheckpointWriter(tmp_path / "trial", "key")

@@ -13,6 +13,7 @@ import pytest
 from helpers import scenes
 from helpers.commands import TESTS
 
+from bohb_seg.files import write_whole
 from bohb_seg.training import artefacts, evaluation
 from bohb_seg.training.evaluation import evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
@@ -275,3 +276,27 @@ def test_the_comparison_waits_for_room(train, disk, monkeypatch, ends):
     else:
         assert (place / result["info"]["artefacts"] / "predictions.npz").is_file()
         assert not list(place.rglob(".*"))
+
+
+# --- a run directory that is away -------------------------------------------------------------
+
+
+def writes_below(run_dir):
+    return lambda: write_whole(run_dir / "comparison/default-0/file", b"", within=run_dir)
+
+
+def test_the_comparison_waits_until_the_run_directory_is_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(artefacts, "RETRY_INTERVAL", 0.05)
+    run_dir = tmp_path / "run"
+    with on_log("run is away; waiting until it is back", run_dir.mkdir):
+        artefacts.when_there_is_room(writes_below(run_dir), run_dir, Interruption())
+    assert (run_dir / "comparison/default-0/file").exists()
+
+
+def test_the_comparison_waits_so_long_and_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(artefacts, "RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr(artefacts, "AWAY_AT_MOST", 0.2)
+    run_dir = tmp_path / "run"
+    with pytest.raises(FileNotFoundError):
+        artefacts.when_there_is_room(writes_below(run_dir), run_dir, Interruption())
+    assert not run_dir.exists()

@@ -425,6 +425,7 @@ def test_shared_storage_is_recognised(master, tmp_path):
 
 
 def test_a_folder_of_the_same_name_is_not_shared_storage(master, synced, tmp_path):
+    (tmp_path / "local").mkdir()
     other = CheckpointStore(tmp_path / "local")
     assert other.token != master.storage.token
     with synced.trial(TRIAL, str(tmp_path / "local")) as directory:
