@@ -5,7 +5,7 @@ given by renaming, which file systems do in one step. A process that is killed m
 file or folder behind; :func:`is_unfinished` recognises it by its name.
 
 A *sealed* file ends with the hash of all that comes before, so that a reader can tell whether the
-bits are those that were written.
+bits are those that were written. A zip archive has a sum for each part, and a list of its parts.
 """
 
 import contextlib
@@ -17,6 +17,8 @@ import re
 import secrets
 import shutil
 import stat
+import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -38,6 +40,8 @@ SEAL_BYTES = 71
 """Length of a seal."""
 _SEAL = re.compile(rb"sha256:([0-9a-f]{64})")
 _BLOCK_BYTES = 1024 * 1024
+_MOST_UNPACKED = 20
+"""Times its size that an archive of numbers may unpack to; more is made to do harm."""
 
 _log = logging.getLogger(__name__)
 
@@ -197,6 +201,38 @@ def check_seal(file: BinaryIO) -> bool:
     return True
 
 
+def check_parts(file: BinaryIO) -> frozenset[str]:
+    """Returns the names of the parts of a zip archive, once none is missing or named otherwise.
+
+    A reader that looks into the list alone does not see that a bit of it was turned.
+
+    Args:
+        file: Open for reading.
+
+    Raises:
+        ValueError: it is no archive, or its list is not that of its parts.
+    """
+    with _archive(file) as archive:
+        return frozenset(archive.namelist())
+
+
+def check_archive(file: BinaryIO) -> None:
+    """Checks a zip archive by its list of parts and by the sum of each part.
+
+    Args:
+        file: Open for reading.
+
+    Raises:
+        ValueError: it is no archive, or one that is not as it was written.
+    """
+    with _archive(file) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > _MOST_UNPACKED * max(file.seek(0, os.SEEK_END), _BLOCK_BYTES):
+            raise ValueError(f"its parts would unpack to {unpacked} bytes")
+        if damaged := archive.testzip():
+            raise ValueError(f"its part {damaged} is damaged")
+
+
 def log_stream(path: Path) -> BinaryIO:
     """Opens a log of a child process, to append to; its folder is created.
 
@@ -232,6 +268,25 @@ def _unfinished(path: Path) -> Path:
     # Random, because several machines may write the same file and in containers all processes have
     # the number 1. The name's end stays, because some writers choose the format by it.
     return path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+
+
+@contextlib.contextmanager
+def _archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Yields an archive that has the parts that its list names, and as many as it says."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            file.seek(-len(archive.comment) - 12, os.SEEK_END)  # in the record at its end
+            (count,) = struct.unpack("<H", file.read(2))
+            if count != len(set(archive.namelist())):
+                raise ValueError("some of its parts are missing")
+            for part in archive.infolist():
+                archive.open(part).close()  # the library compares the name in front of the part
+            yield archive
+    except Exception as error:  # the library raises many kinds
+        is_of_the_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+        if is_of_the_disk or isinstance(error, ValueError):
+            raise
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _digest(file: BinaryIO, size: int) -> str:

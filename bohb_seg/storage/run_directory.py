@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from bohb_seg.errors import SettingsError
-from bohb_seg.files import write_whole
+from bohb_seg.errors import BohbSegError, SettingsError
+from bohb_seg.files import check_archive, write_whole
 from bohb_seg.rpc.names import NAMESERVER_FILE
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
@@ -175,7 +175,12 @@ class RunDirectory:
             _write_json(self.path / "incumbent.json", record)
 
     def keep_model(self) -> None:
-        """Copies the retrained incumbent of the best seed to ``model.keras``."""
+        """Copies the retrained incumbent of the best seed to ``model.keras``.
+
+        Raises:
+            BohbSegError: its file is damaged; an earlier copy stays as it is.
+            OSError: it cannot be read or written.
+        """
         retrained = [
             news
             for news, _ in counted(self._journal.read())
@@ -187,6 +192,7 @@ class RunDirectory:
         folder = comparison_folder(best.evaluation.trial) if best else ""
         if folder and (model := self.path / folder / MODEL_FILE).is_file():
             with model.open("rb") as source:
+                _check_model(model, source)
                 write_whole(
                     self.path / MODEL_FILE, lambda target: shutil.copyfileobj(source, target)
                 )
@@ -201,6 +207,17 @@ class RunDirectory:
     def close(self) -> None:
         """Closes the journal, and gives the run free for another master."""
         self._journal.close()
+
+
+def _check_model(path: Path, file: BinaryIO) -> None:
+    """Leaves the file at its beginning."""
+    try:
+        check_archive(file)
+    except ValueError as error:
+        raise BohbSegError(
+            f"{path} is damaged ({error}); take the model of another seed from {path.parent.parent}"
+        ) from None
+    file.seek(0)
 
 
 def _write_json(file: Path, value: object) -> None:
