@@ -1,16 +1,17 @@
 """Single wrong bits in the files of a run directory, and what the commands make of them.
 
-``python -m benchmarks.flips --flips 1000`` makes two real runs: one that is finished, compared and
-reported, and one that is killed. Then it turns one bit of one file of a copy, runs a command on the
-copy as a user would, and judges the outcome; so many times for each command and each kind of file
-that the command reads. Which files it reads is not believed but seen: an audit hook notes what it
-opens of the files that lay there. What no command reads can spoil nothing, and is named.
+``python -m benchmarks.flips --flips 1000`` makes real runs: one that is finished, compared and
+reported, one that is killed, and one of which HpBandSter's live log alone is left. Then it turns
+one bit of one file of a copy, runs a command on the copy as a user would, and judges the outcome;
+so many times for each command and each kind of file that the command reads. Which files it reads is
+not believed but seen: an audit hook notes what it opens of the files that lay there. What no
+command reads can spoil nothing, and is named.
 
 An outcome is *right* if status and files are those of the undamaged run. It is a *sentence* if the
 command ends with status 2 and one sentence, and changes nothing. It is a *gap* if a report says
 what it lacks, or a model is missing and that is said, and all else is right. It is *mended* if
 ``--repair`` drops lines and keeps a copy, and the run can be gone on with. All else is *wrong*: a
-traceback, an end by a signal, 90 seconds of silence, another result. It is named, and the exit
+traceback, an end by a signal, minutes of silence, another result. It is named, and the exit
 status is 1.
 
 To start Python and its libraries takes seconds, what the commands do takes less. So all is imported
@@ -39,7 +40,6 @@ from benchmarks.flips import outcomes, runs
 from benchmarks.flips.commands import NEW, RUN, Command, execute, files
 from benchmarks.flips.outcomes import Expected
 from bohb_seg import machine
-from bohb_seg.storage import journal
 
 MASTER = "bohb_seg.commands.master"
 HERE = ("--local-workers", "0", "--port", "0", "--cache-dir", "cache", "--heartbeat", "1")
@@ -95,13 +95,15 @@ def commands(folder: Path, toy: bool) -> Mapping[Path, Sequence[Command]]:
     """The runs, made if they are not there, and the commands that a user would run on them."""
     finished, killed = runs.finished(folder, toy), runs.killed(folder, toy)
     begin = ("--warm-start", RUN, "--run-dir", NEW, *runs.flags(toy), *HERE)
+    warm_start = Command("warm start", MASTER, begin, serves=NEW)
     return {
         finished: (
             Command("report", "bohb_seg.commands.report", (RUN,)),
             TO_THE_END,
             REPAIR,
-            Command("warm start", MASTER, begin, serves=NEW),
+            warm_start,
         ),
+        runs.log_alone(finished): (warm_start,),
         killed: (
             GO_ON,
             Command(
@@ -172,10 +174,7 @@ def judged(case: Case, expected: Expected) -> tuple[str, str]:
     with copied(case.whole) as folder:
         place = Path(folder)
         flip(place / RUN / case.file, case.bit)
-        before, damaged = (
-            outcomes.content(place / RUN),
-            (place / RUN / journal.FILE_NAME).read_bytes(),
-        )
+        before, damaged = outcomes.content(place / RUN), (place / RUN / case.file).read_bytes()
         said = execute(case.command, place)
         untouched = outcomes.content(place / RUN) == before and not (place / NEW).exists()
         verdict = outcomes.judgement(

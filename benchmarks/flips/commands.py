@@ -16,7 +16,7 @@ from typing import NoReturn
 from bohb_seg.errors import EXIT_BAD_INPUT
 from bohb_seg.rpc.names import NAMESERVER_FILE
 
-PATIENCE = 90.0
+PATIENCE = 150.0
 """Seconds after which a command counts as hanging."""
 LOOK = 0.02
 """Seconds between two looks at a command."""

@@ -1,6 +1,7 @@
-"""Two small real runs: one that is finished, and one that is killed."""
+"""Small real runs: one that is finished, one that is killed, and one whose journal is lost."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +40,15 @@ def finished(folder: Path, toy: bool) -> Path:
         _prepare(folder)
         subprocess.run(_master(run, toy), cwd=folder, check=True, stderr=subprocess.DEVNULL)
     return run
+
+
+def log_alone(run: Path) -> Path:
+    """HpBandSter's live log of a run, whose journal is lost."""
+    alone = run.with_name("log alone")
+    alone.mkdir(exist_ok=True)
+    for name in ("configs.json", "results.json"):
+        shutil.copy(run / name, alone / name)
+    return alone
 
 
 def killed(folder: Path, toy: bool) -> Path:

@@ -14,6 +14,7 @@ LOOKED_AT = {
     *(("report", "events.jsonl"), ("resume", "events.jsonl"), ("repair", "events.jsonl")),
     *(("warm start", "events.jsonl"), ("resume", "settings.yaml"), ("resume", "master.json")),
     *(("resume", ".token"), ("join", "nameserver.json")),
+    *(("warm start", "results.json"), ("warm start", "configs.json")),
 }
 """Commands and the files that they read. A toy has neither model nor arrays, and its checkpoints
 are names alone; tests/test_files.py, tests/report/ and tests/training/ turn bits of those."""
@@ -30,6 +31,8 @@ def test_a_wrong_bit_is_a_sentence_or_no_matter(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-20000:]
-    rows = re.findall(r"^(?:finished|killed) +([a-z ]+?)  +(\S+)  +\d", done.stdout, re.MULTILINE)
+    rows = re.findall(
+        r"^(?:finished|killed|log alone) +([a-z ]+?)  +(\S+)  +\d", done.stdout, re.MULTILINE
+    )
     assert set(rows) == LOOKED_AT, done.stdout
     assert re.search("^finished: no command reads .* results.pkl$", done.stdout, re.MULTILINE)
