@@ -1,6 +1,8 @@
 """A file or folder is whole or not there, whatever happens to the process that writes it."""
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import socket
@@ -8,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ from bohb_seg.files import (
     whole_folder,
     write_whole,
 )
+from bohb_seg.files.integrity import check_archive, check_parts
 
 
 class Stop(BaseException):
@@ -385,3 +389,42 @@ def test_a_file_is_read_through_a_link_and_up_to_its_limit(tmp_path):
         read_regular(tmp_path / "file", 9)
     with pytest.raises(OSError, match="larger"):  # tells a size of zero, and has more
         read_regular(Path("/proc/self/status"), 9)
+
+
+# --- archives ---------------------------------------------------------------------------------
+
+PARTS = {"config.json": b"{}" * 20, "weights.h5": bytes(range(200)), "train.npy": b"\0" * 99}
+
+
+def archive(compression=zipfile.ZIP_STORED, **more):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as file:
+        for name, its in {**PARTS, **more}.items():
+            file.writestr(zipfile.ZipInfo(name), its, compression)
+    return content.getvalue()
+
+
+@given(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]), st.integers(0, 1 << 14))
+def test_a_bit_that_flips_in_an_archive_hides_no_part_and_changes_none(compression, bit):
+    content = bytearray(archive(compression))
+    content[-1 - bit // 8 % len(content)] ^= 1 << bit % 8
+    file = io.BytesIO(content)
+    with contextlib.suppress(ValueError):
+        assert check_parts(file) == PARTS.keys()
+        check_archive(file)
+        with zipfile.ZipFile(file) as whole:
+            assert {name: whole.read(name) for name in whole.namelist()} == PARTS
+
+
+def test_an_archive_that_unpacks_to_much_more_is_not_unpacked():
+    content = archive(zipfile.ZIP_DEFLATED, bomb=bytes(50_000_000))
+    assert len(content) < 100_000
+    with pytest.raises(ValueError, match="its parts would unpack to 50000339 bytes"):
+        check_archive(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\5\6"])
+def test_what_is_no_archive_is_no_whole_one(content):
+    for check in (check_parts, check_archive):
+        with pytest.raises(ValueError, match="not a zip file"):
+            check(io.BytesIO(content))

@@ -16,12 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import final
 
-from bohb_seg.files import (
-    is_unfinished,
-    refuse_foreign_link,
-    remove_folder,
-    remove_unfinished,
-)
+from bohb_seg.files import is_unfinished, refuse_foreign_link, remove_folder, remove_unfinished
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.search.events import Discard, Evaluated
 from bohb_seg.storage.journal_entries import Event

@@ -3,12 +3,17 @@
 They open in unmodified HpBandSter (``logged_results_to_HBS_result``, ``pickle.load``) and, with
 ``configspace.json`` beside them, in DeepCAVE. Failed and diverged evaluations have no result but an
 exception, as in HpBandSter. Runoff and comparison are no part of the search and are left out.
+
+Where HpBandSter takes further values, among the times of a result and beside ``model_based_pick``,
+a line has a check: the CRC-32 of the line without it, as a number, because HpBandSter subtracts the
+run's beginning from all that stands among the times. HpBandSter's own lines have none.
 """
 
 import json
 import pickle
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +26,9 @@ from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.storage.journal_entries import Entry, counted
 from bohb_seg.trials import EvaluationId, TrialId
+
+CHECK = "check"
+"""Name of the check in the third part of a line."""
 
 _Lines = Sequence[Sequence[Any]]
 
@@ -105,6 +113,19 @@ class LiveLog:
         return trial, budget, times, result, news.error
 
 
+def check_of(line: Sequence[Any]) -> bool | None:
+    """Whether a line is as it was written; None if it has no check, as HpBandSter's own have none.
+
+    Args:
+        line: A line of the live log as JSON has it.
+    """
+    told = line[2] if len(line) > 2 else None
+    if not isinstance(told, dict) or CHECK not in told:
+        return None
+    rest = {name: value for name, value in told.items() if name != CHECK}
+    return bool(told[CHECK] == _sum([*line[:2], rest, *line[3:]]))
+
+
 def write_pickle(run_dir: Path, ladder: Ladder) -> None:
     """Writes ``results.pkl`` from the live log; nothing as long as no evaluation has ended.
 
@@ -147,7 +168,12 @@ def _append(file: Path, lines: _Lines) -> None:
 
 
 def _text(lines: _Lines) -> str:
-    return "".join(json.dumps(line) + "\n" for line in lines)
+    checked = ([*line[:2], {**line[2], CHECK: _sum(line)}, *line[3:]] for line in lines)
+    return "".join(json.dumps(line) + "\n" for line in checked)
+
+
+def _sum(line: Sequence[Any]) -> int:
+    return zlib.crc32(json.dumps(line).encode())
 
 
 def _is_searched(evaluation: EvaluationId) -> bool:

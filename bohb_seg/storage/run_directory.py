@@ -10,10 +10,12 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import BohbSegError, SettingsError
 from bohb_seg.files import Content, write_whole
+from bohb_seg.files.integrity import check_archive
 from bohb_seg.rpc.names import NAMESERVER_FILE
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
@@ -175,7 +177,12 @@ class RunDirectory:
             self._write_json("incumbent.json", record)
 
     def keep_model(self) -> None:
-        """Copies the retrained incumbent of the best seed to ``model.keras``."""
+        """Copies the retrained incumbent of the best seed to ``model.keras``.
+
+        Raises:
+            BohbSegError: its file is damaged; an earlier copy stays as it is.
+            OSError: it cannot be read or written.
+        """
         retrained = [
             news
             for news, _ in counted(self._journal.read())
@@ -187,17 +194,18 @@ class RunDirectory:
             return
         # The folder is that of the trial: nothing that a worker says becomes a path, and no link
         # that it places there leads to a file of this user.
-        folder = RunFolders(self.path).opened(comparison_folder(best.evaluation.trial))
+        folder = comparison_folder(best.evaluation.trial)
         with (
             contextlib.suppress(FileNotFoundError),
-            folder as directory,
+            RunFolders(self.path).opened(folder) as directory,
             opened_file(directory, MODEL_FILE) as descriptor,
         ):
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                self._copy_model(descriptor)
+                self._copy_model(descriptor, self.path / folder / MODEL_FILE)
 
-    def _copy_model(self, descriptor: int) -> None:
+    def _copy_model(self, descriptor: int, path: Path) -> None:
         with open(descriptor, "rb", closefd=False) as source:
+            _check_model(path, source)
             self._write(MODEL_FILE, lambda target: shutil.copyfileobj(source, target))
 
     def tell_nameserver(self, nameserver: tuple[str, int] | None) -> None:
@@ -217,3 +225,14 @@ class RunDirectory:
     def _write(self, name: str, content: Content, durable: bool = True) -> None:
         """Writes a file of the run; the directory is never made anew, for it may be put back."""
         write_whole(self.path / name, content, durable=durable, within=self.path)
+
+
+def _check_model(path: Path, file: BinaryIO) -> None:
+    """Leaves the file at its beginning."""
+    try:
+        check_archive(file)
+    except ValueError as error:
+        raise BohbSegError(
+            f"{path} is damaged ({error}); take the model of another seed from {path.parent.parent}"
+        ) from None
+    file.seek(0)

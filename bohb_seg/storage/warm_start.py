@@ -27,6 +27,7 @@ from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.files import LARGEST_RECORD, read_regular
 from bohb_seg.search.events import Evaluate
 from bohb_seg.storage import journal, journal_entries
+from bohb_seg.storage.hpbandster_files import check_of
 from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.trials import Observation
 
@@ -133,13 +134,13 @@ def _of_live_log(directory: Path) -> Iterable[Observation]:
     }
     found: dict[tuple[Any, ...], Observation] = {}
     results = directory / "results.json"
-    for number, (identity, budget, _, result, _) in _lines(results, length=5):
+    for number, (identity, budget, _, result, *_) in _lines(results, length=5):
         try:
             loss = math.nan if result is None else float(result["loss"])
             told = configurations[tuple(identity)], budget, loss if math.isfinite(loss) else None
             # By way of JSON, because the observation is written into the journal of the new run.
             seen = _OBSERVATION.validate_json(json.dumps(told, allow_nan=False))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise _damaged(results, number) from None
         found[*identity, seen.budget] = seen
     return found.values()
@@ -147,15 +148,27 @@ def _of_live_log(directory: Path) -> Iterable[Observation]:
 
 def _lines(file: Path, length: int = 2) -> Iterator[tuple[int, list[Any]]]:
     """Lists that a file of HpBandSter's live log holds, with their lines counted from 1."""
-    text = read_regular(file, LARGEST_RECORD)
-    for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _damaged(file, number) from None
-        if not isinstance(record, list) or len(record) < length or not _is_id(record[0]):
+    *whole, torn = read_regular(file, LARGEST_RECORD).split(b"\n")
+    for number, line in enumerate(whole, start=1):
+        record = _record(line)
+        if record is None or len(record) < length:
             raise _damaged(file, number)
+        if check_of(record) is False:
+            raise JournalError(file, number, "it was changed after it had been written")
         yield number, record
+    for line in (torn, torn[:-1]):  # whole all the same if only its end is lost or damaged
+        if (record := _record(line)) and check_of(record):
+            yield len(whole) + 1, record
+            return
+
+
+def _record(line: bytes) -> list[Any] | None:
+    """The list of a line, which begins with the id of a trial; None if it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, list) and record and _is_id(record[0]) else None
 
 
 def _is_id(value: object) -> bool:

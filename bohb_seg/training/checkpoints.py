@@ -16,7 +16,6 @@ import logging
 import os
 import struct
 import time
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,7 +24,8 @@ from typing import Any, BinaryIO, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_seg.files import SEAL_BYTES, check_seal, seal, write_whole
+from bohb_seg.files import write_whole
+from bohb_seg.files.integrity import SEAL_BYTES, check_archive, check_seal, seal
 from bohb_seg.trials import checkpoint_epochs, checkpoint_file
 
 LONGEST_LOSS = 30.0
@@ -285,7 +285,7 @@ def _read(path: Path, key: str) -> Checkpoint | None:
     with path.open("rb") as file:
         is_sealed = check_seal(file)
         if not is_sealed:
-            _check_sums(file)
+            check_archive(file)  # a file of an earlier version
         file.seek(0)
         with np.load(file, allow_pickle=False) as parts:
             header = json.loads(str(parts["header"]))
@@ -302,18 +302,3 @@ def _read(path: Path, key: str) -> Checkpoint | None:
     best_epoch = header.get("best_epoch")
     best = Best(best_epoch, best_weights or weights) if best_epoch else None
     return Checkpoint(weights, optimizer, history, best)
-
-
-def _check_sums(file: BinaryIO) -> None:
-    """Checks a file of an earlier version by the sums and the number of parts that zip has.
-
-    Raises:
-        ValueError: they are not those of its parts.
-        zipfile.BadZipFile: it is no archive.
-    """
-    archive = zipfile.ZipFile(file)
-    if damaged := archive.testzip():
-        raise ValueError(f"its part {damaged} is damaged")
-    file.seek(-12, os.SEEK_END)  # in the record at the end of an archive without a comment
-    if struct.unpack("<H", file.read(2)) != (len(set(archive.namelist())),):
-        raise ValueError("some of its parts are missing")

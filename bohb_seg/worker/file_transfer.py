@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 import serpent
 
-from bohb_seg.files import check_seal, open_regular, write_whole
+from bohb_seg.files import open_regular, write_whole
+from bohb_seg.files.integrity import check_seal
 from bohb_seg.rpc import checkpoint_names
 
 Progressed = Callable[[], None]

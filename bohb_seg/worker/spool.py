@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, final
 
-from bohb_seg.files import SEAL_BYTES, check_seal, seal, whole_file
+from bohb_seg.files import whole_file
+from bohb_seg.files.integrity import SEAL_BYTES, check_seal, seal
 from bohb_seg.rpc import checkpoint_names
 from bohb_seg.trials import trial_key
 

@@ -1,8 +1,12 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers import limits
+from helpers.commands import only_sentence
+from helpers.data_folder import write
 
 from bohb_seg.commands import data
 from bohb_seg.errors import DataError
@@ -79,3 +83,27 @@ def test_show_draws_a_sheet(tiles, tmp_path):
 
     assert result.exit_code == 0, result.exception
     assert cv2.imread(str(tmp_path / "sheet.png")).std() > 10
+
+
+SHORT_OF_MEMORY = """
+import sys
+from helpers.limits import leave
+from bohb_seg.commands import data
+import bohb_seg.data.preparation
+
+leave({megabytes})
+sys.argv = ["bohb-data", {command!r}, {root!r}, "--cache-dir", {cache!r}]
+data.main()
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_images_that_memory_does_not_hold_are_one_sentence(folder, command):
+    """Decoded, each has 48 MB; its file is small."""
+    for group in "abc":
+        write(folder.root / group / "images/large.png", np.zeros((4000, 4000, 3), np.uint8))
+        write(folder.root / group / "masks/large.png", np.zeros((4000, 4000, 3), np.uint8))
+    names = {"root": str(folder.root), "cache": str(folder.cache), "command": command}
+    done = limits.child(SHORT_OF_MEMORY.format(megabytes=70, **names))
+    sentence = only_sentence(done.returncode, done.stderr)
+    assert sentence.endswith("this machine has not enough memory; free some or give it more")

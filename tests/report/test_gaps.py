@@ -202,6 +202,13 @@ def turned(path):
     path.write_bytes(content)
 
 
+def renamed(path):
+    """One bit of a name in the list of parts, so that the part seems never to have been there."""
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"validation_positive")] ^= 1
+    path.write_bytes(content)
+
+
 def of_objects(path):
     path.write_bytes(packed(validation=np.array([{}] * 36, dtype=object)))
 
@@ -211,6 +218,7 @@ DAMAGES = {
     "text": lambda path: path.write_text("no archive"),
     "half": lambda path: os.truncate(path, path.stat().st_size // 2),
     "bit": turned,
+    "name": renamed,
     "objects": of_objects,
     "other": lambda path: path.write_bytes(packed(validation=np.zeros((36, 8, 8), np.uint8))),
     "lie": lie,

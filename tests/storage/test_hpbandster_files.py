@@ -18,7 +18,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.hyperband import Ladder
-from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle
+from bohb_seg.storage.hpbandster_files import CHECK, LiveLog, check_of, write_pickle
 from bohb_seg.storage.journal_entries import Entry, RunResumed, RunStarted
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, EvaluationId, TrialId
 
@@ -40,7 +40,12 @@ def files(folder):
 
 
 def lines(file):
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    """Lines of a file without their checks, all of which must be there and fit."""
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    assert all(map(check_of, found))
+    for line in found:
+        del line[2][CHECK]
+    return found
 
 
 def audit(folder, world):
@@ -214,6 +219,16 @@ def test_the_final_phase_stays_out(tmp_path, bracket):
     events = (searched, *counts(searched), compared, *counts(compared))
     configs, results = logged(tmp_path, *events)
     assert [line[0] for line in configs] == [line[0] for line in results] == [[0, 0, 0]]
+
+
+def test_a_line_that_was_changed_is_told_from_one_that_was_not_and_one_of_others(tmp_path):
+    begun = order()
+    logged(tmp_path, begun, *counts(begun, info={"a": [0.1, float("nan")], "b": "é"}))
+    for name in ("configs.json", "results.json"):
+        text = (tmp_path / name).read_text()
+        assert check_of(json.loads(text)) is True
+        assert check_of(json.loads(text.replace("[0, 0, 0]", "[0, 0, 1]"))) is False
+        assert check_of(json.loads(text.replace("check", "chdck"))) is None
 
 
 def test_writing_anew_forgets_what_was_written(tmp_path):

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from helpers.run_directories import (
     searched,
 )
 
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import BohbSegError, SettingsError
 from bohb_seg.search.events import Settled
 from bohb_seg.storage.hpbandster_files import LiveLog
 from bohb_seg.storage.journal import FILE_NAME, read
@@ -184,7 +185,8 @@ def compared(run, arm, seed, loss, model=True):
     folder = Path(run.path) / name
     folder.mkdir(parents=True, exist_ok=True)
     if model:
-        (folder / "model.keras").write_text(f"{arm}-{seed}")
+        with zipfile.ZipFile(folder / "model.keras", "w") as file:
+            file.writestr("name", f"{arm}-{seed}")
     identity = evaluation(seed, COMPARISON_BRACKET, arm, 100.0)
     run.record([evaluated(identity, loss, artefacts=name), Settled(identity, 1, "w")])
 
@@ -193,7 +195,10 @@ def kept(run):
     run.keep_model()
     run.close()
     file = Path(run.path) / "model.keras"
-    return file.read_text() if file.exists() else None
+    if not file.exists():
+        return None
+    with zipfile.ZipFile(file) as model:
+        return model.read("name").decode()
 
 
 @pytest.mark.parametrize("link", ["comparison", "comparison/incumbent-0", "model.keras"])
@@ -236,6 +241,19 @@ def test_the_model_of_the_incumbents_best_seed_is_kept(tmp_path, results, name):
     for (arm, seed), loss in results.items():
         compared(run, arm, seed, loss)
     assert kept(run) == name
+
+
+def test_a_damaged_model_is_told_and_is_not_put_in_the_place_of_a_whole_one(tmp_path):
+    run = new_run(tmp_path)
+    compared(run, INCUMBENT_ARM, 1, 0.5)
+    run.keep_model()
+    whole = (run.path / "model.keras").read_bytes()
+    folder = run.path / "comparison/incumbent-1"
+    (folder / "model.keras").write_bytes(whole.replace(b"1-1", b"1-3"))
+    with pytest.raises(BohbSegError, match="its part name is damaged"):
+        run.keep_model()
+    run.close()
+    assert (run.path / "model.keras").read_bytes() == whole
 
 
 def test_a_run_whose_worker_leaves_no_model_keeps_none(tmp_path):

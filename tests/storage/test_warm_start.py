@@ -1,5 +1,6 @@
 """What is learnt of earlier runs, and which are refused."""
 
+import contextlib
 import json
 import math
 import shutil
@@ -7,13 +8,16 @@ import shutil
 import pytest
 from hpbandster.core.dispatcher import Job
 from hpbandster.core.result import json_result_logger
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.search.events import Evaluate, Evaluated, Settled, WorkersChanged
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import warm_start
+from bohb_seg.storage.hpbandster_files import LiveLog
 from bohb_seg.storage.journal import FILE_NAME, Journal
-from bohb_seg.storage.journal_entries import RunStarted
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.storage.warm_start import EarlierRun
 from bohb_seg.trials import EvaluationId, Observation, TrialId
 
@@ -185,12 +189,23 @@ def test_a_torn_last_line_of_hpbandster_is_passed_over(tmp_path):
         '[[0, 0, 0], 3.0, {}, {"info": {}}, null]',
         '[[0, 0, 0], 3.0, {}, {"loss": [1]}, null]',
         '[[0, 0, 0], NaN, {}, {"loss": 1}, null]',
+        '[[0, 0, 0], 3.0, {}, {"loss": 1' + "0" * 400 + "}, null]",
         '[[0, 0, 7], 3.0, {}, {"loss": 1}, null]',
         '["0", 3.0, {}, {"loss": 1}, null]',
         "[" * 10**5,
     ],
     ids=[
-        *("torn", "no list", "short", "no loss", "no number", "NaN", "unknown trial", "no trial"),
+        *(
+            "torn",
+            "no list",
+            "short",
+            "no loss",
+            "no number",
+            "NaN",
+            "huge",
+            "unknown trial",
+            "no trial",
+        ),
         "deep",
     ],
 )
@@ -208,6 +223,30 @@ def test_a_configuration_that_is_none_is_refused(tmp_path, configuration):
     folder = hpbandsters_run(tmp_path / "run", (0, 3.0, configuration, None))
     with pytest.raises(JournalError, match=r"results\.json, line 1: not a line of HpBandSter's"):
         warm_start.read([folder])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["configs.json", "results.json"]), st.integers(0, 1 << 14))
+def test_a_bit_that_flips_in_a_live_log_of_ours_teaches_nothing_else(log, file, bit):
+    folder, expected = log
+    content = (folder / file).read_bytes()
+    damaged = bytearray(content)
+    damaged[-1 - bit // 8 % len(damaged)] ^= 1 << bit % 8
+    (folder / file).write_bytes(damaged)
+    try:
+        with contextlib.suppress(JournalError):
+            assert learnt(folder) == expected
+    finally:
+        (folder / file).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """The live log of a run whose journal is lost, and what is learnt from it."""
+    folder = tmp_path_factory.mktemp("log")
+    events = [each for n in range(3) for each in ended(begun(n, 0, 3.0, x0=0.25 * n), 0.5 + n)]
+    LiveLog(folder).rewrite(Entry(float(second), event) for second, event in enumerate(events))
+    return folder, learnt(folder)
 
 
 def test_our_journal_goes_before_hpbandsters_files(tmp_path):

@@ -15,7 +15,8 @@ import Pyro4
 import pytest
 import serpent
 
-from bohb_seg.files import seal, write_whole
+from bohb_seg.files import write_whole
+from bohb_seg.files.integrity import seal
 from bohb_seg.rpc import checkpoint_names, pyro
 from bohb_seg.storage.checkpoint_store import CheckpointStore
 from bohb_seg.storage.uploads import Uploads

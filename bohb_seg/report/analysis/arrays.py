@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bohb_seg.errors import BohbSegError
 from bohb_seg.files import open_regular
+from bohb_seg.files.integrity import check_parts
 
 _FORMAT: Any = np.lib.format
 """The library's reader, which has no types."""
@@ -55,8 +56,8 @@ def names(file: Path) -> frozenset[str]:
         DamagedArrayError: it cannot be read.
     """
     try:
-        with open_regular(file, LARGEST_FILE) as stream, zipfile.ZipFile(stream) as archive:
-            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+        with open_regular(file, LARGEST_FILE) as stream:
+            return frozenset(name.removesuffix(".npy") for name in check_parts(stream))
     except Exception as error:  # the library raises many kinds
         raise _damaged(file, error) from error
 

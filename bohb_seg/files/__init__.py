@@ -3,14 +3,10 @@
 Something unfinished lies beside its final place under a hidden name of its own. The final name is
 given by renaming, which file systems do in one step. A process that is killed may leave a hidden
 file or folder behind; :func:`is_unfinished` recognises it by its name.
-
-A *sealed* file ends with the hash of all that comes before, so that a reader can tell whether the
-bits are those that were written.
 """
 
 import contextlib
 import errno
-import hashlib
 import logging
 import os
 import re
@@ -35,10 +31,6 @@ _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a so
 """Words for what is no regular file; all others are devices."""
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 """Some network file systems answer so; their servers keep folders safe themselves."""
-
-SEAL_BYTES = 71
-"""Length of a seal."""
-_SEAL = re.compile(rb"sha256:([0-9a-f]{64})")
 _BLOCK_BYTES = 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -235,36 +227,6 @@ def publish(hidden: str, name: str, folder: int, *, durable: bool = True) -> Non
         _sync_folder(folder)
 
 
-def seal(file: BinaryIO) -> None:
-    """Appends the hash of a file's content to it.
-
-    Args:
-        file: Open for reading and writing, its content as it stays.
-    """
-    digest = _digest(file, file.seek(0, os.SEEK_END))
-    file.seek(0, os.SEEK_END)
-    file.write(f"sha256:{digest}".encode())
-
-
-def check_seal(file: BinaryIO) -> bool:
-    """Returns whether a file is sealed.
-
-    Args:
-        file: Open for reading.
-
-    Raises:
-        ValueError: its content is not the one that was sealed.
-    """
-    rest = file.seek(0, os.SEEK_END) - SEAL_BYTES
-    file.seek(max(0, rest))
-    found = _SEAL.fullmatch(file.read())
-    if found is None:
-        return False
-    if _digest(file, rest) != found[1].decode():
-        raise ValueError("its bits are not those that were written")
-    return True
-
-
 def remove_folder(path: Path) -> None:
     """Removes a folder in one step for all who use its name, then what is in it.
 
@@ -328,16 +290,6 @@ def _remove(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _digest(file: BinaryIO, size: int) -> str:
-    """SHA-256 of the first bytes of a file, in hex."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    while block := file.read(min(size, _BLOCK_BYTES)):
-        digest.update(block)
-        size -= len(block)
-    return digest.hexdigest()
 
 
 def _fill(file: BinaryIO, content: Content) -> None:

@@ -1,0 +1,1 @@
+"""Single wrong bits in the files of a run directory; see ``__main__``."""
