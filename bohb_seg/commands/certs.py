@@ -19,10 +19,11 @@ from bohb_seg.rpc.certificates import (
     revoke,
     sign_worker,
 )
+from bohb_seg.rpc.holders import ROLES
 from bohb_seg.rpc.invitations import Invitations, Token
 from bohb_seg.rpc.inviting import Door
 from bohb_seg.rpc.joining import join
-from bohb_seg.rpc.tls import AUTHORITY, ROLES
+from bohb_seg.rpc.tls import AUTHORITY
 
 MOST_CHARACTERS = 1000
 """Characters of a token from a pipe, at most; it has 180."""

@@ -23,7 +23,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from bohb_seg import files
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import tls
-from bohb_seg.rpc.tls import AUTHORITY, REVOKED, ROLES, Holder
+from bohb_seg.rpc.holders import ROLES, Holder, alternative_names, is_own_name
+from bohb_seg.rpc.tls import AUTHORITY, REVOKED
 
 AUTHORITY_KEY: Final = "ca.key"
 """Name of the file that can issue further certificates; no machine of a cluster needs it."""
@@ -241,7 +242,7 @@ class _Authority:
 
 
 def _check_name(name: str, flag: str = "--worker") -> None:
-    if not tls.is_own_name(name):
+    if not is_own_name(name):
         raise SettingsError(
             f"{flag} {name!r} is no name for a worker; use letters, digits, - and _, and neither"
             " 'master' nor 'worker'"
@@ -273,7 +274,7 @@ def _certificate(
     days: int,
 ) -> x509.Certificate:
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    whose = [x509.UniformResourceIdentifier(each) for each in tls.alternative_names(holder)]
+    whose = [x509.UniformResourceIdentifier(each) for each in alternative_names(holder)]
     its, subject = authority.certificate, _subject(f"bohb-seg {holder.name}", holder.role)
     issuer = its.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (

@@ -18,7 +18,7 @@ from typing import Final, final
 import Pyro4
 from Pyro4 import constants, message, socketutil
 
-from bohb_seg.rpc.tls import Holder
+from bohb_seg.rpc.holders import Holder
 
 INTRODUCTION: Final = 10.0
 """Seconds for both handshakes together; a worker behind a slow link needs one."""

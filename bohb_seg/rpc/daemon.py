@@ -13,9 +13,9 @@ from typing import final
 import Pyro4
 
 from bohb_seg.rpc.connection import Connection
+from bohb_seg.rpc.holders import Role
 from bohb_seg.rpc.server import Server
 from bohb_seg.rpc.steady_thread import SteadyThread
-from bohb_seg.rpc.tls import Role
 
 
 def _ignore(connection: Connection) -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bohb_seg.errors import ServiceError, SettingsError
-from bohb_seg.rpc import tls
+from bohb_seg.rpc.holders import is_own_name
 
 _KIND = "bohb1"
 """Beginning of a token, by which people and programs that look for secrets know it."""
@@ -60,7 +60,7 @@ class Token:
             SettingsError: it is none.
         """
         match = _TOKEN.fullmatch(text.strip())
-        if match is None or not tls.is_own_name(match[1]):
+        if match is None or not is_own_name(match[1]):
             raise SettingsError(
                 "--join: this is no whole token; copy all that 'bohb-certs DIR --invite NAME' shows"
             )

@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.retry import Retry
-from bohb_seg.rpc import certificates, lines, tls, values
+from bohb_seg.rpc import certificates, lines, values
+from bohb_seg.rpc.holders import Holder, holder_in
 from bohb_seg.rpc.invitations import Token, fingerprint
-from bohb_seg.rpc.tls import AUTHORITY, Holder
+from bohb_seg.rpc.tls import AUTHORITY
 
 PATIENCE = 15.0
 """Seconds for which a broken conversation is begun again; a key gets its certificate as often as it
@@ -140,7 +141,7 @@ class _Guest:
 
     def _demand_master(self, peer: ssl.SSLSocket) -> None:
         shown = x509.load_der_x509_certificate(peer.getpeercert(binary_form=True) or b"")
-        if tls.holder_in(shown).role != "master":
+        if holder_in(shown).role != "master":
             raise ServiceError(
                 f"{self.place} shows the certificate of a worker; check --host and --port, for"
                 " somebody else answers there"
@@ -161,7 +162,7 @@ class _Guest:
         try:
             found = x509.load_pem_x509_certificate(pem.encode())
             found.verify_directly_issued_by(authority)
-            holder = tls.holder_in(found)
+            holder = holder_in(found)
         except (ValueError, TypeError, InvalidSignature):
             return False
         is_for_us = holder == Holder("worker", self._token.name)

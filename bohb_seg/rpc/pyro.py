@@ -18,8 +18,9 @@ from Pyro4 import socketutil
 from bohb_seg import machine
 from bohb_seg.errors import BohbSegError
 from bohb_seg.rpc import refusal, serializer, speakers, tls, values
+from bohb_seg.rpc.holders import Holder, Role
 from bohb_seg.rpc.names import NAMESERVER
-from bohb_seg.rpc.tls import AUTHORITY, Holder, Role
+from bohb_seg.rpc.tls import AUTHORITY
 
 CALL_TIMEOUT: Final = 10.0
 """Seconds that any remote call may take. Every call is answered at once by design (work that takes

@@ -27,7 +27,7 @@ from bohb_seg import machine
 from bohb_seg.rpc import pyro, tls
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.connection import STRANGERS_BYTES, Connection
-from bohb_seg.rpc.tls import Role
+from bohb_seg.rpc.holders import Role
 
 MAX_STRANGERS: Final = 600
 """Connections that have not introduced themselves; above 256 workers that come at once."""

@@ -15,7 +15,7 @@ import re
 import Pyro4
 
 from bohb_seg.rpc import names, values
-from bohb_seg.rpc.tls import Holder
+from bohb_seg.rpc.holders import Holder
 
 _MARK = re.compile(r"~([^.]+)\..+")
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -192,21 +193,8 @@ class RunDirectory:
         best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
         if best is None:
             return
-        # The folder is that of the trial: nothing that a worker says becomes a path, and no link
-        # that it places there leads to a file of this user.
-        folder = comparison_folder(best.evaluation.trial)
-        with (
-            contextlib.suppress(FileNotFoundError),
-            RunFolders(self.path).opened(folder) as directory,
-            opened_file(directory, MODEL_FILE) as descriptor,
-        ):
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                self._copy_model(descriptor, self.path / folder / MODEL_FILE)
-
-    def _copy_model(self, descriptor: int, path: Path) -> None:
-        with open(descriptor, "rb", closefd=False) as source:
-            _check_model(path, source)
-            self._write(MODEL_FILE, lambda target: shutil.copyfileobj(source, target))
+        # The folder is that of the trial: nothing that a worker says becomes a path.
+        _keep_model(self.path, comparison_folder(best.evaluation.trial))
 
     def tell_nameserver(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share the directory where the nameserver is; None: the run is over."""
@@ -225,6 +213,20 @@ class RunDirectory:
     def _write(self, name: str, content: Content, durable: bool = True) -> None:
         """Writes a file of the run; the directory is never made anew, for it may be put back."""
         write_whole(self.path / name, content, durable=durable, within=self.path)
+
+
+def _keep_model(run_dir: Path, folder: str) -> None:
+    """Copies a model; no link that a worker places in its folder leads to a file of this user."""
+    with (
+        contextlib.suppress(FileNotFoundError),
+        RunFolders(run_dir).opened(folder) as directory,
+        opened_file(directory, MODEL_FILE) as descriptor,
+        open(descriptor, "rb", closefd=False) as source,
+    ):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            _check_model(run_dir / folder / MODEL_FILE, source)
+            copy = partial(shutil.copyfileobj, source)
+            write_whole(run_dir / MODEL_FILE, copy, within=run_dir)
 
 
 def _check_model(path: Path, file: BinaryIO) -> None:

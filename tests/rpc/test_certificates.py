@@ -11,7 +11,8 @@ import pytest
 from cryptography import x509
 from helpers.commands import refused, run
 
-from bohb_seg.rpc import certificates, pyro, tls
+from bohb_seg.rpc import certificates, pyro
+from bohb_seg.rpc.holders import Holder, holder_in
 
 MODULE = "bohb_seg.commands.certs"
 FILES = {"ca.key", "ca.pem", "master.key", "master.pem", "worker.key", "worker.pem"}
@@ -79,13 +80,13 @@ def test_each_carries_its_role_and_can_issue_none(folder, role):
     certificate = x509.load_pem_x509_certificate((folder / f"{role}.pem").read_bytes())
     authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     certificate.verify_directly_issued_by(authority)
-    assert tls.holder_in(certificate) == tls.Holder(role, role)
+    assert holder_in(certificate) == Holder(role, role)
     assert role in certificate.subject.rfc4514_string()
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     assert constraints.critical
     assert not constraints.value.ca
     with pytest.raises(ValueError, match=r"unpack|alternative"):
-        tls.holder_in(authority)
+        holder_in(authority)
 
 
 def test_the_command_says_what_goes_where(tmp_path):
@@ -158,7 +159,7 @@ def test_a_worker_of_its_own_gets_a_folder_to_be_copied(tmp_path):
     assert (mode(own), mode(own / "worker.key")) == (0o700, 0o600)
     assert {path.name for path in ours.iterdir()} == {*FILES, "node-7", "b"}
     certificate = x509.load_pem_x509_certificate((own / "worker.pem").read_bytes())
-    assert tls.holder_in(certificate) == tls.Holder("worker", "node-7")
+    assert holder_in(certificate) == Holder("worker", "node-7")
     before = (ours / "worker.pem").read_bytes()
     later = run(MODULE, "ours", "--worker", "c", folder=tmp_path)
     assert (later.returncode, len(later.stdout.splitlines())) == (0, 2), later.stderr

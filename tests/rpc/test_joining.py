@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bohb_seg.errors import ServiceError, SettingsError
 from bohb_seg.rpc import certificates, inviting, joining, lines, pyro, tls
+from bohb_seg.rpc.holders import Holder, holder_in, is_own_name
 from bohb_seg.rpc.invitations import Invitations, Token, fingerprint
 from bohb_seg.rpc.inviting import Door
 
@@ -97,7 +98,7 @@ def test_who_was_invited_gets_what_a_worker_needs(party, tmp_path):
         0o600,
     )
     pyro.set_up_pyro(own, "worker")
-    assert tls.own() == tls.Holder("worker", "new")
+    assert tls.own() == Holder("worker", "new")
     pyro.set_up_pyro()
     kept = party.folder / "new"
     assert {path.name for path in kept.iterdir()} == {"ca.pem", "worker.pem"}  # and no key
@@ -185,7 +186,7 @@ def test_a_request_decides_nothing_about_the_certificate(party):
     asked = request(COMMON_NAME="bohb-seg master", ORGANIZATIONAL_UNIT_NAME="master")
     said = {"ask": "certificate", "name": "new", "secret": party.token().secret, "request": asked}
     found = x509.load_pem_x509_certificate(party.ask(**said)["certificate"].encode())
-    assert tls.holder_in(found) == tls.Holder("worker", "new")
+    assert holder_in(found) == Holder("worker", "new")
     constraints = found.extensions.get_extension_for_class(x509.BasicConstraints).value
     assert not constraints.ca
     assert "master" not in found.subject.rfc4514_string()
@@ -340,7 +341,7 @@ def test_words_without_end_or_sense_end_the_conversation(impostor, made, tmp_pat
 # --- the command --------------------------------------------------------------------------------
 
 
-own_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,9}", fullmatch=True).filter(tls.is_own_name)
+own_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,9}", fullmatch=True).filter(is_own_name)
 
 
 @given(st.text() | st.from_regex(r"bohb1\.[\w~.]{1,9}\.[0-9a-f]{64}\.[\w-]{43}", fullmatch=True))
@@ -349,7 +350,7 @@ def test_a_token_is_read_whole_or_not_at_all(text):
     with contextlib.suppress(SettingsError):
         token = Token.read(text)
     assert token is None or token.text == text.strip()
-    assert token is None or tls.is_own_name(token.name)
+    assert token is None or is_own_name(token.name)
 
 
 @given(own_names, st.binary(min_size=32, max_size=32))

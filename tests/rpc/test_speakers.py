@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_seg.rpc import names, speakers
-from bohb_seg.rpc.tls import Holder, is_own_name
+from bohb_seg.rpc.holders import Holder, is_own_name
 
 NAME = "hpbandster.run_a.worker.node-1.7.ab"
 SHARED, MASTER = Holder("worker", "worker"), Holder("master", "master")

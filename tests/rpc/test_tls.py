@@ -16,6 +16,7 @@ from Pyro4 import socketutil
 from bohb_seg.errors import SettingsError
 from bohb_seg.rpc import certificates, pyro, tls
 from bohb_seg.rpc.daemon import Daemon, serve_in_background
+from bohb_seg.rpc.holders import Holder
 
 OWN = "hpbandster.run_a.worker.~one.host.1.0"
 
@@ -112,7 +113,7 @@ def test_a_worker_is_known_by_its_own_name(greeter, folder):
             remote._pyroInvoke("greet", (), {})
         assert remote._pyroConnection is None
     pyro.set_up_pyro(folder / "one", "worker")
-    assert tls.own() == tls.Holder("worker", "one")
+    assert tls.own() == Holder("worker", "one")
     daemon = Daemon("127.0.0.1", admits=("worker",))
     uri = str(daemon.register(Greeter(), "greeter"))
     serve_in_background(daemon, "greeter")

@@ -187,6 +187,7 @@ def begin(store, party, number=0, folder=FOLDER):
 
 
 def test_whoever_takes_all_uploads_takes_them_from_nobody(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
     under_way = Uploads(RunFolders(tmp_path))
     flood = [begin(under_way, "evil", number) for number in range(uploads.MAX_UPLOADS)]
     with pytest.raises(ValueError, match="32 other uploads are under way"):
@@ -208,6 +209,7 @@ def test_nobody_loses_one_of_his_few_uploads(parties):
     """Four parties share eight uploads: two of each stay, whatever the others do."""
     with tempfile.TemporaryDirectory() as base, pytest.MonkeyPatch.context() as patch:
         patch.setattr(uploads, "MAX_UPLOADS", 8)
+        Path(base, "checkpoints").mkdir()
         under_way, begun = Uploads(RunFolders(Path(base))), {}
         for number, party in enumerate(parties):
             own = begun.setdefault(party, [])
