@@ -544,7 +544,7 @@ def test_an_instant_toy_leaves_no_files(start, master, tmp_path):
     where.mkdir()
     info = master.order(master.worker(), where=where, budget=9.0).result()["result"]["info"]
     assert info == {"epochs": 9.0, "epochs_trained": 9.0, "continued_from": 0}
-    assert list(where.iterdir()) == []
+    assert [path for path in where.rglob("*") if path.is_file()] == []
 
 
 # --- where it runs ----------------------------------------------------------------------------
