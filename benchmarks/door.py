@@ -3,7 +3,8 @@
 ``python -m benchmarks.door --messages 1000000`` makes a run of the toy with a master and two
 workers, and sends them values of all types that the wire carries, and messages that are none
 (``tests/helpers/door.py``). Afterwards everybody must have as many threads and descriptors as
-before, and the run must end like the undisturbed one; else the exit status is 1.
+before, and the run must end like the undisturbed one; else the exit status is 1. Ctrl-C ends the
+storm early, and only the storm.
 """
 
 import argparse

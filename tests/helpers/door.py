@@ -53,8 +53,16 @@ CONNECTIONS = 3
 """Connections to each side that are used in turn."""
 AGAIN = 10
 """Rounds of volleys after which the sides are asked anew which objects there are."""
-SILENT_DEATHS = ("Exception in", "Exception ignored", "Logging error", "it begins again")
-"""Words of a process in which something was raised where nobody minds."""
+SILENT_DEATHS = (
+    "Exception in",
+    "Exception ignored",
+    "Logging error",
+    "it begins again",
+    "<unknown>",
+)
+"""Words of a process in which something was raised, or complained of, where nobody minds."""
+MOST_MEMORY_MB = 600
+"""Memory of each process, whatever it is sent: 150 by itself."""
 LOG_BYTES = 400_000
 """Bytes of a log a minute: the most complaints that there are in one, and what the run says."""
 REPLIES = 2
@@ -80,7 +88,7 @@ class Figures:
     Args:
         sent: Messages by kind.
         answered: Answers, and how many of them were errors.
-        processes: Processor seconds, memory in MB, threads and descriptors of each process.
+        processes: Processor seconds, largest memory in MB, threads and descriptors of each process.
     """
 
     sent: Counter = field(default_factory=Counter)
@@ -174,7 +182,8 @@ class Storm:
         prefix, here = names.prefix(self._cluster.run_id), f"127.0.0.1:{self._cluster.port}"
         own = [f"{prefix}worker.~evil.host.{number}.x" for number in range(8)]
         file = ["checkpoints/0-0-0", "comparison/default-0"], ["epoch-00003.npz", "x.npz"]
-        reply = Pyro4.Proxy(f"PYRO:{prefix}reply.999-9-9.1.1@{here}")
+        replies = [Pyro4.Proxy(f"PYRO:{prefix}reply.999-9-9.1.1@{here}")] * 3
+        replies += [Pyro4.Proxy(f"PYRO:{odd}@{here}") for odd in ("\ud800", "x" * 400)]
         return {
             "register": [own, ["PYRO:x@127.0.0.1:1", "PYRO:x@[::1]:1", f"PYRO:x@{here}"]],
             "remove": [own],
@@ -188,30 +197,20 @@ class Storm:
             "store": [*file, [0, 1], [b"x", b""], ["0" * 32]],
             "keep": [*file, [0, 1], ["0" * 64], ["0" * 32]],
             "register_result": [[(0, 0, 0)], [{"result": None, "exception": "x"}]],
-            "start_computation": [[reply], [(999, 9, number) for number in range(9)]],
+            "start_computation": [replies, [(999, 9, 10**number) for number in (*range(9), 4000)]],
             "get_metadata": [["Pyro.Daemon", names.NAMESERVER, f"{prefix}dispatcher"]],
         }
 
     # --- the storm -----------------------------------------------------------------------------
 
     def rage(self, count):
-        """Sends so many messages."""
-        drawer = messages.Drawer(self._random, self._values)
+        """Sends so many messages, or fewer if Ctrl-C is pressed meanwhile."""
         began, busy = time.monotonic(), time.process_time()
-        say = began + SAY_EVERY
+        drawer = messages.Drawer(self._random, self._values)
         with Talkative(self._cluster, self._certs, drawer, self._random.random()) as talkative:
-            share, sent, rounds = max(1, count // TOLD), 0, itertools.count()
-            while sent < count:
-                if next(rounds) % AGAIN == 0:
-                    self._meet()
-                master, *workers = self._sides
-                for side in (master, master, *workers):  # the master has most objects
-                    sent += side.volley(drawer, self.figures)
-                while talkative.allowed < sent // share:
-                    talkative.allow()
-                if time.monotonic() > say:
-                    say += SAY_EVERY
-                    print(f"{time.monotonic() - began:5.0f} s: {sent} messages", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                self._send(count, drawer, talkative)
+            talkative.allow(FEW)
             self._cluster.until(lambda: talkative.told >= FEW, "some results are told")
             self.figures.sent["result"] += talkative.told
         for side in self._sides:
@@ -219,6 +218,21 @@ class Storm:
         self._forget_names()
         self.figures.seconds = time.monotonic() - began
         self.figures.processes["here"] = f"{time.process_time() - busy:.0f} s of processor"
+
+    def _send(self, count, drawer, talkative):
+        began, sent, lines = time.monotonic(), 0, 0
+        for number in itertools.count():
+            if sent >= count:
+                return
+            if number % AGAIN == 0:
+                self._meet()
+            master, *workers = self._sides
+            for side in (master, master, *workers):  # the master has most objects
+                sent += side.volley(drawer, self.figures)
+            talkative.allow(TOLD * sent // count - talkative.allowed)
+            if time.monotonic() - began > SAY_EVERY * (lines + 1):
+                lines += 1
+                print(f"{time.monotonic() - began:5.0f} s: {sent} messages", flush=True)
 
     def _forget_names(self):
         """Takes away the names that the storm has left."""
@@ -242,6 +256,7 @@ class Storm:
                 print(f"the {who} has {_held(pid)}: {_files(pid)}")
                 raise
             seconds, megabytes = _spent(pid)
+            assert megabytes < MOST_MEMORY_MB, f"the {who} took {megabytes:.0f} MB"
             self.figures.processes[who] = (
                 f"{seconds:.0f} s of processor, {megabytes:.0f} MB; threads and descriptors"
                 f" {before} before, {_held(pid)} after"
@@ -435,10 +450,11 @@ class Talkative:
         self._master.leave()
         self._daemon.shutdown()
 
-    def allow(self):
-        """Lets it bring one more result."""
-        self.allowed += 1
-        self._allowed.release()
+    def allow(self, number):
+        """Lets it bring so many more results."""
+        for _ in range(number):
+            self.allowed += 1
+            self._allowed.release()
 
     @Pyro4.expose
     def doing(self):
@@ -558,7 +574,7 @@ def _files(pid):
 
 
 def _spent(pid):
-    """Processor seconds and memory in MB of a process."""
+    """Processor seconds and largest memory in MB of a process."""
     times = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    memory = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK"), memory / 2**20
+    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK"), int(peak[1]) / 1024

@@ -81,6 +81,16 @@ RAW = [
     b"{[]:1}", b"{{}}", b"yield", b"await x", b"(x := 1)", b"9" * 4400, b"1" * 99,
 ]  # fmt: skip
 """Texts that Python reads, or does not, and serpent never writes."""
+MANY = b"[" + b"1," * 1_200_000 + b"]"
+UNFOLD = {
+    "many values": MANY,
+    "values behind a comment": b"0 # '\n+ " + MANY,
+    "values behind quotes": b"[" + 4 * b"'" + b" " + 3 * b"'" + b"," + MANY + b"]",
+    "values in a text": b"f'{" + MANY + b"}'",
+}
+"""Messages that would take a gigabyte when they are read."""
+UNFOLDING = 1 / 2000
+"""Share of them."""
 KEYWORDS = [
     b"'%s'" % name
     for name in b"self id result name uri safe metadata prefix regex facts doing folder offset data"
@@ -204,6 +214,9 @@ class Drawer:
 
     def message(self, remote, number):
         """A message with this number to the object, whole or not."""
+        if self.random.random() < UNFOLDING:
+            kind = self.random.choice(list(UNFOLD))
+            return Message(kind, framed(UNFOLD[kind], number))
         chance = self.random.random()
         if chance < 0.025:
             return self._broken(remote, number)
