@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from helpers.commands import refused
 from helpers.daemons import SOON, ended, until
 from helpers.identities import context, forged
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.errors import ServiceError, SettingsError
@@ -344,6 +344,7 @@ def test_words_without_end_or_sense_end_the_conversation(impostor, made, tmp_pat
 own_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,9}", fullmatch=True).filter(is_own_name)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.from_regex(r"bohb1\.[\w~.]{1,9}\.[0-9a-f]{64}\.[\w-]{43}", fullmatch=True))
 def test_a_token_is_read_whole_or_not_at_all(text):
     token = None
@@ -353,6 +354,7 @@ def test_a_token_is_read_whole_or_not_at_all(text):
     assert token is None or is_own_name(token.name)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(own_names, st.binary(min_size=32, max_size=32))
 def test_a_token_can_be_handed_on(name, seed):
     token = Token(name, seed.hex(), urlsafe_b64encode(seed).decode().rstrip("="))

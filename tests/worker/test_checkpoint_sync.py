@@ -405,7 +405,8 @@ def break_full(run_dir, local):
             write(directory, "epoch-00001.npz", bytes(4_000_000))
         assert hopeful.complaint == (
             f"not all files are at the master ({FOLDER}/epoch-00001.npz cannot be written at the"
-            " master: No space left on device), so another worker may have to start again"
+            " master: No space left but what the journal needs), so another worker may have to"
+            " start again"
         )
         assert list((run_dir / FOLDER).iterdir()) == []
         master.stop()
