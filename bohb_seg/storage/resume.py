@@ -102,22 +102,29 @@ def opened(settings: SearchSettings) -> Journal:
     Raises:
         SettingsError: there is no such run, another master has it, or it cannot be written.
     """
-    journal = settings.run_dir / FILE_NAME
-    if not journal.is_file():
+    path = settings.run_dir / FILE_NAME
+    flag = "--repair" if settings.repair else "--resume"
+    if not path.is_file():
         refuse_remains(settings.run_dir)
-        flag = "--repair" if settings.repair else "--resume"
         raise SettingsError(
             f"{flag}: {settings.run_dir} holds no run; name its directory with --run-dir"
         )
     if not holds_run(settings.run_dir):
         refuse_remains(settings.run_dir)
     try:
-        return Journal(journal, take_over(settings))
+        journal = Journal(path, take_over(settings))
     except OSError as error:
         raise SettingsError(
             f"--run-dir {settings.run_dir} cannot be written: {error.strerror}; a run can be gone"
             " on with only where its journal can be"
         ) from None
+    if journal.is_empty:
+        journal.close()
+        raise SettingsError(
+            f"{flag}: the run in {settings.run_dir} ended before it began; start it again as a new"
+            " one"
+        )
+    return journal
 
 
 def past(journal: Journal) -> list[Entry]:

@@ -21,7 +21,7 @@ from helpers.mishaps import Machine
 from helpers.reign import Reign
 
 from bohb_seg.search.events import Finish
-from bohb_seg.storage import journal
+from bohb_seg.storage import journal, resume
 
 KINDS = {
     "kill": 8,
@@ -115,7 +115,7 @@ class Storm:
         seed: int,
     ) -> None:
         self._cluster, self._places, self._network = cluster, places, network
-        self._machine, self._evaluations = machine, evaluations
+        self._machine, self._evaluations, self._search = machine, evaluations, search
         self._count, self._random = workers, random.Random(seed)
         self._first = self._random.sample(list(KINDS), len(KINDS))
         self._nameserver = cluster.nameserver(machine.plain)
@@ -431,11 +431,13 @@ class Storm:
             self._resume()
 
     def _resume(self) -> None:
+        """Starts a master for the run, also if the first one ended before the run began."""
         place = self._machine.started_anew(self._random)
         keeps_workers = self._random.choice([("--restartable",), ()])
-        environment = self._machine.environment
-        flags = (*LOCAL_WORKERS, *keeps_workers)
-        self._reign.begin(self._cluster.resume(*flags, place=place, **environment))
+        begun = resume.holds_run(self._cluster.run_dir)
+        start, flags = (self._cluster.resume, ()) if begun else (self._cluster.master, self._search)
+        flags = (*flags, *LOCAL_WORKERS, *keeps_workers)
+        self._reign.begin(start(*flags, place=place, **self._machine.environment))
 
     def _move_back(self) -> None:
         assert self._away is not None

@@ -188,7 +188,18 @@ def write_journal(folder, *events):
     journal.close()
 
 
-@pytest.mark.parametrize("events", [[], [Finish("end")], [Finish("end"), None]])
+@pytest.mark.parametrize("content", [b"", b'{"time": 17'])
+def test_a_run_that_ended_before_it_began_is_begun_as_a_new_one(tmp_path, content):
+    """As where the disk was full at its first line."""
+    write_journal(tmp_path)
+    (tmp_path / "run" / FILE_NAME).write_bytes(content)
+    with pytest.raises(SettingsError, match="ended before it began; start it again as a new one"):
+        resumed(chosen(tmp_path), {})
+    new_run(tmp_path).close()
+    assert resumed(chosen(tmp_path), {})[0].run_dir == tmp_path / "run"
+
+
+@pytest.mark.parametrize("events", [[Finish("end")], [Finish("end"), None]])
 def test_a_journal_without_its_beginning_is_not_resumed(tmp_path, events):
     start = beginning(chosen(tmp_path))
     write_journal(tmp_path, *(event or start for event in events))
