@@ -68,7 +68,7 @@ def test_a_worker_that_offers_what_is_recorded_gets_its_order_afterwards(hire):
 def test_a_worker_that_is_still_at_another_attempt_left_and_joins_with_it(hire):
     past = order(0, 1, f"{RUN}worker.w")
     with opened({f"{RUN}worker.w": past}) as transport:
-        transport.send(order(1, 4, f"{RUN}worker.elsewhere"))
+        transport._replies.open(order(1, 4, f"{RUN}worker.w"))
         worker = hire(transport, "w", Own, f"{RUN}reply.0-0-1.3.4").keep_renewing()
         assert heard(transport, 2) == [
             WorkersChanged(left=(worker.name,)),
