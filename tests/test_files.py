@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg import files
@@ -78,6 +78,7 @@ def test_any_content_is_written_below_new_folders(tmp_path, content, expected, d
     assert names(path.parent) == ["file.txt"]
 
 
+@settings(deadline=None)  # a disk takes its time
 @given(st.lists(st.tuples(st.binary(max_size=64), st.booleans(), st.booleans()), max_size=8))
 def test_the_file_is_that_of_the_last_write_that_did_not_fail(tmp_path_factory, writes):
     folder = tmp_path_factory.mktemp("files")

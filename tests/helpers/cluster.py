@@ -143,18 +143,11 @@ class Cluster:
 
     # --- starting ------------------------------------------------------------------------------
 
-    def master(
-        self,
-        *flags: object,
-        place: Place | None = None,
-        terminal: int | None = None,
-        **environment: str,
-    ) -> Command:
+    def master(self, *flags: object, terminal: int | None = None, **environment: str) -> Command:
         """Starts a run of the toy, without comparison; its draws follow their order alone.
 
         Args:
             flags: Further flags.
-            place: Machine of the master, if not that of the cluster.
             terminal: Descriptor to which it writes instead of a log.
             environment: Further variables.
         """
@@ -164,7 +157,7 @@ class Cluster:
             *("--run-id", self.run_id, "--worker", "toy", "--space", space),
             *("--optimizer", "hyperband", "--no-comparison"),
         )
-        return self._master(*new, *flags, place=place, terminal=terminal, **environment)
+        return self._master(*new, *flags, terminal=terminal, **environment)
 
     def resume(self, *flags: object, place: Place | None = None, **environment: str) -> Command:
         """Starts a new master for the run that is there."""

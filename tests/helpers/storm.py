@@ -21,7 +21,7 @@ from helpers.mishaps import Machine
 from helpers.reign import Reign
 
 from bohb_seg.search.events import Finish
-from bohb_seg.storage import journal, resume
+from bohb_seg.storage import journal
 
 KINDS = {
     "kill": 8,
@@ -115,7 +115,7 @@ class Storm:
         seed: int,
     ) -> None:
         self._cluster, self._places, self._network = cluster, places, network
-        self._machine, self._evaluations, self._search = machine, evaluations, search
+        self._machine, self._evaluations = machine, evaluations
         self._count, self._random = workers, random.Random(seed)
         self._first = self._random.sample(list(KINDS), len(KINDS))
         self._nameserver = cluster.nameserver(machine.plain)
@@ -174,6 +174,7 @@ class Storm:
         Raises:
             AssertionError: the run hangs, or a process ended in bad order without a fault.
         """
+        self._cluster.until(lambda: self._reign.at_work, "the run begins", patience=longest)
         began = time.monotonic()
         next_stroke, next_line = began + BEGINNING, began + SAY_EVERY
         next_look = began
@@ -218,16 +219,15 @@ class Storm:
     # --- what happens --------------------------------------------------------------------------
 
     def _strike(self) -> None:
-        """Strikes once with each kind, in random order, and then as chance has it."""
-        kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
-        if self._first:
-            kind = self._first.pop(0)
-        now = time.time()
-        hit = self._strokes[kind]()
-        if hit is not None:
-            self._faults.append((kind, now, hit))
-        elif self._first:
-            self._first.append(kind)
+        """Strikes once with each kind that is possible, in random order, then as chance has it."""
+        by_chance = self._random.choices(list(KINDS), list(KINDS.values()))[0]
+        for kind in [*self._first, by_chance]:
+            now = time.time()
+            hit = self._strokes[kind]()
+            if hit is not None:
+                self._faults.append((kind, now, hit))
+                self._first = [each for each in self._first if each != kind]
+                return
 
     def _kill(self) -> Hit:
         if victim := self._somebody():
@@ -431,13 +431,10 @@ class Storm:
             self._resume()
 
     def _resume(self) -> None:
-        """Starts a master for the run, also if the first one ended before the run began."""
         place = self._machine.started_anew(self._random)
         keeps_workers = self._random.choice([("--restartable",), ()])
-        begun = resume.holds_run(self._cluster.run_dir)
-        start, flags = (self._cluster.resume, ()) if begun else (self._cluster.master, self._search)
-        flags = (*flags, *LOCAL_WORKERS, *keeps_workers)
-        self._reign.begin(start(*flags, place=place, **self._machine.environment))
+        flags, environment = (*LOCAL_WORKERS, *keeps_workers), self._machine.environment
+        self._reign.begin(self._cluster.resume(*flags, place=place, **environment))
 
     def _move_back(self) -> None:
         assert self._away is not None
