@@ -177,14 +177,12 @@ def judged(case: Case, expected: Expected) -> tuple[str, str]:
         before, damaged = outcomes.content(place / RUN), (place / RUN / case.file).read_bytes()
         said = execute(case.command, place)
         untouched = outcomes.content(place / RUN) == before and not (place / NEW).exists()
-        verdict = outcomes.judgement(
-            said, outcomes.outcome(place, case.command), expected, untouched
-        )
-        if verdict[0] == "wrong" and case.command == REPAIR and said.status == 0:
+        if case.command == REPAIR and said.status == 0 and not untouched:
             why = outcomes.why_not_mended(place / RUN, case.whole, damaged)
             why = why or outcomes.why_stuck(execute(GO_ON, place))
             return ("wrong", why) if why else ("mended", "")
-        return verdict
+        found = outcomes.outcome(place, case.command)
+        return outcomes.judgement(said, found, expected, untouched)
 
 
 def flip(file: Path, bit: int) -> None:

@@ -44,7 +44,8 @@ def outcome(place: Path, command: Command) -> Outcome:
     A report is looked at where it is the command's purpose: to go on with a run adds to its times.
     """
     run = place / RUN
-    found = {name: _digest(run / name) for name in MADE if (run / name).is_file()}
+    made = MADE if command.serves != NEW else ()  # a new run does not write to an earlier one
+    found = {name: _digest(run / name) for name in made if (run / name).is_file()}
     found["events"] = _events(run / journal.FILE_NAME)
     found["new events"] = _events(place / NEW / journal.FILE_NAME)
     found[MODEL_FILE] = _model(run / MODEL_FILE)
