@@ -21,6 +21,7 @@ from typing import Any
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
+from bohb_seg import machine
 from bohb_seg.files import LARGEST_RECORD, open_to_append, read_regular, write_whole
 from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Settled
 from bohb_seg.search.hyperband import Ladder
@@ -156,9 +157,12 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
 
 
 def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":
-    """Does the same in a process of its own, because it takes the longer the longer a run is."""
-    numbers = map(str, (ladder.min_budget, ladder.max_budget, ladder.eta))
-    return subprocess.Popen([sys.executable, "-m", __name__, str(run_dir), *numbers])
+    """Does the same in a process of its own, because it takes the longer the longer a run is.
+
+    It ends with this process, for else it might write over the pickle of the next master.
+    """
+    numbers = (ladder.min_budget, ladder.max_budget, ladder.eta)
+    return subprocess.Popen(machine.tied(__name__, run_dir, *numbers))
 
 
 def _append(file: Path, lines: _Lines) -> None:
