@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXIT_INCOMPLETE = 1
-"""Exit status of ``bohb-report`` if a part of the report could not be made."""
+"""Exit status of a master or of ``bohb-report`` if a part of what is to be written could not be."""
 EXIT_FAILED = 1
 """Exit status of a run in which nothing works: every evaluation fails."""
 EXIT_BAD_INPUT = 2

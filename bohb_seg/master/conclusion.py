@@ -6,10 +6,11 @@ exit status tells of it.
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from bohb_seg.errors import EXIT_FAILED, EXIT_INCOMPLETE, EXIT_STOPPED_EARLY, BohbSegError
 from bohb_seg.master.executor import incumbent_record
-from bohb_seg.report import write_report
+from bohb_seg.report import page
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
 
@@ -35,10 +36,10 @@ def conclude(
         "HpBandSter's files": lambda: directory.write_results(incumbent_record(scheduler)),
         "what is left of checkpoints": lambda: _tidy(directory, scheduler),
         "model.keras": directory.keep_model,
-        "the report": lambda: write_report(directory.path),
+        "the report": lambda: _report(directory.path),
     }
     status = max([_do(name, step, again) for name, step in steps.items()])
-    if is_stopped:
+    if is_stopped and not scheduler.finished:
         _log.warning("stopped early; go on with '%s'", again)
         return EXIT_STOPPED_EARLY
     if failure and not scheduler.finished:
@@ -63,6 +64,11 @@ def _tidy(directory: RunDirectory, scheduler: Scheduler) -> None:
         directory.checkpoints.keep_only(scheduler.live)
 
 
+def _report(run_dir: Path) -> None:
+    if gaps := page.write(run_dir).gaps:
+        raise BohbSegError("; ".join(gaps))
+
+
 def _do(name: str, step: Callable[[], object], again: str) -> int:
     """Takes one step; if it fails, says what is missing, why, and what to do.
 
@@ -77,7 +83,7 @@ def _do(name: str, step: Callable[[], object], again: str) -> int:
         return EXIT_STOPPED_EARLY
     except Exception as error:  # whatever it is, the rest is to be written
         reason = str(error) if isinstance(error, BohbSegError) else repr(error)
-        _log.error("%s could not be made (%s); '%s' tries it again", name, reason, again)
+        _log.error("%s is not complete (%s); '%s' tries it again", name, reason, again)
         _log.debug("in full:", exc_info=True)
         return EXIT_INCOMPLETE
     return 0

@@ -80,7 +80,7 @@ class Master:
         self._transport.bind(resuming=bool(self._run.past))
         run = self._run
         self._directory = RunDirectory(self._settings, run.start, run.past, self._journal)
-        with contextlib.closing(self._directory):
+        with contextlib.closing(self._directory), self._signals:
             self._search(dashboard)
             self._recorder.look_after()
             return conclude(self._directory, self._scheduler, self._signals.received, self._failure)
@@ -89,17 +89,16 @@ class Master:
         self._recorder = Recorder(self._directory, lambda: self._signals.received)
         self._executor = Executor(self._transport, self._directory, self._scheduler)
         workers = LocalWorkers(self._settings, self._transport.nameserver)
-        with self._signals:
-            try:
-                with self._display:
-                    self._begin()
-                    self._say_where()
-                    workers.start()
-                    dashboard.start()
-                    self._loop(workers, dashboard)
-            finally:
-                self._transport.close(dismiss=self._dismisses)
-                workers.stop()
+        try:
+            with self._display:
+                self._begin()
+                self._say_where()
+                workers.start()
+                dashboard.start()
+                self._loop(workers, dashboard)
+        finally:
+            self._transport.close(dismiss=self._dismisses)
+            workers.stop()
 
     @property
     def _dismisses(self) -> bool:

@@ -14,6 +14,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class StopSignals:
     """A first signal ends the run in good order; a second one ends the process at once.
 
+    While a run that has ended writes its results and its report, a first one changes nothing.
+
     A closed terminal may say so twice, so SIGHUP is never the second one; under ``nohup`` it stays
     without effect. A context manager; signals mean what they meant before when it is left.
     """

@@ -106,3 +106,13 @@ def test_a_master_that_something_starts_again_keeps_its_workers(cluster):
     audit(cluster.run_dir)
     assert {order.worker for order in cluster.events(Evaluate)} == {cluster.name(worker)}
     cluster.master(*search).finish()  # there is nothing left to do, and that is no fault
+
+
+def test_a_signal_while_results_and_report_are_written_changes_nothing(cluster):
+    cluster.sleep = 0
+    master, worker = cluster.master(*SEARCH), cluster.worker()
+    cluster.until(lambda: master.said("finished: "), "the search ends")
+    master.process.terminate()
+    master.finish()
+    worker.finish()
+    assert (cluster.run_dir / "report/report.html").is_file()

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 import zipfile
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from helpers.recorded_run import DEFAULT, Recorder, started, write_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bohb_seg.master import conclusion
 from bohb_seg.report import page
 from bohb_seg.report.analysis.history import read
 from bohb_seg.report.sections import patches, precision_recall
@@ -345,3 +347,10 @@ def test_whatever_workers_tell_there_is_a_page_with_every_section(tmp_path_facto
     record.journal.close()
     html = page.write(folder).page.read_text(encoding="utf-8")
     assert len(anchors(html)) == 21
+
+
+def test_a_master_whose_report_has_a_gap_says_so_and_has_that_status(copy, caplog):
+    (copy / VALIDATION_FILE).write_bytes(b"")
+    assert conclusion._do("the report", partial(conclusion._report, copy), "again") == 1
+    assert "the report is not complete (This section could not be made: " in caplog.text
+    assert (copy / "report/report.html").is_file()
