@@ -167,6 +167,8 @@ class Storm:
     def _meet(self):
         master, *workers = self._sides
         listed = master.ask(names.NAMESERVER, "list")
+        # A goodbye in its name, which the storm may say, would end it.
+        listed = {name: uri for name, uri in listed.items() if ".talkative." not in name}
         master.meet(self._words(master, listed), self._fitting())
         for each in workers:
             each.meet(self._words(each, listed), self._fitting(), {"shutdown"})
