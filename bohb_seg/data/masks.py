@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.classes import ClassEntry, ClassTable, rgb
-from bohb_seg.data.pixels import decoded
+from bohb_seg.data.pixels import decoded, memory_errors
 from bohb_seg.trials import IGNORE
 
 Labels = npt.NDArray[np.uint8]
@@ -137,6 +137,7 @@ def _table(pairs: Iterable[tuple[int, int]], size: int) -> Labels:
     return table
 
 
+@memory_errors()
 def _packed(values: Values) -> Values:
     """Blue, green, red (and alpha) or grey, (height, width[, 3|4]), as 0xRRGGBB."""
     if values.dtype != np.uint8:

@@ -1,5 +1,7 @@
 """Image files to pixels, and pixels to a smaller scale."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -18,6 +20,18 @@ _TAIL_BYTES = 4096
 """Bytes at the end in which the end mark is looked for: some cameras write a few behind it."""
 
 
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raises Python's MemoryError where OpenCV has an error of its own for it."""
+    try:
+        yield
+    except cv2.error as error:
+        if error.code == cv2.Error.STS_NO_MEM:
+            raise MemoryError(error.err) from None
+        raise
+
+
+@memory_errors()
 def read_image(content: bytes) -> Pixels:
     """Decodes an image file to RGB, uint8, (height, width, 3).
 
@@ -32,15 +46,19 @@ def read_image(content: bytes) -> Pixels:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+@memory_errors()
 def decoded(content: bytes, flags: int) -> npt.NDArray[Any]:
     """Decodes an image file as OpenCV does.
 
     Raises:
         ValueError: it is no image, or one with more pixels than OpenCV takes.
+        MemoryError: this machine's memory does not hold it.
     """
     try:
         image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:
+    except cv2.error as error:
+        if error.code == cv2.Error.STS_NO_MEM:
+            raise
         raise ValueError("is not an image, or has more than a billion pixels") from None
     if image is None:
         raise ValueError("is not an image")
@@ -60,6 +78,7 @@ def refuse_torn(content: bytes) -> None:
             raise ValueError("is cut off")
 
 
+@memory_errors()
 def shrink(image: Pixels, labels: Pixels, factor: int) -> tuple[Pixels, Pixels]:
     """Shrinks image (by area) and labels (nearest) so that they stay aligned.
 

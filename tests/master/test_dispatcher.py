@@ -3,6 +3,8 @@
 import Pyro4
 import pytest
 from helpers.mailbox import HEARTBEAT, RUN, Own, dispatcher, finished, heard, nothing_more, order
+from Pyro4 import message, util
+from Pyro4.message import Message
 
 
 def test_a_result_for_nobody_is_dropped(alone):
@@ -11,14 +13,17 @@ def test_a_result_for_nobody_is_dropped(alone):
     nothing_more(alone)
 
 
-@pytest.mark.parametrize("serializer", ["pickle", "marshal", "json"])
-def test_only_serpent_is_understood(alone, serializer):
+@pytest.mark.parametrize("language", [util.PickleSerializer(), util.JsonSerializer()])
+def test_only_serpent_is_understood(alone, language):
     with dispatcher(alone) as remote:
-        remote._pyroSerializer = serializer
-        with pytest.raises(
-            Pyro4.errors.CommunicationError, match="serializer that is not accepted"
-        ):
-            remote.terms()
+        remote._pyroBind()
+        call = language.dumpsCall(remote._pyroUri.object, "terms", (), {})
+        asked = Message(message.MSG_INVOKE, call, language.serializer_id, 0, 0)
+        remote._pyroConnection.send(asked.to_bytes())
+        with pytest.raises(Pyro4.errors.ConnectionClosedError):
+            Message.recv(remote._pyroConnection, [message.MSG_RESULT])
+    with dispatcher(alone) as remote:
+        assert remote.terms()["token"] == "token"
 
 
 def test_a_worker_is_told_the_settings_of_the_run(alone):

@@ -239,8 +239,8 @@ def test_a_full_disk_is_only_complained_of(disk, caplog):
 
 def test_a_run_directory_that_is_away_is_not_made_anew_and_only_complained_of(tmp_path):
     run_dir = tmp_path / "run"
-    run_dir.mkdir()
     folder = run_dir / "checkpoints/trial"
+    folder.parent.mkdir(parents=True)
     writer = checkpoints.CheckpointWriter(folder, "key")
     writer.hold(checkpoint(3))
     writer.write()
@@ -248,7 +248,7 @@ def test_a_run_directory_that_is_away_is_not_made_anew_and_only_complained_of(tm
     writer.hold(checkpoint(4))
     writer.write()
     assert writer.complaint == (
-        "after epoch 4 its folder was away, so a worker that goes on may have to train again"
+        f"after epoch 4 {folder.parent} was gone: the run is over, or its directory was moved"
     )
     assert not run_dir.exists()
     away.rename(run_dir)
