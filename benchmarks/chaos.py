@@ -65,6 +65,7 @@ def main() -> None:
     seconds = given.seconds or 60 * given.minutes
     with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
         folder = given.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
         equal = compare(folder, seconds, given.workers, given.seed)
     sys.exit(not equal)
 

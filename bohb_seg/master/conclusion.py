@@ -10,7 +10,6 @@ from pathlib import Path
 
 from bohb_seg.errors import EXIT_FAILED, EXIT_INCOMPLETE, EXIT_STOPPED_EARLY, BohbSegError
 from bohb_seg.master.executor import incumbent_record
-from bohb_seg.report import page
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
 
@@ -65,6 +64,8 @@ def _tidy(directory: RunDirectory, scheduler: Scheduler) -> None:
 
 
 def _report(run_dir: Path) -> None:
+    from bohb_seg.report import page  # with matplotlib, which is not needed before
+
     if gaps := page.write(run_dir).gaps:
         raise BohbSegError("; ".join(gaps))
 

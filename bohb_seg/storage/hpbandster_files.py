@@ -10,14 +10,17 @@ run's beginning from all that stands among the times. HpBandSter's own lines hav
 """
 
 import json
+import logging
+import math
 import pickle
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final, final
 
 from hpbandster.core.result import Result, logged_results_to_HBS_result
 
@@ -30,8 +33,12 @@ from bohb_seg.trials import EvaluationId, TrialId
 
 CHECK = "check"
 """Name of the check in the third part of a line."""
+PICKLE_EVERY: Final = 30.0
+"""Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
 
 _Lines = Sequence[Sequence[Any]]
+
+_log = logging.getLogger(__name__)
 
 
 class LiveLog:
@@ -156,13 +163,45 @@ def write_pickle(run_dir: Path, ladder: Ladder) -> None:
         write_whole(run_dir / "results.pkl", pickle.dumps(result), durable=False, within=run_dir)
 
 
-def write_pickle_aside(run_dir: Path, ladder: Ladder) -> "subprocess.Popen[bytes]":
-    """Does the same in a process of its own, because it takes the longer the longer a run is.
+@final
+class PickleAside:
+    """Writes ``results.pkl`` now and then in a process of its own.
 
-    It ends with this process, for else it might write over the pickle of the next master.
+    It takes the longer the longer a run is. The process ends with this one, for else it might write
+    over the pickle of the next master.
+
+    Args:
+        run_dir: The run directory.
+        ladder: Budgets and eta of the run.
     """
-    numbers = (ladder.min_budget, ladder.max_budget, ladder.eta)
-    return subprocess.Popen(machine.tied(__name__, run_dir, *numbers))
+
+    def __init__(self, run_dir: Path, ladder: Ladder) -> None:
+        words = (run_dir, ladder.min_budget, ladder.max_budget, ladder.eta)
+        self._command = machine.tied(__name__, *words)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._due = -math.inf
+
+    def write_if_due(self) -> None:
+        """Starts a process, unless one is at work or was started a short while ago.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if time.monotonic() < self._due or (self._process and self._process.poll() is None):
+            return
+        self._due = time.monotonic() + PICKLE_EVERY
+        self.wait()
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE)
+
+    def wait(self) -> None:
+        """Waits for the process, and says why if it could not write."""
+        if self._process is None:
+            return
+        _, said = self._process.communicate()
+        if status := self._process.returncode:
+            reason = (said.decode(errors="replace").splitlines() or [f"status {status}"])[-1]
+            _log.warning("results.pkl could not be written (%s); it follows", reason)
+        self._process = None
 
 
 def _append(file: Path, lines: _Lines) -> None:
@@ -189,4 +228,4 @@ if __name__ == "__main__":
     try:
         write_pickle(Path(directory), Ladder(*map(float, numbers)))
     except Exception as error:  # whatever it is, the master writes the file once more at its end
-        sys.exit(f"results.pkl could not be written ({error}); it follows")
+        sys.exit(str(error))

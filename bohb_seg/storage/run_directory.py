@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import stat
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,14 +22,12 @@ from bohb_seg.settings import SearchSettings
 from bohb_seg.storage import resume, settings_record
 from bohb_seg.storage.checkpoint_retention import CheckpointRetention
 from bohb_seg.storage.checkpoint_store import CheckpointStore
-from bohb_seg.storage.hpbandster_files import LiveLog, write_pickle, write_pickle_aside
+from bohb_seg.storage.hpbandster_files import LiveLog, PickleAside, write_pickle
 from bohb_seg.storage.journal import FILE_NAME, Journal
 from bohb_seg.storage.journal_entries import Entry, Event, RunStarted, counted
 from bohb_seg.storage.run_folders import RunFolders, opened_file
 from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE, comparison_folder
 
-RESULTS_EVERY = 30.0
-"""Seconds between two writings of ``results.pkl``; brackets that are shorter share one."""
 LIVE_LOG_EVERY = 10.0
 """Seconds between two tries to write HpBandSter's live log anew while that fails."""
 
@@ -64,9 +61,9 @@ class RunDirectory:
     ) -> None:
         self.path, self._settings = settings.run_dir, settings
         self._ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
-        self._writing: subprocess.Popen[bytes] | None = None
+        self._pickle_aside = PickleAside(self.path, self._ladder)
         self._is_behind = False
-        self._live_log_due = self._results_due = -math.inf
+        self._live_log_due = -math.inf
         self.checkpoints = CheckpointRetention(self.path, settings.checkpoint_gb)
         self.checkpoints.note(entry.event for entry in past)
         try:
@@ -153,9 +150,7 @@ class RunDirectory:
     def write_results_aside(self, incumbent: Mapping[str, Any] | None) -> None:
         """Writes ``incumbent.json``, and now and then ``results.pkl`` in a process of its own."""
         self._write_incumbent(incumbent)
-        if time.monotonic() >= self._results_due and not self._is_writing():
-            self._results_due = time.monotonic() + RESULTS_EVERY
-            self._writing = write_pickle_aside(self.path, self._ladder)
+        self._pickle_aside.write_if_due()
 
     def write_results(self, incumbent: Mapping[str, Any] | None) -> None:
         """Completes HpBandSter's files and ``incumbent.json`` from the journal.
@@ -163,14 +158,10 @@ class RunDirectory:
         Raises:
             OSError: they cannot be written.
         """
-        if self._writing is not None:
-            self._writing.wait()
+        self._pickle_aside.wait()
         self._live_log.rewrite(self._journal.read())
         write_pickle(self.path, self._ladder)
         self._write_incumbent(incumbent)
-
-    def _is_writing(self) -> bool:
-        return self._writing is not None and self._writing.poll() is None
 
     def _write_incumbent(self, incumbent: Mapping[str, Any] | None) -> None:
         if incumbent is not None:

@@ -18,7 +18,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.hyperband import Ladder
-from bohb_seg.storage.hpbandster_files import CHECK, LiveLog, check_of, write_pickle
+from bohb_seg.storage.hpbandster_files import CHECK, LiveLog, PickleAside, check_of, write_pickle
 from bohb_seg.storage.journal_entries import Entry, RunResumed, RunStarted
 from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, EvaluationId, TrialId
 
@@ -294,3 +294,13 @@ def test_the_incumbent_is_that_of_the_largest_budget(tmp_path):
     write_pickle(tmp_path, LADDER)
     result = pickle.loads((tmp_path / "results.pkl").read_bytes())
     assert result.get_incumbent_id() == (0, 0, 0)
+
+
+def test_a_pickle_that_cannot_be_written_aside_is_told_in_one_line(tmp_path, caplog):
+    aside = PickleAside(tmp_path / "gone", LADDER)
+    aside.write_if_due()
+    aside.write_if_due()  # not due
+    aside.wait()
+    (line,) = caplog.messages
+    assert line.startswith("results.pkl could not be written ([Errno 2] No such file or directory")
+    assert line.endswith("); it follows")
