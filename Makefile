@@ -49,7 +49,8 @@ benchmarks: .venv/installed
 .venv-jax/installed: .venv/installed requirements-jax.lock
 	$(PYTHON) -m venv .venv-jax
 	.venv-jax/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-jax.lock
-	$(BIN)/uv pip install --quiet --python .venv-jax/bin/python --constraints requirements-dev.lock \
+	sed 's/ *--hash=[^ ]*//; s/ *\\$$//' requirements-dev.lock > .venv-jax/constraints.txt
+	.venv-jax/bin/python -m pip install --quiet --constraint .venv-jax/constraints.txt \
 	  pytest pytest-timeout hypothesis scikit-learn psutil hatchling editables
 	.venv-jax/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
