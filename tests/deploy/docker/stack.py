@@ -154,8 +154,9 @@ class Stack:
         return {order.evaluation: settled[order.evaluation] for order in self.events(Evaluate)}
 
     def results_of(self, evaluation: EvaluationId) -> Sequence[Evaluated]:
-        """What workers brought for it."""
-        return [news for news in self.events(Evaluated) if news.evaluation == evaluation]
+        """What workers brought for it; a worker that died at it brought nothing."""
+        news = [news for news in self.events(Evaluated) if news.evaluation == evaluation]
+        return [each for each in news if each.loss is not None]
 
     def until(self, condition: Callable[[], Found | None], what: str) -> Found:
         """Polls until ``condition()`` holds; tells the logs if it never does."""

@@ -26,7 +26,7 @@ SEGMENTATION = {
 NOT_HANDED_ON = {
     *("run_dir", "cache_dir"),  # volumes
     *("host", "port", "nameserver", "tls", "insecure"),  # the network between the containers
-    *("dashboard", "restartable", "resume"),  # how it is started
+    *("dashboard", "restartable", "resume", "repair", "take_over"),  # how it is started
 }
 
 
