@@ -94,7 +94,7 @@ def main() -> None:
 def commands(folder: Path, toy: bool) -> Mapping[Path, Sequence[Command]]:
     """The runs, made if they are not there, and the commands that a user would run on them."""
     finished, killed = runs.finished(folder, toy), runs.killed(folder, toy)
-    begin = ("--warm-start", RUN, "--run-dir", NEW, *runs.flags(toy), *HERE)
+    begin = ("--warm-start", RUN, "--run-dir", NEW, "--run-id", "new", *runs.flags(toy), *HERE)
     warm_start = Command("warm start", MASTER, begin, serves=NEW)
     return {
         finished: (
