@@ -1,4 +1,4 @@
-"""What a command left behind, and whether that is right."""
+"""Outcomes of commands: all that one left behind, and whether it is right."""
 
 import hashlib
 import json

@@ -46,7 +46,6 @@ def read_image(content: bytes) -> Pixels:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-@memory_errors()
 def decoded(content: bytes, flags: int) -> npt.NDArray[Any]:
     """Decodes an image file as OpenCV does.
 
@@ -55,10 +54,9 @@ def decoded(content: bytes, flags: int) -> npt.NDArray[Any]:
         MemoryError: this machine's memory does not hold it.
     """
     try:
-        image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error as error:
-        if error.code == cv2.Error.STS_NO_MEM:
-            raise
+        with memory_errors():
+            image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
         raise ValueError("is not an image, or has more than a billion pixels") from None
     if image is None:
         raise ValueError("is not an image")

@@ -145,13 +145,7 @@ def open_regular(path: Path, most: int) -> BufferedReader:
         OSError: it cannot be opened, is no regular file, or is larger; ``strerror`` says which.
     """
     _refuse(path, path.stat(), most)  # opening a device may already do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        _refuse(path, os.fstat(descriptor), most)
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    return os.fdopen(_opened_regular(path, os.O_RDONLY, most), "rb")
 
 
 def read_regular(path: Path, most: int = LARGEST_TEXT) -> bytes:
@@ -178,14 +172,8 @@ def open_to_append(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o666)
-    try:
-        _refuse(path, os.fstat(descriptor), LARGEST_RECORD)
-        return os.fdopen(descriptor, "ab")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return os.fdopen(_opened_regular(path, flags, LARGEST_RECORD), "ab")
 
 
 def refuse_foreign_link(path: Path) -> None:
@@ -266,6 +254,17 @@ def log_stream(path: Path) -> BinaryIO:
 def is_unfinished(name: str) -> bool:
     """Whether a file or folder of this name was begun here and never finished."""
     return _UNFINISHED.fullmatch(name) is not None
+
+
+def _opened_regular(path: Path, flags: int, most: int) -> int:
+    """Opens a file, and does not wait for a pipe's other end; only a regular one stays open."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    try:
+        _refuse(path, os.fstat(descriptor), most)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _refuse(path: Path, state: os.stat_result, most: int) -> None:

@@ -49,34 +49,36 @@ def test_a_worker_whose_parent_is_number_1_lives_and_ends_with_it():
     wait_until(lambda: not runs(worker.pid), 20)
 
 
-def test_the_workers_of_all_gpus_end_with_the_process_that_started_them(tmp_path, monkeypatch):
+@pytest.fixture
+def of_two_gpus(tmp_path, monkeypatch):
+    """``bohb-worker --device all-gpus`` with two workers started, and all commands."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     flags = ("--device", "all-gpus", "--worker", "toy", "--port", free_port())
     with processes(tmp_path) as started:
         parent = started.start("bohb_seg.commands.worker", *flags)
         wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
-        workers = psutil.Process(parent.pid).children()
-        parent.kill()
-        parent.wait()
-        wait_until(lambda: not any(runs(worker.pid) for worker in workers), 20)
+        yield parent, started
 
 
-def test_the_worker_of_a_gpu_that_is_killed_is_started_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    flags = ("--device", "all-gpus", "--worker", "toy", "--port", free_port())
-    with processes(tmp_path) as started:
-        parent = started.start("bohb_seg.commands.worker", *flags)
-        wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
-        second = psutil.Process(parent.pid).children()[1]
-        second.kill()
-        wait_until(lambda: not second.is_running())
-        wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
-        wait_until(lambda: started.log(parent).count("does not know a run to serve yet") >= 2)
-        parent.terminate()
-        assert parent.wait(20) == 0
-    assert "the worker of GPU 1 ended with status -9; starting it again in 1 s" in started.log(
-        parent
-    )
+def test_the_workers_of_all_gpus_end_with_the_process_that_started_them(of_two_gpus):
+    parent, _ = of_two_gpus
+    workers = psutil.Process(parent.pid).children()
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not any(runs(worker.pid) for worker in workers), 20)
+
+
+def test_the_worker_of_a_gpu_that_is_killed_is_started_again(of_two_gpus):
+    parent, started = of_two_gpus
+    second = psutil.Process(parent.pid).children()[1]
+    second.kill()
+    wait_until(lambda: not second.is_running())
+    wait_until(lambda: devices_below(parent) == ["gpu:0", "gpu:1"])
+    wait_until(lambda: started.log(parent).count("does not know a run to serve yet") >= 2)
+    parent.terminate()
+    assert parent.wait(20) == 0
+    said = started.log(parent)
+    assert "the worker of GPU 1 ended with status -9; starting it again in 1 s" in said
 
 
 def devices_below(parent):

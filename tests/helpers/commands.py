@@ -60,6 +60,20 @@ class Processes:
         return self.log(process)
 
 
+def benchmark(name: str, *flags: object) -> str:
+    """Runs ``python -m benchmarks.NAME``, which must end well, and returns its output."""
+    done = subprocess.run(
+        [*with_us(), sys.executable, "-m", f"benchmarks.{name}", *map(str, flags)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-20000:]
+    return done.stdout
+
+
 @contextmanager
 def processes(folder: Path) -> Iterator[Processes]:
     started = Processes(folder)
