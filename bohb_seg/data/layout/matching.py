@@ -30,8 +30,8 @@ def clusters(files: Iterable[File]) -> list[tuple[list[File], list[File]]]:
     for looseness in range(_LOOSEST + 1):
         links.begin(looseness)
         for by_key in (False, True):
-            links.add(_equal(images, masks, looseness, by_key))
-        links.add(_affixed(images, masks, looseness))
+            links.add(_equal(*links.open(images, masks), looseness, by_key))
+        links.add(_affixed(*links.open(images, masks), looseness))
     return links.clusters()
 
 
@@ -48,6 +48,16 @@ class _Links:
         """Begins a looser reading: folders linked by now are out of it."""
         self._looseness = looseness
         self._folders_before = {file.folder for link in self._links for file in link}
+
+    def open(
+        self, images: Sequence[File], masks: Sequence[File]
+    ) -> tuple[Sequence[File], Sequence[File]]:
+        """The files that may get a link; those of a side all linked only if the other needs it."""
+        if self._looseness > 1:
+            images = [file for file in images if file.folder not in self._folders_before]
+            masks = [file for file in masks if file.folder not in self._folders_before]
+        needy = [any(file.path not in self._linked for file in side) for side in (images, masks)]
+        return (images, masks) if any(needy) else ((), ())
 
     def add(self, links: Iterable[_Link]) -> None:
         """Adds links of files of which at least one has none yet."""

@@ -51,10 +51,11 @@ def pair_up(tree: Tree) -> Found:
     pairs, doubled = _distinct(tree, [each.pair for each in chosen if each.pair])
     linked = {file.path for each in chosen for file in each.files}
     alone = [file for file in files if file.path not in linked]
+    used = _Used.by(file for file in files if file.path in linked)
     left_out = [out for each in chosen for out in each.left_out()] + doubled
     problems = sorted({each.problem for each in chosen if each.problem})
     for file in alone:
-        reason, sentence = _why_alone(file, files, linked)
+        reason, sentence = _why_alone(file, used)
         left_out.append(LeftOut(file.path, reason))
         problems += [sentence] if sentence and chosen else []
     if not chosen:
@@ -133,21 +134,30 @@ def _distinct(tree: Tree, chosen: Iterable[tuple[File, File]]) -> tuple[list[Pai
     return sorted(seen.values(), key=lambda pair: pair.name), left_out
 
 
-def _why_alone(file: File, files: Sequence[File], linked: set[str]) -> tuple[str, str | None]:
+@dataclass(frozen=True)
+class _Used:
+    """Folders and parts in which at least one file has a partner."""
+
+    folders: frozenset[str]
+    parts: frozenset[str | None]
+
+    @classmethod
+    def by(cls, linked: Iterable[File]) -> "_Used":
+        both = [(file.folder, file.part) for file in linked]
+        return cls(frozenset(f for f, _ in both), frozenset(p for _, p in both))
+
+
+def _why_alone(file: File, used: _Used) -> tuple[str, str | None]:
     """The reason why a file has no partner, and the sentence about it if it is a problem."""
     if file.role is Role.PICTURE:
         return PICTURE, None
     if file.role is Role.OTHER:
         return OTHER, None
-    folder_is_used = any(f.folder == file.folder and f.path in linked for f in files)
-    if file.role is None or not (file.sure or folder_is_used):
+    if file.role is None or not (file.sure or file.folder in used.folders):
         return UNCLEAR, None
     if file.role is Role.MASK:
         return ALONE, f"{file.path} has no image of the same name; add the image or remove the mask"
-    held_back = file.part == "test" or (
-        file.part == "validation"
-        and not any(f.part == file.part and f.path in linked for f in files)
-    )
+    held_back = file.part == "test" or (file.part == "validation" and file.part not in used.parts)
     if held_back:
         return UNLABELLED, None
     return ALONE, f"{file.path} has no mask of the same name; add the mask or remove the image"

@@ -151,7 +151,7 @@ def _walk(root: Path, place: str, above: tuple[str, ...], left_out: list[LeftOut
         return
     for name in entries:
         path = f"{place}/{name}" if place else name
-        if (root / path).is_dir():
+        if os.path.isdir(root / path):  # noqa: PTH112 - Path.is_dir raises where nobody may look
             yield from _walk(root, path, (*above, here), left_out)
         else:
             yield path
@@ -170,7 +170,7 @@ def _why_not(root: Path, path: str) -> str | None:
         return HIDDEN
     if unfinished:
         return UNFINISHED
-    return None if (root / path).exists() else NOWHERE
+    return None if os.path.exists(root / path) else NOWHERE  # noqa: PTH110 - as above
 
 
 def _is_hidden(path: str) -> bool:
