@@ -6,7 +6,7 @@ occurs several times, what the wildcards stand for must be equal too.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from bohb_seg.data.layout.names import fold
@@ -47,29 +47,45 @@ def pair_by_globs(tree: Tree, images: str, masks: str) -> Found:
 def _paired(
     tree: Tree, files: Mapping[str, File], here: Mapping[str, _Hit], there: Mapping[str, _Hit]
 ) -> Found:
-    masks = _by_stem(there)
+    images, masks = _by_stem(here), _by_stem(there)
     pairs, used, problems = [], set(), []
-    for stem, images in _by_stem(here).items():
-        for image in images:
-            beside = masks.get(stem, [])
-            if len(beside) > 1 or len(images) > 1:
-                beside = [mask for mask in beside if there[mask][1] == here[image][1]]
-            if len(beside) == 1 and beside[0] not in used:
-                pairs.append(make_pair(tree, files[image], files[beside[0]]))
-                used |= {image, beside[0]}
-            elif beside:
-                what = f"{len(beside)} masks" if len(beside) > 1 else "a mask of another image"
-                problems.append(f"--images and --masks give {image} {what}; narrow the patterns")
-            elif files[image].part != "test":
-                problems.append(f"{image} has no mask by --masks; add it or narrow --images")
+    for stem in sorted(images.keys() | masks.keys()):
+        left, right = images.get(stem, []), masks.get(stem, [])
+        linked, sentences = _of_stem(stem, left, right, here, there)
+        held_back = not right and all(files[path].part == "test" for path in left)
+        problems += [] if held_back else sentences
+        for image, mask in linked:
+            pairs.append(make_pair(tree, files[image], files[mask]))
+            used |= {image, mask}
     named = here.keys() | there.keys()
-    for mask in sorted(there.keys() - used):
-        problems.append(f"{mask} has no image by --images; add it or narrow --masks")
     left_out = [
         LeftOut(path, ALONE if path in named else NOT_NAMED) for path in files if path not in used
     ]
     everything = tuple(sorted((*tree.left_out, *left_out)))
     return Found(tuple(sorted(pairs, key=lambda p: p.name)), {}, everything, tuple(problems))
+
+
+def _of_stem(
+    stem: str,
+    images: Sequence[str],
+    masks: Sequence[str],
+    here: Mapping[str, _Hit],
+    there: Mapping[str, _Hit],
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The pairs among the files of one stem, and sentences about the rest."""
+    if len(images) == len(masks) == 1:
+        return [(images[0], masks[0])], []
+    beside = {image: [m for m in masks if there[m][1] == here[image][1]] for image in images}
+    owners = {mask: [i for i in images if mask in beside[i]] for mask in masks}
+    pairs = [(i, m[0]) for i, m in beside.items() if len(m) == 1 and len(owners[m[0]]) == 1]
+    done = {path for pair in pairs for path in pair}
+    left, right = ([path for path in side if path not in done] for side in (images, masks))
+    if left and right:
+        both = f"{' and '.join(left[:2])} and {' and '.join(right[:2])}"
+        return pairs, [f"{both} share the stem {stem!r}; narrow --images or --masks"]
+    alone = [f"{path} has no mask by --masks; add it or narrow --images" for path in left]
+    alone += [f"{path} has no image by --images; add it or narrow --masks" for path in right]
+    return pairs, alone
 
 
 def _refused(tree: Tree, sentence: str) -> Found:

@@ -214,12 +214,10 @@ def test_one_pattern_without_the_other_is_refused(tmp_path):
         find(tmp_path, images="*.tif")
 
 
-names = st.sampled_from(
-    "images masks labels train val test train_labels a 2_RGB gts_eroded vis Tile_1 data".split()
-)
-stems = st.sampled_from(
-    "1 2 1_sat 1_mask 1_m 2_rgb image mask img_1 label_1 Zürich 1_vis case_0001 1_0001".split()
-)
+NAMES = "images masks labels train val test train_labels a 2_RGB gts_eroded vis Tile_1 data"
+STEMS = "1 2 1_sat 1_mask 1_m 2_rgb image mask img_1 label_1 Zürich 1_vis case_0001 1_0001"
+names = st.sampled_from(NAMES.split())
+stems = st.sampled_from(STEMS.split())
 suffixes = st.sampled_from([".png", ".jpg", ".tif", ".webp"])
 trees = st.lists(
     st.builds(
