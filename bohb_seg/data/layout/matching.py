@@ -132,19 +132,19 @@ def _by_place(files: Sequence[File], looseness: int) -> dict[str | None, dict[st
 
 
 def _extended(longer: Sequence[File], shorter: Sequence[File]) -> Iterator[_Link]:
-    """Files whose key is another's with an affix that at least half of the folder has."""
-    long = {file.key: file for file in longer}
+    """Files whose stem or key is another's with an affix that at least half of the folder has."""
     short = {file.key: file for file in shorter if file.key}
     samples = sorted(short)[:_SAMPLES]
-    affixes = {affix for key in samples for whole in long for affix in _affixes(whole, key)}
-    for before, behind in sorted(affixes):
-        found = [
-            (long[before + key + behind], file)
-            for key, file in short.items()
-            if before + key + behind in long
-        ]
-        if 2 * len(found) >= min(len(long), len(short)):
-            yield from found
+    for long in ({file.key: file for file in longer}, {file.stem: file for file in longer}):
+        affixes = {affix for key in samples for whole in long for affix in _affixes(whole, key)}
+        for before, behind in sorted(affixes):
+            found = [
+                (long[before + key + behind], file)
+                for key, file in short.items()
+                if before + key + behind in long
+            ]
+            if 2 * len(found) >= min(len(long), len(short)):
+                yield from found
 
 
 def _affixes(whole: str, key: str) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ _WORDS: dict[Role, str] = {
     Role.IMAGE: (
         "image images img imgs imagery sat satellite top ortho orthos orthophoto orthophotos"
         " orthoimage orthoimages orthomosaic orthomosaics rgb irrg rgbir rgbi rgbn cir naip mul"
-        " pansharpen aerial photo photos photograph photographs input inputs source frames raw"
+        " pansharpen nir aerial photo photos photograph photographs input inputs source frames raw"
     ),
     Role.MASK: (
         "mask masks label labels labelmap labelmaps gt gts truth groundtruth map maps annotation"
@@ -39,26 +39,30 @@ _WORDS: dict[Role, str] = {
         " overlays preview previews thumbnail thumbnails thumb thumbs quicklook quicklooks browse"
         " legend screenshot screenshots blend blended"
     ),
-    Role.OTHER: "dsm ndsm dtm dem chm depth height heights elevation lidar confidence",
+    Role.OTHER: (
+        "dsm ndsm dtm dem chm depth height heights elev elevation elevations lidar confidence"
+    ),
 }
 _PARTS = {
-    "train": "train training tr",
+    "train": "train training trn tr",
     "validation": "val valid validation",
-    "test": "test testing ts",
+    "test": "test testing tst ts",
 }
 _FILLERS = (
     "jpeg jpg png tif tiff bmp org orig original left right dir folder files file data set id ids"
     " train ground class classes for participants all new final fine 8bit 16bit no boundary eroded"
-    " edge edges coarse color colors colour colours instance instances object objects"
+    " edge edges coarse color colors colour colours instance instances object objects human machine"
+    " hand index"
 )
 """Words that say nothing of a role, but stand beside one that does."""
 
 _LESSER = {
-    Role.IMAGE: frozenset(["irrg", "rgbir", "rgbi", "rgbn", "cir", "mul"]),
+    Role.IMAGE: frozenset(["irrg", "rgbir", "rgbi", "rgbn", "cir", "nir", "mul"]),
     Role.MASK: frozenset(
         [
             "no",
             "boundary",
+            "human",
             "eroded",
             "edge",
             "edges",

@@ -1,10 +1,11 @@
 """Pairs of images and masks, and an account of every file that is in none.
 
 If several files show one scene, the plainest counts: of images the one named RGB, of masks the one
-without words such as *eroded*, *color* or *instance*. If that leaves several, nothing is guessed.
+without words such as *eroded*, *color* or *instance*, or the one named semantic; names of folders
+come before those of files. If that leaves several, nothing is guessed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -83,7 +84,7 @@ class _Choice:
 
 def _choose(images: Sequence[File], masks: Sequence[File]) -> _Choice:
     files = (*images, *masks)
-    best = _plainest(images, _image_rank), _plainest(masks, _mask_rank)
+    best = _plainest(images), _plainest(masks)
     if all(len(each) == 1 for each in best):
         return _Choice(files, (best[0][0], best[1][0]), None)
     key = min((file.key for file in files), key=len)
@@ -101,17 +102,18 @@ def _choose(images: Sequence[File], masks: Sequence[File]) -> _Choice:
     return _Choice(files, None, sentence)
 
 
-def _plainest(files: Sequence[File], rank: Callable[[File], tuple[int, bool]]) -> list[File]:
-    lowest = min(map(rank, files))
-    return [file for file in files if rank(file) == lowest]
+def _plainest(files: Sequence[File]) -> list[File]:
+    lowest = min(map(_rank, files))
+    return [file for file in files if _rank(file) == lowest]
 
 
-def _image_rank(file: File) -> tuple[int, bool]:
-    return lesser(Role.IMAGE, iter(file.words)), "rgb" not in file.words
-
-
-def _mask_rank(file: File) -> tuple[int, bool]:
-    return lesser(Role.MASK, iter(file.words)), False
+def _rank(file: File) -> tuple[bool, int, int, bool]:
+    """Smaller is plainer: named as what it is, few lesser words in folders, then in the stem."""
+    assert file.role is not None, f"{file.path} is linked without a role"
+    best = {Role.IMAGE: "rgb", Role.MASK: "semantic"}[file.role]
+    words = file.folder_words, file.stem_words
+    lessers = [lesser(file.role, iter(each)) for each in words]
+    return not file.sure, lessers[0], lessers[1], not any(best in each for each in words)
 
 
 def _pattern(file: File, key: str) -> str:
@@ -136,15 +138,17 @@ def _distinct(tree: Tree, chosen: Iterable[tuple[File, File]]) -> tuple[list[Pai
 
 @dataclass(frozen=True)
 class _Used:
-    """Folders and parts in which at least one file has a partner."""
+    """Folders and parts in which at least one file has a partner, and the keys of those files."""
 
     folders: frozenset[str]
     parts: frozenset[str | None]
+    keys: frozenset[str]
 
     @classmethod
     def by(cls, linked: Iterable[File]) -> "_Used":
-        both = [(file.folder, file.part) for file in linked]
-        return cls(frozenset(f for f, _ in both), frozenset(p for _, p in both))
+        files = tuple(linked)
+        folders, parts = (file.folder for file in files), (file.part for file in files)
+        return cls(frozenset(folders), frozenset(parts), frozenset(file.key for file in files))
 
 
 def _why_alone(file: File, used: _Used) -> tuple[str, str | None]:
@@ -155,6 +159,8 @@ def _why_alone(file: File, used: _Used) -> tuple[str, str | None]:
         return OTHER, None
     if file.role is None or not (file.sure or file.folder in used.folders):
         return UNCLEAR, None
+    if file.role is Role.MASK and file.folder not in used.folders and file.key in used.keys:
+        return RENDERING, None
     if file.role is Role.MASK:
         return ALONE, f"{file.path} has no image of the same name; add the image or remove the mask"
     held_back = file.part == "test" or (file.part == "validation" and file.part not in used.parts)

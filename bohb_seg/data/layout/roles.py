@@ -29,7 +29,8 @@ class File:
         sure: Whether names say the role, instead of its being the one that is left.
         stem: Its stem, folded.
         key: The stem without the words that say a role.
-        words: Known words in the names of the folders that say a role, and anywhere in the stem.
+        folder_words: Known words in the names of the folders that say a role.
+        stem_words: Known words anywhere in the stem.
     """
 
     path: str
@@ -37,7 +38,8 @@ class File:
     sure: bool
     stem: str
     key: str
-    words: tuple[str, ...]
+    folder_words: tuple[str, ...]
+    stem_words: tuple[str, ...]
 
     @property
     def folder(self) -> str:
@@ -98,9 +100,10 @@ def _alone(path: str) -> File:
     role = folders[-1].role if folders else stem.role
     if stem.role in (Role.PICTURE, Role.OTHER):
         role = stem.role
-    words = [word for reading in folders for word in reading.words if word not in ("train", "tr")]
-    words += read_folder(pure.stem).words
-    return File(path, role, True, fold(pure.stem), stem.rest, tuple(words))
+    # A part in a folder's name is no rendering; in a stem (``labelTrainIds``) it is.
+    words = (word for reading in folders for word in reading.words if word not in ("train", "tr"))
+    anywhere = read_folder(pure.stem).words
+    return File(path, role, True, fold(pure.stem), stem.rest, tuple(words), anywhere)
 
 
 def _in_view(beside: Sequence[File]) -> list[File]:

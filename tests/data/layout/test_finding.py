@@ -83,6 +83,23 @@ RENDERINGS = {
     "instances": ("JPEGImages/1.jpg=SegmentationClass/1.png", "SegmentationObject/1.png"),
     "coloured": ("images/1.png=masks/1_labelIds.png", "masks/1_color.png"),
     "pictures for people": ("images/1.jpg=masks/1.png", "masks/1_vis.png overlay/1.png"),
+    "semantic and instances": (
+        "train/images/P0.png=train/semantic_masks/P0_instance_color_RGB.png",
+        "train/instance_masks/P0_instance_id_RGB.png",
+    ),
+    "a coloured copy elsewhere": (
+        "a/b/original_images/1.jpg=a/b/label_images_semantic/1.png",
+        "RGB_color_image_masks/RGB_color_image_masks/1.png",
+    ),
+    "masks for machines": ("ds0/img/a.png=ds0/masks_machine/a.png", "ds0/masks_human/a.png"),
+    "numbers before the word": (
+        "Image__8bit_NirRGB/G_1.tif=Annotation__index/G_1_24label.png",
+        "Annotation__color/G_1_24label.tif",
+    ),
+    "bands and heights": (
+        "images/rgb/1.tif=labels/1.tif",
+        "images/nir/1.tif elevations/1-elev.tif",
+    ),
     "heights": ("images/1.tif=labels/1.tif", "dsm/1.tif"),
 }
 
@@ -110,6 +127,15 @@ def test_renderings_of_equal_rank_are_asked_about(tmp_path):
         " with --images GLOB --masks GLOB, for example --images '3_IRRG/{stem}.tif' --masks"
         " 'labels/{stem}.tif'",
     )
+
+
+def test_two_images_of_one_stem_are_a_problem(tmp_path):
+    plant(tmp_path, "images/1.jpg", "images/1.png", "masks/1.png")
+
+    found = find(tmp_path)
+
+    assert found.pairs == ()
+    assert found.problems == ("images/1.png has the same name as images/1.jpg; remove one",)
 
 
 def test_what_names_do_not_tell_is_never_guessed(tmp_path):
