@@ -17,8 +17,10 @@ import numpy.typing as npt
 from bohb_seg.data.split import SHARES, Split
 from bohb_seg.errors import DataError
 
-_NEAREST = 7
-"""Number of places near the wanted one at which a cut is tried."""
+_MOST_NEAREST, _FEWEST_NEAREST = 7, 2
+"""Number of places near the wanted one at which a cut is tried, in one image and in very many."""
+_ENOUGH_PLACES = 60
+"""Such places in all images together: many images balance each other, few must be tried hard."""
 
 Numbers = npt.NDArray[np.int64]
 _Sums = npt.NDArray[np.float64]
@@ -61,7 +63,7 @@ def by_block(scenes: Sequence[Scene], size: int, margin: int) -> Blocks:
     equal class frequencies, then lose the fewest patches.
 
     Args:
-        scenes: The images; either all or none with pixels.
+        scenes: The images, at least one; either all or none with pixels.
         size: Edge of a patch in pixels.
         margin: Least distance between patches of different parts of one image in pixels.
 
@@ -70,12 +72,12 @@ def by_block(scenes: Sequence[Scene], size: int, margin: int) -> Blocks:
     """
     firsts = [0, *accumulate(len(scene) for scene in scenes)]
     counts = [_counted(scene) for scene in scenes]
-    everything = np.sum([count.sum(axis=0) for count in counts], axis=0)
-    sums = np.zeros((len(SHARES), len(everything)))
+    sums = np.zeros((len(SHARES), counts[0].shape[1]))
+    nearest = min(_MOST_NEAREST, max(_FEWEST_NEAREST, _ENOUGH_PLACES // len(scenes)))
     owner = np.full(firsts[-1], -1)
     for number in sorted(range(len(scenes)), key=lambda number: (-len(scenes[number]), number)):
         best = min(
-            _arrangements(scenes[number], size, margin),
+            _arrangements(scenes[number], size, margin, nearest),
             key=lambda owners: _badness(sums + _by_part(owners, counts[number]), owners),
         )
         sums += _by_part(best, counts[number])
@@ -101,27 +103,29 @@ def _by_part(owners: Numbers, counted: _Sums) -> _Sums:
     return part @ counted
 
 
-def _arrangements(scene: Scene, size: int, margin: int) -> list[Numbers]:
+def _arrangements(scene: Scene, size: int, margin: int, nearest: int) -> list[Numbers]:
     """The part (0, 1, 2; -1 is the margin) of every patch, for several ways to cut the image."""
     for strips in range(len(SHARES), 1, -1):
         found = [
             owners
             for axis in (0, 1)
             for order in permutations(range(len(SHARES)), strips)
-            for owners in _strips(scene.corners[:, axis], order, size, margin)
+            for owners in _strips(scene.corners[:, axis], order, size, margin, nearest)
         ]
         if found:
             return found
     return [np.full(len(scene), part) for part in range(len(SHARES))]
 
 
-def _strips(starts: Numbers, order: Sequence[int], size: int, margin: int) -> Iterator[Numbers]:
+def _strips(
+    starts: Numbers, order: Sequence[int], size: int, margin: int, nearest: int
+) -> Iterator[Numbers]:
     """The part of every patch if the image is cut across one axis, parts in this order."""
     shares = np.array([SHARES[part] for part in order])
     ends = np.unique(starts) + size
     # A cut is the last pixel row (column) of a strip plus one.
     wanted = np.cumsum(shares / shares.sum())[:-1] * (ends[-1] - starts.min()) + starts.min()
-    tries = [ends[np.argsort(np.abs(ends - at), kind="stable")[:_NEAREST]] for at in wanted]
+    tries = [ends[np.argsort(np.abs(ends - at), kind="stable")[:nearest]] for at in wanted]
     for cuts in np.array(np.meshgrid(*tries)).T.reshape(-1, len(tries)):
         owners = np.full(len(starts), -1)
         lower = starts.min()

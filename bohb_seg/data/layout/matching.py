@@ -2,7 +2,8 @@
 
 A looser reading of the folders is tried only for folders in which a stricter one linked nothing.
 Within one reading the stems must be equal; else equal without the words that say a role; else the
-one is the other with something constant in front or behind (``area1_noBoundary``).
+one is the other with something constant in front or behind (``area1_noBoundary``). Where nothing
+but the part is left of the folders, only names that occur once are linked, and no such affix counts.
 """
 
 import re
@@ -31,7 +32,8 @@ def clusters(files: Iterable[File]) -> list[tuple[list[File], list[File]]]:
         links.begin(looseness)
         for by_key in (False, True):
             links.add(_equal(*links.open(images, masks), looseness, by_key))
-        links.add(_affixed(*links.open(images, masks), looseness))
+        if looseness < _LOOSEST:
+            links.add(_affixed(*links.open(images, masks), looseness))
     return links.clusters()
 
 
