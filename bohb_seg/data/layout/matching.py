@@ -3,7 +3,7 @@
 A looser reading of the folders is tried only for folders in which a stricter one linked nothing.
 Within one reading the stems must be equal; else equal without the words that say a role; else the
 one is the other with something constant in front or behind (``area1_noBoundary``). Where nothing
-but the part is left of the folders, only names that occur once are linked, and no such affix counts.
+but the part is left of the folders, only names that occur once are linked, and no affix counts.
 """
 
 import re

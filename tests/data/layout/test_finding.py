@@ -160,6 +160,16 @@ def test_a_mask_of_another_scene_is_never_taken(tmp_path):
     )
 
 
+def test_folders_that_a_word_tells_apart_do_not_help_each_other_out(tmp_path):
+    plant(tmp_path, "a_images/1.tif", "a_masks/1.tif", "a_images/2.tif")
+    plant(tmp_path, "b_images/1.tif", "b_masks/1.tif", "b_masks/2.tif")
+
+    found = find(tmp_path)
+
+    assert list(seen(tmp_path, found)) == ["a_images/1.tif", "b_images/1.tif"]
+    assert len(found.problems) == 2
+
+
 def test_images_of_a_test_folder_need_no_masks(tmp_path):
     plant(tmp_path, "train/images/1.tif", "train/gt/1.tif", "test/images/2.tif", "val/3_sat.jpg")
 

@@ -63,7 +63,10 @@ def test_lists_of_single_folders_count_in_these(tmp_path):
     for town in "xy":
         plant(tmp_path / town, {**twins("1", "2"), "train.txt": "1", "val.txt": "2"})
 
-    assert find(tmp_path).parts == {
+    found = find(tmp_path)
+
+    assert found.problems == ()
+    assert found.parts == {
         f"{town}/images/{n}.jpg": part
         for town in "xy"
         for n, part in (("1", "train"), ("2", "validation"))
