@@ -20,7 +20,7 @@ ALONE = "without a partner for its {stem}"
 _TOKENS = re.compile(r"(?P<stem>\{stem\})|(?P<deep>\*\*/?)|(?P<wild>\*|\?)")
 
 _Hit = tuple[str, tuple[str, ...]]
-"""What ``{stem}`` and what the wildcards stand for."""
+"""The text that ``{stem}`` stands for, and those of the wildcards."""
 
 
 def pair_by_globs(tree: Tree, images: str, masks: str) -> Found:

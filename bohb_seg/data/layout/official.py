@@ -132,7 +132,7 @@ class _Index:
         return None
 
     def _near(self, files: Iterable[File], listed_in: str) -> set[str]:
-        """Names of those in the folder of the list."""
+        """Names of the pairs in the folder of the list."""
         place = listed_in.rpartition("/")[0] + "/"
         here = [f.path for f in files if f.path in self._name and f.path.startswith(place)]
         return {self._name[path] for path in here}
@@ -150,7 +150,7 @@ class _Index:
 
 
 def _first_columns(entry: str) -> list[str]:
-    """What the line may mean if it has columns: image and mask, by comma, tab or space."""
+    """Meanings of a line if it has columns: image and mask, by comma, tab or space."""
     firsts = [entry.split(mark)[0].strip() for mark in (",", "\t", ";", " ") if mark in entry]
     return [first for first in firsts if first]
 
