@@ -82,6 +82,23 @@ def meaning_of(raw: RawMask, code: MaskCode) -> Meaning:
     return max(by_colour, by_index, key=lambda each: (each.looked_up() != UNKNOWN).sum())
 
 
+def numbers_of(raw: RawMask) -> npt.NDArray[np.int64] | None:
+    """The numbers that a mask holds, -1 where it holds no data; None if it holds colours.
+
+    Raises:
+        ValueError: its numbers are not whole.
+    """
+    if (band := _one_band(raw.values)) is None:
+        return None
+    values, hidden = _whole(band)
+    numbers = values.astype(np.int64)
+    numbers[np.isin(numbers, raw.nodata)] = -1
+    for mask in (hidden, raw.hidden):
+        if mask is not None:
+            numbers[mask] = -1
+    return numbers
+
+
 def _one_band(values: Values) -> Values | None:
     if values.ndim == 2:
         return values
