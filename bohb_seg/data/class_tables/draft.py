@@ -14,6 +14,7 @@ from bohb_seg.data.class_tables import legend
 from bohb_seg.data.classes import FILE_NAME, MAX_CLASSES
 from bohb_seg.data.mask_reading.containers import RawMask, unpack
 from bohb_seg.data.mask_reading.meaning import numbers_of
+from bohb_seg.data.mask_reading.nearest import ROUNDED
 from bohb_seg.data.pixels import LARGEST
 from bohb_seg.errors import DataError
 from bohb_seg.files import read_regular, write_whole
@@ -113,6 +114,8 @@ def draft(masks: Sequence[Seen], total: int) -> str:
     hidden = counts.pop(-1, 0)
     if len(counts) > FEW and (by_colour or any(mask.lossy for mask in masks)):
         counts = _without_smear(counts, by_colour)
+    elif by_colour and len(rounded := _together(counts, by_colour, ROUNDED)) > 1:
+        counts = rounded
     if not 1 <= len(counts) <= MAX_CLASSES:
         raise DataError(
             f"the masks hold {len(counts)} different values, and between 1 and {MAX_CLASSES} can be"
@@ -156,17 +159,26 @@ def _counted(values: npt.NDArray[Any]) -> Counts:
 
 def _without_smear(counts: Counts, by_colour: bool) -> Counts:
     """The values that are meant: frequent, and no shade or mixture of more frequent ones."""
+    total = counts.total()
+    frequent = Counter({v: n for v, n in counts.items() if n >= SMALLEST_SHARE * total})
+    kept: Counts = Counter()
+    for value, count in _together(frequent, by_colour, APART).most_common(MAX_CLASSES + 1):
+        points = [_point(other, by_colour) for other in kept]
+        if count >= MIXED_SHARE * total or not _is_mixture(_point(value, by_colour), points):
+            kept[value] = count
+    return kept
+
+
+def _together(counts: Counts, by_colour: bool, apart: float) -> Counts:
+    """Values that lie apart; each other is counted with the nearest more frequent one."""
     kept: Counts = Counter()
     points: list[npt.NDArray[np.float64]] = []
-    total = counts.total()
     for value, count in counts.most_common():
-        if count < SMALLEST_SHARE * total or len(kept) > MAX_CLASSES:
-            break
         point = _point(value, by_colour)
-        apart = [float(np.linalg.norm(point - other)) for other in points]
-        if apart and min(apart) < APART:
-            kept[[*kept][apart.index(min(apart))]] += count
-        elif count >= MIXED_SHARE * total or not _is_mixture(point, points):
+        distances = [float(np.linalg.norm(point - other)) for other in points]
+        if distances and min(distances) < apart:
+            kept[[*kept][distances.index(min(distances))]] += count
+        else:
             kept[value] = count
             points.append(point)
     return kept

@@ -26,7 +26,7 @@ def save(folder, mask, name="a.png"):
 @given(arrays.arrays(np.uint8, (6, 7), elements=st.integers(0, 5)), st.booleans())
 def test_a_draft_names_every_pixel_of_its_masks(tmp_path_factory, numbers, in_colour):
     folder = tmp_path_factory.mktemp("masks")
-    palette = np.arange(18, dtype=np.uint8).reshape(6, 3) * 13
+    palette = np.arange(18, dtype=np.uint8).reshape(6, 3) * np.uint8(13)
     mask = save(folder, palette[numbers] if in_colour else numbers)
 
     text = draft.draft([draft._seen(mask)], 1)
@@ -67,6 +67,18 @@ def test_smeared_masks_have_the_classes_that_were_drawn(tmp_path, grey):
     text = draft.draft([draft._seen(save(tmp_path, drawn, "a.jpg"))], 1)
 
     assert text.count("- {name") == (2 if grey else 3)
+
+
+def test_colours_that_are_off_by_little_are_no_classes_of_their_own(tmp_path):
+    mask = COLOURS[np.array([[1, 1, 1, 2, 2]])]
+    mask[0, 0] = (252, 3, 0)
+
+    text = draft.draft([draft._seen(save(tmp_path, mask))], 1)
+
+    assert text.splitlines()[2:] == [
+        '- {name: colour_0000FF, colour: "#0000FF"}  # 40.00% of the pixels',
+        '- {name: colour_FF0000, colour: "#FF0000"}  # 60.00% of the pixels',
+    ]
 
 
 @pytest.mark.parametrize("name", ["classes.yaml", "classes.png"])
