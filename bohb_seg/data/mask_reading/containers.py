@@ -27,8 +27,10 @@ from bohb_seg.data.pixels import decoded, refuse_torn
 
 Values = npt.NDArray[Any]
 
-_NODATA_TAG, _BITS_TAG = 42113, 258
-"""Tags of a TIFF: GDAL_NODATA, a number as text, and BitsPerSample."""
+_NODATA_TAG, _BITS_TAG, _COMPRESSION_TAG = 42113, 258, 259
+"""Tags of a TIFF: GDAL_NODATA, a number as text; BitsPerSample; and Compression."""
+_LOSSY_COMPRESSIONS = frozenset({6, 7, 34712, 50001})
+"""JPEG, old and new, JPEG 2000 and WebP within a TIFF."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_COLOUR = 0, 2
 
@@ -38,7 +40,7 @@ _OPENERS: tuple[tuple[re.Pattern[bytes], Callable[[io.BytesIO], ImageFile.ImageF
     (re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     (re.compile(rb"GIF8"), GifImagePlugin.GifImageFile),
 )
-_LOSSY = re.compile(rb"\xff\xd8|RIFF....WEBPVP8 |RIFF....WEBPVP8X.*ALPH.*VP8 ", re.DOTALL)
+_LOSSY = re.compile(rb"\xff\xd8|RIFF....WEBP(VP8 |VP8X.*VP8 )", re.DOTALL)
 """Beginnings of JPEG and of WebP files that do not keep every value."""
 _HEAD_BYTES = 4096
 _MOST_PIXELS = 1 << 30
@@ -79,7 +81,8 @@ def unpack(content: bytes) -> RawMask:
     file = _opened(content)
     if file is None:
         return _split_alpha(_with_opencv(content), RawMask(np.empty(0), lossy=_is_lossy(content)))
-    facts = RawMask(np.empty(0), _bits(file, content), nodata=_nodata(file))
+    bits, lossy = _bits(file, content), _is_lossy_tiff(file)
+    facts = RawMask(np.empty(0), bits, nodata=_nodata(file), lossy=lossy)
     if file.mode in ("P", "PA"):
         return _indices(file, facts)
     if file.mode == "1" or (file.format != "PNG" and (file.mode in _BY_PILLOW or facts.bits < 8)):
@@ -188,3 +191,9 @@ def _number(text: object) -> tuple[float, ...]:
 
 def _is_lossy(content: bytes) -> bool:
     return _LOSSY.match(content[:_HEAD_BYTES]) is not None
+
+
+def _is_lossy_tiff(file: ImageFile.ImageFile) -> bool:
+    if not isinstance(file, TiffImagePlugin.TiffImageFile):
+        return False
+    return file.tag_v2.get(_COMPRESSION_TAG) in _LOSSY_COMPRESSIONS
