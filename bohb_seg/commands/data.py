@@ -1,6 +1,7 @@
 """``bohb-data``: audits a data set, writes the synthetic one, draws image | mask sheets."""
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from rich.text import Text
 from bohb_seg import plugins
 from bohb_seg.commands import command_line
 from bohb_seg.data import contact_sheet
+from bohb_seg.data.class_tables import draft
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
 from bohb_seg.errors import DataError, printable
 from bohb_seg.settings import DataSettings, merge
+
+MASK_SUFFIXES = {".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp"}
+"""Files of a folder of masks."""
 
 
 @click.group("bohb-data")
@@ -99,6 +104,35 @@ def show(path: str | None, out: Path, pairs: int, config: Path | None, **flags: 
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}") from None
     click.echo(printable(f"wrote {out}"))
+
+
+@command.command("classes")
+@click.argument("path", required=False)
+@command_line.settings_flags(DataSettings)
+def draft_classes(path: str | None, config: Path | None, **flags: Any) -> None:
+    """Drafts classes.yaml, and a legend, from the masks of the data folder PATH (or --data).
+
+    PATH may also be a folder of masks; then they are written beside it. Nothing is overwritten.
+
+    \b
+    Example: bohb-data classes path/to/data
+    """
+    settings = _settings(path, config, flags)
+    masks, folder = _masks(settings)
+    table, picture = draft.write(masks, folder)
+    click.echo(printable(f"wrote {table} and {picture}; give the classes their names"))
+
+
+def _masks(settings: DataSettings) -> tuple[Sequence[Path], Path]:
+    folder = Path(plugins.data_source(settings.data)[1]).expanduser()
+    try:
+        collection = find(settings)
+    except DataError:
+        images = (file for file in sorted(folder.glob("*")) if file.suffix.lower() in MASK_SUFFIXES)
+        if masks := [file for file in images if file.is_file()]:
+            return masks, folder.resolve().parent  # in it, the legend would be another mask
+        raise
+    return [pair.mask for pair in collection.pairs], collection.root
 
 
 def main() -> None:

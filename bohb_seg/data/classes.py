@@ -97,7 +97,7 @@ def entries_for(root: Path, file: Path | None) -> tuple[ClassEntry, ...]:
     """
     if file is None and (root / FILE_NAME).exists():
         file = root / FILE_NAME
-    return DUBAI if file is None else _read(file)
+    return DUBAI if file is None else read_file(file)
 
 
 def rgb(packed: int) -> Colour:
@@ -105,7 +105,12 @@ def rgb(packed: int) -> Colour:
     return packed >> 16 & 0xFF, packed >> 8 & 0xFF, packed & 0xFF
 
 
-def _read(file: Path) -> tuple[ClassEntry, ...]:
+def read_file(file: Path) -> tuple[ClassEntry, ...]:
+    """Reads a class table in the project's own form.
+
+    Raises:
+        DataError: the file cannot be read or is no class table.
+    """
     try:
         content = yaml.safe_load(read_regular(file).decode("utf-8"))
         entries = TypeAdapter(tuple[ClassEntry, ...]).validate_python(content)
@@ -115,7 +120,7 @@ def _read(file: Path) -> tuple[ClassEntry, ...]:
         raise DataError(f"class table {file} is not YAML; {_EXAMPLE}") from None
     except ValidationError as error:
         raise DataError(f"class table {file}{_place(error)}; {_EXAMPLE}") from None
-    _check(entries, file)
+    check(entries, file)
     return entries
 
 
@@ -130,7 +135,12 @@ def _place(error: ValidationError) -> str:
     return f"{where}: {first['msg'].removeprefix('Value error, ').lower()}"
 
 
-def _check(entries: tuple[ClassEntry, ...], file: Path) -> None:
+def check(entries: tuple[ClassEntry, ...], file: Path) -> None:
+    """Refuses tables by which masks cannot be decoded.
+
+    Raises:
+        DataError: a name, colour or index occurs twice, or there are too few or too many classes.
+    """
     for kind, values in (
         ("name", [entry.name for entry in entries]),
         ("colour", [entry.colour.upper() for entry in entries if entry.colour]),
@@ -140,8 +150,8 @@ def _check(entries: tuple[ClassEntry, ...], file: Path) -> None:
         if times > 1:
             raise DataError(f"class table {file}: the {kind} {value} occurs twice; drop one")
     kept = sum(not entry.ignore for entry in entries)
-    if not 2 <= kept <= MAX_CLASSES:
+    if not 1 <= kept <= MAX_CLASSES:
         raise DataError(
             f"class table {file} has {kept} classes that are not ignored;"
-            f" between 2 and {MAX_CLASSES} can be told apart"
+            f" between 1 and {MAX_CLASSES} can be told apart"
         )

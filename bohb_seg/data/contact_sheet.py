@@ -67,7 +67,7 @@ def _png(collection: Collection, shown: Sequence[Pair]) -> bytes:
         mask_axis.imshow(coloured(labels, classes), interpolation="nearest")
         mask_axis.set_title(_end(printable(pair.mask.name)), fontsize=7, loc="left")
     figure.legend(
-        handles=[Patch(color=_hex(colour), label=_beginning(name)) for name, colour in keys],
+        handles=[Patch(color=as_hex(colour), label=_beginning(name)) for name, colour in keys],
         loc="outside lower center",
         ncol=min(len(keys), LEGEND_COLUMNS),
         frameon=False,
@@ -100,5 +100,6 @@ def _beginning(name: str) -> str:
     return name if len(name) <= LONGEST_CLASS else f"{name[: LONGEST_CLASS - 1]}…"
 
 
-def _hex(colour: Colour) -> str:
+def as_hex(colour: Colour) -> str:
+    """A colour as matplotlib and class tables write it, ``#RRGGBB``."""
     return "#{:02X}{:02X}{:02X}".format(*colour)

@@ -107,3 +107,22 @@ def test_images_that_memory_does_not_hold_are_one_sentence(folder, command):
     done = limits.child(SHORT_OF_MEMORY.format(megabytes=70, **names))
     sentence = only_sentence(done.returncode, done.stderr)
     assert sentence.endswith("this machine has not enough memory; free some or give it more")
+
+
+@pytest.mark.parametrize(("place", "target"), [("", ""), ("Tile 1/masks", "Tile 1")])
+def test_classes_are_drafted_from_a_data_folder_or_a_folder_of_masks(tiles, place, target):
+    folder = tiles.root / target
+
+    result = run("classes", tiles.root / place)
+
+    assert result.exit_code == 0, result.output
+    assert f"wrote {folder / 'classes.yaml'} and {folder / 'classes.png'}" in result.output
+    assert "of the pixels" in (folder / "classes.yaml").read_text()
+    assert run("check", tiles.root, *flags(tiles)).exit_code == 0
+    again = run("classes", tiles.root / place)
+    assert isinstance(again.exception, DataError)
+    assert "exists already" in str(again.exception)
+
+
+def test_classes_of_a_folder_without_masks_are_one_sentence(tmp_path):
+    assert isinstance(run("classes", tmp_path).exception, DataError)

@@ -158,9 +158,9 @@ EXAMPLE = 'write one entry a line like - {name: road, colour: "#6EC1E4"}'
             "class table {}: the name a occurs twice; drop one",
         ),
         (
-            "- {name: a, index: 1}",
-            "class table {} has 1 classes that are not ignored;"
-            " between 2 and 254 can be told apart",
+            "- {name: a, index: 1, ignore: true}",
+            "class table {} has 0 classes that are not ignored;"
+            " between 1 and 254 can be told apart",
         ),
     ],
 )  # fmt: skip
