@@ -38,13 +38,30 @@ def available() -> bool:
 
 
 class Raster:
-    """A dataset of rasterio, or a warped view of one, as an image."""
+    """A dataset of rasterio, or a warped view of one, as an image.
 
-    def __init__(self, dataset: Any, header: Header, *, alpha_is_data: bool = False) -> None:
+    Args:
+        dataset: The dataset; it is closed with the image.
+        header: The file's header.
+        alpha_is_data: Whether a band tagged as alpha is a channel in any case.
+        source: The dataset that a warped view reads from; it is closed, too.
+        as_stored: Whether indices stay indices and 0 stays 0 where 0 is white, as in masks.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        header: Header,
+        *,
+        alpha_is_data: bool = False,
+        source: Any = None,
+        as_stored: bool = False,
+    ) -> None:
         self._dataset = dataset
+        self._source = source
         self._said: list[str] = []
-        self._inverted = header.inverted
-        self._palette = _palette(dataset)
+        self._inverted = header.inverted and not as_stored
+        self._palette = None if as_stored else _palette(dataset)
         self._facts = _facts(dataset, header, self._palette is not None)
         tagged = self._facts.alpha
         if tagged is not None and (alpha_is_data or not is_transparency(self._sample(tagged))):
@@ -125,6 +142,8 @@ class Raster:
 
     def __exit__(self, *_: object) -> None:
         self._dataset.close()
+        if self._source is not None:
+            self._source.close()
 
 
 def open_raster(path: Path, header: Header, *, alpha_is_data: bool = False) -> Raster:
