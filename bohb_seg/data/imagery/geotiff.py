@@ -60,7 +60,7 @@ class Raster:
         self._dataset = dataset
         self._source = source
         self._said: list[str] = []
-        self._inverted = header.inverted and not as_stored
+        self._inverted, self._as_stored = header.inverted, as_stored
         self._palette = None if as_stored else _palette(dataset)
         self._facts = _facts(dataset, header, self._palette is not None)
         tagged = self._facts.alpha
@@ -90,12 +90,24 @@ class Raster:
             valid &= self._read((self._facts.alpha,), place)[..., 0] != 0
         elif (mask := self._own_mask(place)) is not None:
             valid &= mask
-        if self._inverted and values.dtype.kind == "u":
-            values = np.iinfo(values.dtype).max - values
+        if self._palette is None and not self._as_stored:
+            values = self._as_shown(values)
         if self._palette is not None:
             values = self._palette[np.minimum(values[..., 0], len(self._palette) - 1)]
             stored = (0, 1, 2)
         return Window(values[..., [stored.index(band) for band in bands]], valid)
+
+    def _as_shown(self, values: Values) -> Values:
+        """Grey of fewer than 8 bits over the whole range, and white as the largest value."""
+        if values.dtype.kind != "u":
+            return values
+        most = np.iinfo(values.dtype).max
+        bits = int(self._dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8))
+        if values.dtype == np.uint8 and bits < 8:
+            values = values * np.uint8(255 // (2**bits - 1))
+        elif bits > 8:
+            most = 2**bits - 1
+        return most - values if self._inverted else values
 
     def _own_mask(self, place: Any) -> Valid | None:
         """The mask that a file carries beside its bands, if it has one."""
@@ -231,9 +243,12 @@ class _Listener(logging.Handler):
 
 @contextmanager
 def _listening(words: list[str]) -> Iterator[None]:
+    import rasterio
+
     log, listener = logging.getLogger("rasterio"), _Listener(words)
     log.addHandler(listener)
     try:
-        yield
+        with rasterio.Env():  # only within it does GDAL speak to the log
+            yield
     finally:
         log.removeHandler(listener)

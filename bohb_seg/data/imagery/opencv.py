@@ -89,4 +89,7 @@ def open_image(path: Path, header: Header, *, alpha_is_data: bool = False) -> De
 def _reason(header: Header, error: str) -> str:
     if not header.codec:
         return error
-    return f"is {header.codec}, but its content is damaged or of a kind that OpenCV cannot decode"
+    return (
+        f"is {header.codec}, but its content is damaged or of a kind that OpenCV cannot decode;"
+        " convert it to PNG or TIFF"
+    )

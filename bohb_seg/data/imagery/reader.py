@@ -33,7 +33,7 @@ def open_image(path: Path, *, alpha_is_data: bool = False) -> Image:
     header = header_of(path)
     if header.cut_off:
         raise ValueError("is cut off")
-    if header.codec.startswith(("TIFF", "JPEG 2000")):
+    if header.codec.startswith(("TIFF", "JPEG 2000")) and not header.logarithms:
         if geotiff.available():
             return geotiff.open_raster(path, header, alpha_is_data=alpha_is_data)
         if not header.plain:

@@ -10,7 +10,9 @@ from typing import BinaryIO
 _CODECS = {
     1: "uncompressed", 2: "CCITT RLE", 3: "CCITT fax 3", 4: "CCITT fax 4", 5: "LZW", 6: "old JPEG",
     7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate", 33003: "JPEG 2000",
-    33004: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy JPEG",
+    33004: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 34887: "LERC",
+    34676: "SGI LogLuv", 34677: "SGI LogLuv",
+    34892: "lossy JPEG",
     34925: "LZMA", 50000: "ZSTD", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
 _FORMATS = {1: "c", 3: "H", 4: "I", 7: "c", 13: "I", 16: "Q", 18: "Q"}
@@ -24,7 +26,8 @@ _WANTED = frozenset(
      _EXTRA_SAMPLES, _PROFILE}
 )  # fmt: skip
 _MOST_CHUNK_BYTES = 1 << 24
-_PLAIN = frozenset({1, 5, 8, 32773, 32946})
+_LOGARITHMS = frozenset({34676, 34677})
+_PLAIN = frozenset({1, 5, 8, 32773, 32946}) | _LOGARITHMS
 
 Tags = Mapping[int, tuple[float | bytes, ...]]
 
@@ -40,6 +43,7 @@ class Header:
         cut_off: Whether the file ends before its data do.
         plain: Whether OpenCV reads it as stored: no rare codec, no alpha in TIFF, at most 3 bands.
         inverted: Whether 0 is white (TIFF).
+        logarithms: Whether it holds logarithms; OpenCV makes floats of them, GDAL does not (TIFF).
     """
 
     codec: str = ""
@@ -48,6 +52,7 @@ class Header:
     cut_off: bool = False
     plain: bool = True
     inverted: bool = False
+    logarithms: bool = False
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -157,6 +162,7 @@ def _tiff(file: BinaryIO, size: int) -> Header:
         cut_off=max(ends, default=0) > size,
         plain=codec in _PLAIN and samples <= 3 and _EXTRA_SAMPLES not in tags,
         inverted=_first(tags, _PHOTOMETRIC, 1) == 0,
+        logarithms=codec in _LOGARITHMS,
     )
 
 

@@ -203,6 +203,29 @@ def test_white_may_be_zero(tmp_path, monkeypatch):
 
 
 @NEEDS
+@pytest.mark.parametrize("photometric", ["MINISWHITE", "MINISBLACK"])
+def test_one_bit_is_black_and_white(tmp_path, monkeypatch, photometric):
+    bits = np.random.default_rng(0).integers(0, 2, (1, 9, 17), np.uint8)
+    raster(tmp_path / "a.tif", bits, nbits=1, photometric=photometric)
+    with_rasterio = whole(tmp_path / "a.tif")[1]
+    monkeypatch.setattr(geotiff, "available", lambda: False)
+
+    assert np.array_equal(with_rasterio, whole(tmp_path / "a.tif")[1])
+    assert set(with_rasterio.ravel()) == {0, 255}
+
+
+def test_logarithms_become_numbers(tmp_path, scene):
+    """OpenCV writes floats so, and GDAL would hand the logarithms on as whole numbers."""
+    shares = scene.astype(np.float32) / 255
+    cv2.imwrite(str(tmp_path / "a.tif"), shares[..., ::-1])
+
+    facts, values, _ = whole(tmp_path / "a.tif")
+
+    assert (facts.dtype, facts.codec) == ("float32", "TIFF (SGI LogLuv)")
+    assert np.abs(values - shares).max() < 0.05
+
+
+@NEEDS
 def test_where_an_image_lies(tmp_path, scene):
     from rasterio.transform import from_origin
 
@@ -315,6 +338,27 @@ def test_what_cannot_be_read_is_called_by_its_name(tmp_path, content, message):
 
     with pytest.raises(ValueError, match=message):
         open_image(tmp_path / "a.tif")
+
+
+@NEEDS
+@pytest.mark.parametrize("compress", ["lzw", "lerc"])
+def test_a_hole_in_a_tiff_is_damage_with_its_codec(tmp_path, compress):
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 64), np.uint8)
+    path = raster(tmp_path / "a.tif", noise, compress=compress)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(range(40)) + content[middle + 40 :])
+
+    with pytest.raises(ValueError, match=rf"is TIFF \({compress.upper()}\), but GDAL cannot"):
+        whole(path)
+
+
+@NEEDS
+def test_further_pages_are_told(tmp_path, scene):
+    image = Image.fromarray(scene)
+    image.save(tmp_path / "a.tif", save_all=True, append_images=[image])
+
+    assert whole(tmp_path / "a.tif")[0].warnings == ("holds 2 images; only the first is read",)
 
 
 @NEEDS
