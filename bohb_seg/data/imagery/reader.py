@@ -38,8 +38,8 @@ def open_image(path: Path, *, alpha_is_data: bool = False) -> Image:
             return geotiff.open_raster(path, header, alpha_is_data=alpha_is_data)
         if not header.plain:
             raise ValueError(
-                f"is {header.codec} with a compression or bands that take rasterio;"
-                f" {geotiff.INSTALL}"
+                f"is {header.codec} of a kind (codec, bands, nodata or orientation) that takes"
+                f" rasterio; {geotiff.INSTALL}"
             )
     return opencv.open_image(path, header, alpha_is_data=alpha_is_data)
 

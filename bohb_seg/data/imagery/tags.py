@@ -15,15 +15,15 @@ _CODECS = {
     34892: "lossy JPEG",
     34925: "LZMA", 50000: "ZSTD", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
-_FORMATS = {1: "c", 3: "H", 4: "I", 7: "c", 13: "I", 16: "Q", 18: "Q"}
+_FORMATS = {1: "c", 2: "c", 3: "H", 4: "I", 7: "c", 13: "I", 16: "Q", 18: "Q"}
 _MOST_VALUES = 1 << 26
 _COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES = (
     259, 262, 273, 274, 277, 279)  # fmt: skip
-_TILES, _TILE_BYTES, _EXTRA_SAMPLES, _PROFILE = 324, 325, 338, 34675
+_TILES, _TILE_BYTES, _EXTRA_SAMPLES, _PROFILE, _NODATA = 324, 325, 338, 34675, 42113
 
 _WANTED = frozenset(
     {_COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES, _TILES, _TILE_BYTES,
-     _EXTRA_SAMPLES, _PROFILE}
+     _EXTRA_SAMPLES, _PROFILE, _NODATA}
 )  # fmt: skip
 _MOST_CHUNK_BYTES = 1 << 24
 _LOGARITHMS = frozenset({34676, 34677})
@@ -41,7 +41,8 @@ class Header:
         orientation: EXIF orientation, 1 to 8.
         profile: Name of the colour profile, "" for one without a name, or None.
         cut_off: Whether the file ends before its data do.
-        plain: Whether OpenCV reads it as stored: no rare codec, no alpha in TIFF, at most 3 bands.
+        plain: Whether OpenCV reads it as stored: TIFFs without a rare codec, orientation,
+            nodata or alpha and with at most 3 bands, and all other files.
         inverted: Whether 0 is white (TIFF).
         logarithms: Whether it holds logarithms; OpenCV makes floats of them, GDAL does not (TIFF).
     """
@@ -160,7 +161,11 @@ def _tiff(file: BinaryIO, size: int) -> Header:
         orientation=orientation if 1 <= orientation <= 8 else 1,
         profile=None if profile is None else _profile_name(b"".join(profile)),  # type: ignore[arg-type]
         cut_off=max(ends, default=0) > size,
-        plain=codec in _PLAIN and samples <= 3 and _EXTRA_SAMPLES not in tags,
+        # OpenCV turns TIFFs whatever one asks of it.
+        plain=codec in _PLAIN
+        and samples <= 3
+        and orientation == 1
+        and not {_EXTRA_SAMPLES, _NODATA} & tags.keys(),
         inverted=_first(tags, _PHOTOMETRIC, 1) == 0,
         logarithms=codec in _LOGARITHMS,
     )

@@ -4,7 +4,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from bohb_seg.data.imagery.annotations import _uncompressed, read_coco, read_labelme
@@ -64,6 +64,7 @@ def test_coco_polygons_boxes_and_images_without_any(tmp_path):
     assert found["b.jpg"].shapes == ()
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays(np.bool_, (HEIGHT, WIDTH)))
 def test_run_lengths_as_numbers_and_as_text(tmp_path_factory, mask):
     folder = tmp_path_factory.getbasetemp()

@@ -238,7 +238,7 @@ def test_where_an_image_lies(tmp_path, scene):
     assert facts.transform == (0.3, 0.0, 500000.0, 0.0, -0.3, 5e6)
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", pytest.param(".tif", marks=NEEDS)])
 def test_orientation_and_profile_are_reported_and_not_applied(tmp_path, scene, suffix):
     from PIL import ImageCms
 
@@ -282,6 +282,25 @@ def test_without_rasterio_near_infrared_is_not_multiplied_into_colours(
 
     with pytest.raises(ValueError, match="rasterio"):
         open_image(tmp_path / "a.tif")
+
+
+def test_without_rasterio_no_tiff_is_turned_by_opencv(tmp_path, scene, monkeypatch):
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(scene).save(tmp_path / "a.tif", exif=exif)
+    monkeypatch.setattr(geotiff, "available", lambda: False)
+
+    with pytest.raises(ValueError, match=r"orientation.*rasterio"):
+        open_image(tmp_path / "a.tif")
+
+
+@NEEDS
+def test_without_rasterio_nodata_is_not_taken_for_a_value(tmp_path, monkeypatch):
+    path = raster(tmp_path / "a.tif", np.ones((1, 3, 4), np.uint16), nodata=0)
+    monkeypatch.setattr(geotiff, "available", lambda: False)
+
+    with pytest.raises(ValueError, match=r"nodata.*rasterio"):
+        open_image(path)
 
 
 def test_importing_the_reader_does_not_import_rasterio():

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.imagery import scaling
@@ -36,6 +36,7 @@ def test_bounds_are_percentiles_of_all_windows_together(dtype):
     assert found == Scaling(dtype, tuple(map(float, low)), tuple(map(float, high)))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.permutations(range(5)), st.integers(0, 5))
 def test_neither_order_nor_processes_change_the_scale(order, cut):
     parts = windows("float32")
@@ -89,6 +90,7 @@ def test_8_bit_values_stay():
     assert np.array_equal(survey.scaling().apply(part, np.ones((256, 1), bool)), part)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.floats(-1e30, 1e30), st.floats(1e-3, 1e30)), min_size=1, max_size=13))
 def test_json_gives_back_an_equal_scale(bounds):
     low = tuple(a for a, _ in bounds)

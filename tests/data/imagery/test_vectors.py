@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
@@ -53,6 +53,7 @@ corners = st.tuples(st.floats(-20, 100), st.floats(-20, 80))
 
 
 @NEEDS
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(corners, min_size=3, max_size=9), min_size=1, max_size=3))
 def test_any_rings_are_burnt_as_gdal_burns_them(rings):
     from rasterio.features import rasterize
@@ -123,6 +124,7 @@ def test_binary_polygons_with_and_without_height(z):
     ]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.binary(max_size=60))
 def test_rubbish_is_refused_or_empty(content):
     try:
