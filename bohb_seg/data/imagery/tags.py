@@ -1,8 +1,10 @@
 """Headers of image files: what decoders keep to themselves (codec, orientation, profile, end)."""
 
+import contextlib
 import os
 import re
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -139,12 +141,17 @@ def _exif_orientation(exif: bytes) -> int:
 
 
 def _profile_name(profile: bytes) -> str:
-    """A name in an ICC profile; PNG compresses the profile but begins with its own name."""
-    if b"\0" in profile[:80] and profile[36:40] != b"acsp":
-        return profile.split(b"\0", 1)[0].decode("latin-1")
-    text = profile.replace(b"\0", b"")
-    found = re.search(rb"sRGB|Adobe RGB|Display P3|ProPhoto", text)
-    return found[0].decode() if found else ""
+    """A name in an ICC profile; PNG compresses the profile and gives it a name of its own."""
+    own, _, rest = profile.partition(b"\0")
+    compressed = profile[36:40] != b"acsp"
+    if compressed:
+        with contextlib.suppress(zlib.error):
+            profile = zlib.decompressobj().decompress(rest[1:], _MOST_CHUNK_BYTES)
+    # Newer profiles write their names with two bytes a letter.
+    found = re.search(rb"sRGB|Adobe RGB|Display P3|ProPhoto", profile.replace(b"\0", b""))
+    if found:
+        return found[0].decode()
+    return own.decode("latin-1") if compressed else ""
 
 
 def _tiff(file: BinaryIO, size: int) -> Header:
