@@ -1,6 +1,7 @@
 """Image files to pixels, and pixels to a smaller scale."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,10 @@ _END_MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 """Beginnings of JPEG and PNG files with their end marks."""
 
 _TAIL_BYTES = 4096
-"""Bytes at the end in which the end mark is looked for: some cameras write a few behind it."""
+"""Bytes at the end in which the end mark is looked for first; only then is the file walked."""
+
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+"""Markers of JPEG; within compressed data 0xFF is followed by 0 or by a restart mark."""
 
 
 @contextlib.contextmanager
@@ -72,8 +76,30 @@ def refuse_torn(content: bytes) -> None:
     if not content:
         raise ValueError("is empty")
     for start, end in _END_MARKS.items():
-        if content.startswith(start) and end not in content[-_TAIL_BYTES:]:
+        if not content.startswith(start) or end in content[-_TAIL_BYTES:]:
+            continue
+        # Phones and drones write whole films behind the end.
+        if not (_jpeg_ends(content) if start == b"\xff\xd8" else _png_ends(content)):
             raise ValueError("is cut off")
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether a JPEG has its end mark, not counting those of previews in its segments."""
+    at = 2
+    while found := _MARKER.search(content, at):
+        if found[1] == b"\xd9":
+            return True
+        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
+    return False
+
+
+def _png_ends(content: bytes) -> bool:
+    at = len(b"\x89PNG\r\n\x1a\n")
+    while len(content) >= at + 8:
+        if content[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(content[at : at + 4])
+    return False
 
 
 @memory_errors()

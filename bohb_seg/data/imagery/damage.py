@@ -1,0 +1,248 @@
+"""Doubts about images that can be decoded: what decoders complain of, and images unlike the others.
+
+libjpeg and libpng repair what is damaged and complain on the process's standard error alone. So
+files are decoded once more in processes of their own, whose standard error belongs to one file at a
+time; a decoder that crashes ends no more than such a process. JPEG data within TIFF are not heard:
+neither libtiff's users nor GDAL learn of libjpeg's complaints there.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bohb_seg.data.imagery.facts import Facts, Valid, Values
+from bohb_seg.machine import processors
+
+DARK_LEVEL = 8
+"""Of 255: an image is nearly black if 99 of 100 pixels are darker in every band."""
+_DARK_PERCENTILE = 99
+
+LARGEST_RESOLUTION_RATIO = 1.1
+"""Ground resolutions further apart than this are different ones."""
+
+_NAMED = 3
+"""Images that a sentence names; the rest is counted."""
+
+_HARMLESS = ("iCCP", "sBIT", "Invalid SOS parameters")
+"""Complaints about what changes no pixel, or what well-known cameras write."""
+
+_PLACE = re.compile(r"^\[ ?\w+:\S+\] global \S+ \w+ ")
+"""Place in OpenCV's source with which its own log lines begin."""
+
+_DECODE_EACH = """
+import os, sys
+import cv2
+import numpy as np
+for number, path in enumerate(sys.stdin.buffer.read().split(b"\\0")):
+    os.write(2, b"\\0%d\\n" % number)
+    try:
+        with open(path, "rb") as file:
+            cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except Exception:
+        pass
+"""
+
+
+def decoder_warnings(paths: Sequence[Path]) -> Mapping[Path, tuple[str, ...]]:
+    """Complaints of OpenCV's decoders about JPEG, PNG and other ordinary image files.
+
+    Args:
+        paths: Regular files; those that cannot be read are passed over.
+
+    Returns:
+        Each file that its decoder complained of, with the complaints in its own words.
+    """
+    count = min(processors(), len(paths))
+    if not count:
+        return {}
+    with ThreadPoolExecutor(count) as pool:
+        found = pool.map(_complaints, (paths[start::count] for start in range(count)))
+        return {path: words for each in found for path, words in each.items()}
+
+
+def _complaints(paths: Sequence[Path]) -> Mapping[Path, tuple[str, ...]]:
+    found: dict[Path, tuple[str, ...]] = {}
+    while paths:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _DECODE_EACH],
+            input=b"\0".join(map(os.fsencode, paths)),
+            capture_output=True,
+            check=False,
+        )
+        reached = -1
+        for part in done.stderr.split(b"\0")[1:]:
+            number, _, text = part.partition(b"\n")
+            reached = int(number)
+            lines = [_PLACE.sub("", line) for line in text.decode(errors="replace").splitlines()]
+            if words := tuple(line for line in dict.fromkeys(lines) if _counts(line)):
+                found[paths[reached]] = words
+        if not done.returncode:
+            break
+        if reached < 0:
+            raise OSError(f"decoding in a process of its own failed with {done.returncode}")
+        found[paths[reached]] = ("the decoder crashes on it",)
+        paths = paths[reached + 1 :]
+    return found
+
+
+def _counts(line: str) -> bool:
+    return bool(line.strip()) and not any(harmless in line for harmless in _HARMLESS)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image as the network sees it.
+
+    Args:
+        name: The image's name.
+        facts: Its file's facts.
+        constant: Whether all its pixels are equal.
+        dark: Whether it is nearly black.
+        empty: Whether no pixel holds data.
+    """
+
+    name: str
+    facts: Facts
+    constant: bool
+    dark: bool
+    empty: bool
+
+
+def look(name: str, facts: Facts, seen: Values, valid: Valid) -> Look:
+    """Looks at an image, or at a part that stands for it.
+
+    Args:
+        name: The image's name.
+        facts: Its file's facts.
+        seen: Its scaled values, uint8, (height, width, bands).
+        valid: Pixels with data, (height, width).
+    """
+    pixels = seen[valid]
+    if not len(pixels):
+        return Look(name, facts, constant=False, dark=False, empty=True)
+    brightest = np.percentile(pixels.max(1), _DARK_PERCENTILE)
+    constant = bool((pixels == pixels[0]).all())
+    return Look(name, facts, constant, dark=bool(brightest < DARK_LEVEL), empty=False)
+
+
+def findings(looks: Sequence[Look], complaints: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """One sentence for each kind of doubt, worst first.
+
+    Args:
+        looks: All images of a data set.
+        complaints: Complaints of decoders, by the image's name.
+    """
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for each in looks:
+        for word in (*complaints.get(each.name, ()), *each.facts.warnings):
+            # Complaints that differ in a count or an offset alone are one complaint.
+            alike.setdefault(re.sub(r"\d+", "0", word), []).append((each.name, word))
+    sentences = [
+        f"{_named([name for name, _ in said])}: {said[0][1]}; look at {_it(len(said))} before"
+        " training"
+        for said in alike.values()
+    ]
+    for words_of, test in _DOUBTS:
+        if names := [each.name for each in looks if test(each)]:
+            sentences.append(f"{_named(names)} {words_of(len(names))}")
+    return (*sentences, *_unlike(looks), *_not_applied(looks))
+
+
+_DOUBTS: tuple[tuple[Callable[[int], str], Callable[[Look], bool]], ...] = (
+    (lambda n: f"{_have(n)} no pixel with data; leave {_it(n)} out", lambda each: each.empty),
+    (
+        lambda n: f"{_are(n)} of a single colour; leave {_it(n)} out, or export {_it(n)} again",
+        lambda each: each.constant,
+    ),
+    (
+        lambda n: f"{_are(n)} nearly black; look at {_it(n)} before training",
+        lambda each: each.dark and not each.constant,
+    ),
+)
+
+
+def _unlike(looks: Sequence[Look]) -> list[str]:
+    """Images that differ from most in type, bands or ground resolution."""
+    sentences = []
+    for form, fact in _FACTS.items():
+        values = {each.name: fact(each.facts) for each in looks}
+        known = Counter(value for value in values.values() if value is not None)
+        if not known:
+            continue
+        usual = known.most_common(1)[0][0]
+        odd = {n: v for n, v in values.items() if v is not None and not _close(v, usual)}
+        if odd:
+            shown = list(dict.fromkeys(map(_show, odd.values())))
+            which = form.format(" or ".join(shown[:_NAMED]))
+            sentences.append(
+                f"{_named([*odd])} {_have(len(odd))} {which}, most others"
+                f" {form.format(_show(usual))}; check that they belong to one data set"
+            )
+    return sentences
+
+
+def _not_applied(looks: Sequence[Look]) -> list[str]:
+    sentences = []
+    if turned := [each.name for each in looks if each.facts.orientation != 1]:
+        sentences.append(
+            f"{_named(turned)} {_are(len(turned))} turned by viewers (EXIF orientation), but"
+            " read as stored; check that the masks were drawn on the stored picture"
+        )
+    profiles = Counter(each.facts.profile for each in looks)
+    for profile in profiles.keys() - {None, "sRGB"}:
+        names = [each.name for each in looks if each.facts.profile == profile]
+        sentences.append(
+            f"{_named(names)} {_have(len(names))} a colour profile ({profile or 'without a name'})"
+            " that is not applied; convert all images to one if their colours differ"
+        )
+    return sentences
+
+
+def _resolution(facts: Facts) -> float | None:
+    """Side of a pixel in units of the coordinate system."""
+    if facts.transform is None:
+        return None
+    a, b, _, d, e, _ = facts.transform
+    return float(np.sqrt(abs(a * e - b * d)))
+
+
+_FACTS: Mapping[str, Callable[[Facts], object]] = {
+    "values of type {}": lambda facts: facts.dtype,
+    "{} band(s)": lambda facts: facts.bands - (facts.alpha is not None),
+    "a ground resolution of {}": _resolution,
+}
+
+
+def _close(value: object, usual: object) -> bool:
+    if isinstance(value, float) and isinstance(usual, float):
+        return max(value, usual) <= LARGEST_RESOLUTION_RATIO * min(value, usual)
+    return value == usual
+
+
+def _show(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _it(count: int) -> str:
+    return "it" if count == 1 else "them"
