@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from helpers.stores import image_of, stored
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.store.arrays import Layout, Store, building
@@ -16,6 +16,7 @@ from bohb_seg.errors import DataError
 edges = st.integers(1, 200)
 
 
+@settings(deadline=None, max_examples=50)
 @given(edges, edges, st.integers(1, 5), st.sampled_from(["uint8", "uint16"]), st.data())
 def test_a_window_is_what_was_written(tmp_path_factory, height, width, bands, dtype, data):
     folder = tmp_path_factory.mktemp("store") / "key"

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 from helpers.stores import image_of, stored
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.store import windows
@@ -95,6 +95,7 @@ def test_an_error_of_the_caller_ends_the_thread():
         use(ahead(iter(int, 1)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 8), max_size=20), st.integers(1, 6))
 def test_batches_hold_windows_in_the_order_given(tmp_path_factory, order, size):
     store = stored(tmp_path_factory.mktemp("store") / "key", [image_of(48, 48)])

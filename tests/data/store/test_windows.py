@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from helpers.stores import image_of, stored
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.patches import grid
@@ -11,6 +11,7 @@ from bohb_seg.trials import IGNORE
 edges = st.integers(0, 90)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(edges, edges), min_size=1, max_size=3), st.integers(3, 70), st.booleans())
 def test_windows_are_the_patches_that_were_cut(tmp_path_factory, sizes, size, crop):
     images = [image_of(size + more, size + wider, seed=7) for more, wider in sizes]
