@@ -36,6 +36,10 @@ class Windows:
     places: Numbers
     shown: Numbers
 
+    def __post_init__(self) -> None:
+        forms = {(each.bands, each.dtype) for each in self.store.layouts}
+        assert len(forms) == 1, f"a batch holds images of one form, not of {sorted(forms)}"
+
     def __len__(self) -> int:
         return len(self.places)
 
@@ -54,9 +58,8 @@ class Windows:
             DataError: the store is damaged, or cannot be read.
         """
         chosen = np.asarray(numbers, np.int64)
-        form = self.store.layouts[0] if self.store.layouts else None
-        bands, dtype = (form.bands, form.dtype) if form else (0, "uint8")
-        images: Bands = np.zeros((len(chosen), self.size, self.size, bands), dtype)
+        form = self.store.layouts[0]
+        images: Bands = np.zeros((len(chosen), self.size, self.size, form.bands), form.dtype)
         labels: Pixels = np.full(images.shape[:3], IGNORE, np.uint8)
         for place, number in enumerate(chosen):
             self._read(int(number), images[place], labels[place])

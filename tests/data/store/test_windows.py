@@ -95,3 +95,11 @@ def test_sixteen_bits_and_more_bands_stay(tmp_path):
 
     assert images.dtype == np.uint16
     assert np.array_equal(images[0], pixels)
+
+
+@pytest.mark.parametrize("other", [(5, "uint8"), (3, "uint16")])
+def test_images_of_two_forms_are_a_fault_of_ours(tmp_path, other):
+    store = stored(tmp_path / "key", [image_of(64, 64), image_of(64, 64, *other)])
+
+    with pytest.raises(AssertionError, match="one form"):
+        windows.laid(store, 64)
