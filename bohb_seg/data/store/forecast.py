@@ -63,7 +63,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What preparing will take.
+    """Cost of preparing a data set.
 
     Args:
         disk: Bytes of the store.

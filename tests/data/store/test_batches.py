@@ -20,6 +20,7 @@ def no_thread_is_left():
     assert set(threading.enumerate()) == before
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers()), st.integers(1, 5))
 def test_what_is_read_ahead_is_the_same(items, depth):
     assert list(ahead(items, depth)) == items

@@ -11,7 +11,7 @@ from bohb_seg.trials import IGNORE
 edges = st.integers(0, 90)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(edges, edges), min_size=1, max_size=3), st.integers(3, 70), st.booleans())
 def test_windows_are_the_patches_that_were_cut(tmp_path_factory, sizes, size, crop):
     images = [image_of(size + more, size + wider, seed=7) for more, wider in sizes]
