@@ -57,8 +57,8 @@ benchmarks: .venv/installed
 
 # Asks the package index for the newest versions that pyproject.toml allows.
 lock: .venv/installed
-	$(LOCK) --extra dev --extra docs --upgrade pyproject.toml -o requirements-dev.lock
-	$(LOCK) --constraints requirements-dev.lock pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev --extra docs --extra geo --upgrade pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra geo --constraints requirements-dev.lock pyproject.toml -o requirements.lock
 	echo 'tensorflow; python_version < "3"' | $(LOCK) --extra jax \
 	  --overrides - --constraints requirements-dev.lock pyproject.toml -o requirements-jax.lock
 	sed -n 's/^Requires-Dist: \(nvidia[^;]*\);.*/\1/p' \
