@@ -653,7 +653,9 @@ def test_the_run_did_not_mind(target):
     assert len(log) < 200_000
     assert all(news.loss > -1e6 for news in target.cluster.events(Evaluated))
     joined = {name for news in target.cluster.events(WorkersChanged) for name in news.joined}
-    assert joined == {target.name, *(target.worker("evil", n) for n in range(95, 100))}
+    # Those that never did any harm; other processes may have taken over some of these tests.
+    harmless = {target.worker("evil", number) for number in range(95, 100)}
+    assert {target.name} <= joined <= {target.name, *harmless}
     left = {name for news in target.cluster.events(WorkersChanged) for name in news.left}
     assert target.name not in left
 

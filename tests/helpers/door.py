@@ -67,9 +67,10 @@ LOG_BYTES = 400_000
 """Bytes of a log a minute: the most complaints that there are in one, and what the run says."""
 REPLIES = 2
 """Replies among the objects, of those that are open."""
-COPIES = 1
-"""Descriptors that a worker takes once, with its first order of a run whose files it does not see:
-the lock of its folder of copies."""
+LATER = 1
+"""Descriptors that each takes once, and perhaps only after they were counted: a worker the lock of
+its folder of copies, with its first order of a run whose files it does not see; the master the pipe
+of the process that writes ``results.pkl`` aside, which it looks after with its next result."""
 SAY_EVERY = 60.0
 """Seconds between two lines of progress."""
 INTRODUCTIONS = 0.1
@@ -248,7 +249,7 @@ class Storm:
         """Waits until nobody holds more threads and descriptors than before."""
         for who, pid in self._pids.items():
             threads, files = self._before[who]
-            before = threads, files + (COPIES if who != "master" else 0)
+            before = threads, files + LATER
             try:
                 self._cluster.until(
                     lambda pid=pid, before=before: all(map(operator.le, _held(pid), before)),
