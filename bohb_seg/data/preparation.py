@@ -20,6 +20,7 @@ from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.cache import Decoded
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
+from bohb_seg.data.dealing import deal
 from bohb_seg.data.patches import Grid, grid
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.records import Record
@@ -123,7 +124,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     classes = collection.code.classes
     audit = examine(decoded.records, contents.images, classes.names, settings.preset)
     grids = _grids(decoded.records, settings)
-    dealt = _split(decoded.records, grids, settings)
+    dealt = deal(decoded.records, _places(grids), settings)
     train, validation, test = _cut(decoded, grids, dealt)
     audit = dataclasses.replace(
         audit,
@@ -149,29 +150,10 @@ def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
     return [grid(*record.size, size, crop=settings.preset == "milestone3") for record in records]
 
 
-def _split(records: Sequence[Record], grids: Sequence[Grid], settings: DataSettings) -> split.Split:
-    total = sum(map(len, grids))
-    if settings.split == "patch":
-        return split.as_reports(total) if settings.preset == "milestone3" else split.by_patch(total)
-    return split.by_unit(_units(records, grids, settings.split), settings.split)
-
-
-def _units(records: Sequence[Record], grids: Sequence[Grid], kind: str) -> list[split.Unit]:
-    members: dict[str, list[int]] = {}
-    for number, record in enumerate(records):
-        members.setdefault(record.group if kind == "group" else record.name, []).append(number)
-    first = _offsets(grids)
-    return [
-        split.Unit(
-            name=name,
-            patches=tuple(p for i in numbers for p in range(first[i], first[i + 1])),
-            pixels=tuple(
-                sum(column)
-                for column in zip(*(records[i].pixels[:-1] for i in numbers), strict=True)
-            ),
-        )
-        for name, numbers in members.items()
-    ]
+def _places(grids: Sequence[Grid]) -> split.Numbers:
+    """Image, row and column of every patch's upper left pixel, (n, 3)."""
+    places = [(image, *corner) for image, each in enumerate(grids) for corner in each.corners()]
+    return np.array(places, np.int64).reshape(-1, 3)
 
 
 def _offsets(grids: Sequence[Grid]) -> list[int]:
