@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, Way, ready, serve
 from bohb_seg import plugins
+from bohb_seg.data.patch_sets import HeldPatches
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.training import devices
 from bohb_seg.training.recipe import parse
@@ -89,7 +90,7 @@ class Ours(_KerasWay):
 
     def _train(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
         assert self.trainer is not None
-        self.trainer.epoch(images, labels, next(self.seeds))
+        self.trainer.epoch(HeldPatches(images, labels, ()), next(self.seeds))
 
 
 @final

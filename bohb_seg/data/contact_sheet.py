@@ -9,8 +9,9 @@ import numpy as np
 
 from bohb_seg.data.classes import ClassTable, Colour
 from bohb_seg.data.collection import Collection, Pair
+from bohb_seg.data.imagery.reader import chosen_bands, open_image
 from bohb_seg.data.masks import decode
-from bohb_seg.data.pixels import LARGEST, Pixels, read_image
+from bohb_seg.data.pixels import LARGEST, Pixels
 from bohb_seg.errors import printable
 from bohb_seg.files import read_regular
 from bohb_seg.trials import IGNORE
@@ -62,7 +63,10 @@ def _png(collection: Collection, shown: Sequence[Pair]) -> bytes:
         axis.set_axis_off()
     for pair, image_axis, mask_axis in zip(shown, axes[::2], axes[1::2], strict=False):
         labels = decode(read_regular(pair.mask, LARGEST), collection.code).labels
-        image_axis.imshow(read_image(read_regular(pair.image, LARGEST)))
+        with open_image(pair.image) as image:
+            bands = chosen_bands(image.facts)[:3]
+            size = image.facts.height, image.facts.width
+            image_axis.imshow(image.window(0, 0, *size, bands).values)
         image_axis.set_title(_end(pair.name), fontsize=7, loc="left")
         mask_axis.imshow(coloured(labels, classes), interpolation="nearest")
         mask_axis.set_title(_end(printable(pair.mask.name)), fontsize=7, loc="left")

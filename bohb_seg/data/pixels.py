@@ -1,4 +1,4 @@
-"""Image files to pixels, and pixels to a smaller scale."""
+"""Image files to pixels by OpenCV, and its errors in words."""
 
 import contextlib
 import re
@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 LARGEST = (1 << 31) - 1
 """Bytes of an image file at most: OpenCV takes no more."""
+
+LARGEST_RASTER = 1 << 38
+"""Bytes of a file that is read by window at most: more than any mosaic has."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -33,21 +36,6 @@ def memory_errors() -> Iterator[None]:
         if error.code == cv2.Error.STS_NO_MEM:
             raise MemoryError(error.err) from None
         raise
-
-
-@memory_errors()
-def read_image(content: bytes) -> Pixels:
-    """Decodes an image file to RGB, uint8, (height, width, 3).
-
-    Grey is repeated, alpha is dropped, and of 16 bits the upper 8 are kept. A rotation that the
-    file's metadata asks for is not carried out, because masks have no such metadata.
-
-    Raises:
-        ValueError: it is no image, or only the beginning of one; the message gives the reason.
-    """
-    refuse_torn(content)
-    image = decoded(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def decoded(content: bytes, flags: int) -> npt.NDArray[Any]:
@@ -100,26 +88,3 @@ def _png_ends(content: bytes) -> bool:
             return True
         at += 12 + int.from_bytes(content[at : at + 4])
     return False
-
-
-@memory_errors()
-def shrink(image: Pixels, labels: Pixels, factor: int) -> tuple[Pixels, Pixels]:
-    """Shrinks image (by area) and labels (nearest) so that they stay aligned.
-
-    Args:
-        image: (height, width, 3).
-        labels: (height, width).
-        factor: Number of pixels that become one along each axis, at least 1.
-
-    Returns:
-        Both at (height // factor, width // factor), at least 1 pixel.
-    """
-    if factor == 1:
-        return image, labels
-    size = max(1, labels.shape[1] // factor), max(1, labels.shape[0] // factor)
-    # NEAREST_EXACT takes the middle of each block; plain NEAREST takes its corner, which would
-    # shift the mask by half a pixel against the averaged image.
-    return (
-        np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8),
-        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8),
-    )

@@ -1,52 +1,43 @@
-"""From files on disk to patches in memory.
+"""From files on disk to the patches of the three parts.
 
-Load (a plug-in of ``datasets/``) -> hash and decode once (cache) -> audit -> lay patches -> split
--> cut. The split is decided from counts alone, so that every patch is copied exactly once: memory
-stays at four bytes a pixel.
+Load (a plug-in of ``datasets/``) -> hash, and decode once into a store (cache) -> audit -> lay
+patches -> deal them out -> scale. Few patches are then cut into memory; many stay in the store and
+are read when they are used, so that memory does not grow with the data.
 """
 
 import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from bohb_seg import plugins
 from bohb_seg.data import cache, split
 from bohb_seg.data.audit import Audit, examine
-from bohb_seg.data.cache import Decoded
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
+from bohb_seg.data.cutting import cut
 from bohb_seg.data.dealing import deal
-from bohb_seg.data.patches import Grid, grid
-from bohb_seg.data.pixels import Pixels
+from bohb_seg.data.decoding import Reading
+from bohb_seg.data.imagery.scaling import Scaling
+from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
+from bohb_seg.data.masks import MaskCode
+from bohb_seg.data.patch_sets import PatchSet, StoredPatches
 from bohb_seg.data.records import Record
+from bohb_seg.data.store.windows import Numbers, Survey, Windows, laid, survey
 from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
+from bohb_seg.trials import IGNORE
+
+HELD_BYTES: Final = 256 * 1024 * 1024
+"""Bytes of all patches up to which every process holds them in memory."""
+
+AS_STORED: Final = Scaling("uint8")
+"""The scaling of 8-bit images, which stay as they are."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PatchSet:
-    """The patches of one part of the data: train, validation or test.
-
-    Args:
-        images: RGB, uint8, (patches, size, size, 3).
-        labels: Classes or IGNORE, uint8, (patches, size, size).
-        sources: Origin of each patch, "Tile 1/images/part_001.jpg@row,column", with the patch's
-            upper left pixel after downscaling.
-    """
-
-    images: Pixels
-    labels: Pixels
-    sources: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.sources)
 
 
 @dataclass(frozen=True)
@@ -63,6 +54,8 @@ class SegmentationData:
             preset and downscaling.
         split_hash: Hex digest of the part that each patch lies in.
         audit: Findings in the data set.
+        scaling: Makes values of the files those that a network sees.
+        bands: Names of the images' bands, "" for one without a name.
     """
 
     classes: ClassTable
@@ -72,11 +65,30 @@ class SegmentationData:
     fingerprint: str
     split_hash: str
     audit: Audit
+    scaling: Scaling = AS_STORED
+    bands: tuple[str, ...] = ("red", "green", "blue")
 
     @property
     def parts(self) -> dict[str, PatchSet]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def shown_bands(self) -> tuple[int, int, int]:
+        """Numbers of the bands that pictures for people show as red, green and blue."""
+        names = [name.lower() for name in self.bands]
+        if {"red", "green", "blue"} <= set(names):
+            return names.index("red"), names.index("green"), names.index("blue")
+        last = len(names) - 1
+        return 0, min(1, last), min(2, last)
+
+    def drawn(self, random: np.random.Generator) -> PatchSet:
+        """The patches that one epoch trains on; all of them, in whichever order.
+
+        Args:
+            random: All randomness of it.
+        """
+        return self.train
 
     def summary(self) -> dict[str, Any]:
         """The facts that ``bohb-data check --json`` prints, plain Python."""
@@ -119,92 +131,105 @@ def prepare(settings: DataSettings) -> SegmentationData:
     """
     collection = find(settings)
     contents = cache.digests(collection)
-    key = cache.fingerprint(collection, contents, settings.downscale)
-    decoded = cache.open_or_build(settings.cache_dir, key, collection, settings.downscale)
+    reading = reading_of(settings, collection.code)
+    key = cache.fingerprint(collection, contents, reading)
+    decoded = cache.open_or_build(settings.cache_dir, key, collection, reading)
     classes = collection.code.classes
     audit = examine(decoded.records, contents.images, classes.names, settings.preset)
-    grids = _grids(decoded.records, settings)
-    dealt = deal(decoded.records, _places(grids), settings)
-    train, validation, test = _cut(decoded, grids, dealt)
+    crop = settings.preset == "milestone3"
+    windows = laid(decoded.store, settings.patch_size, crop)
+    surveyed = survey(windows, len(classes.names))
+    dealt = deal(decoded.records, windows.places, settings)
+    orders = [_informative(dealt.train, surveyed, settings), dealt.validation, dealt.test]
+    scaling = _scaling(windows[orders[0]], decoded.records)
+    parts = _parts(windows, orders, scaling, settings, [each.name for each in decoded.records])
+    split_hash = cache.hex_digest([settings.patch_size, [part.sources for part in parts]])
     audit = dataclasses.replace(
         audit,
-        warnings=(*audit.warnings, *_split_warnings(settings, classes, (train, validation, test))),
+        warnings=(
+            *audit.warnings,
+            *_split_warnings(settings, classes, surveyed, orders),
+            *_padded(decoded.records, settings.patch_size),
+            *_left_out(dealt.train, orders[0]),
+        ),
     )
     for warning in audit.warnings:
         _log.warning("%s", warning)
-    sources = [train.sources, validation.sources, test.sources]
-    split_hash = cache.hex_digest([settings.patch_size, sources])
-    return SegmentationData(classes, train, validation, test, key, split_hash, audit)
+    bands = decoded.records[0].bands
+    train, validation, test = parts
+    return SegmentationData(
+        classes, train, validation, test, key, split_hash, audit, scaling, bands
+    )
 
 
-def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
-    size = settings.patch_size
-    for record in records:
-        height, width = record.size
-        if min(height, width) < size:
-            shrunk = f" after --downscale {settings.downscale}" if settings.downscale > 1 else ""
-            raise DataError(
-                f"{record.name} is {width}x{height} pixels{shrunk}, smaller than a patch of {size};"
-                f" choose a smaller --patch-size{' or --downscale' if shrunk else ''}"
-            )
-    return [grid(*record.size, size, crop=settings.preset == "milestone3") for record in records]
+def reading_of(settings: DataSettings, code: MaskCode) -> Reading:
+    """The settings by which the files of a data set become pixels."""
+    return Reading(code, settings.downscale, settings.bands, settings.align)
 
 
-def _places(grids: Sequence[Grid]) -> split.Numbers:
-    """Image, row and column of every patch's upper left pixel, (n, 3)."""
-    places = [(image, *corner) for image, each in enumerate(grids) for corner in each.corners()]
-    return np.array(places, np.int64).reshape(-1, 3)
+def _informative(train: Numbers, surveyed: Survey, settings: DataSettings) -> Numbers:
+    """The patches from which there is something to learn; the reports trained on all."""
+    return train if settings.preset == "milestone3" else train[surveyed.informative[train]]
 
 
-def _offsets(grids: Sequence[Grid]) -> list[int]:
-    """Number of each image's first patch, and the number of all patches at the end."""
-    return list(accumulate(map(len, grids), initial=0))
+def _padded(records: Sequence[Record], size: int) -> Iterator[str]:
+    small = [record for record in records if min(record.size) < size]
+    if small:
+        height, width = small[0].size
+        yield (
+            f"{len(small)} of {len(records)} images are smaller than a patch of {size} pixels and"
+            f" are filled up with ignored ones, for example {small[0].name} with {width}x{height}"
+        )
 
 
-def _cut(decoded: Decoded, grids: Sequence[Grid], dealt: split.Split) -> list[PatchSet]:
-    """Copies every patch to its place in its part."""
-    size, offsets = grids[0].size, _offsets(grids)
-    orders = [dealt.train, dealt.validation, dealt.test]
-    images = [np.empty((len(order), size, size, 3), np.uint8) for order in orders]
-    labels = [np.empty((len(order), size, size), np.uint8) for order in orders]
-    places = [np.full(offsets[-1], -1) for _ in orders]
-    for place, order in zip(places, orders, strict=True):
-        place[order] = np.arange(len(order))
-    for number, (start, stop) in enumerate(pairwise(offsets)):
-        patches = grids[number].cut(decoded.pixels(number))
-        counted = grids[number].count_once(patches[..., 3])
-        for part, place in enumerate(places):
-            mine = place[start:stop] >= 0
-            target = place[start:stop][mine]
-            images[part][target] = patches[mine, ..., :3]
-            # Only parts that are scored count each pixel once; see patches.py.
-            labels[part][target] = patches[mine, ..., 3] if part == 0 else counted[mine]
-    names = _sources(decoded.records, grids)
-    return [
-        PatchSet(images[part], labels[part], tuple(names[number] for number in order))
-        for part, order in enumerate(orders)
-    ]
+def _left_out(train: Numbers, kept: Numbers) -> Iterator[str]:
+    if count := len(train) - len(kept):
+        yield (
+            f"{count} of {len(train)} training patches hold no class, or one value alone, and are"
+            " left out of training"
+        )
 
 
-def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
-    return [
-        f"{record.name}@{row},{column}"
-        for record, patches in zip(records, grids, strict=True)
-        for row, column in patches.corners()
-    ]
+def _scaling(train: Windows, records: Sequence[Record]) -> Scaling:
+    """The scale of the values of the training part, by its labelled pixels."""
+    dtype = records[0].dtype
+    if dtype == "uint8":
+        return Scaling(dtype)
+    found = ValueSurvey(dtype, len(records[0].bands))
+    for number, (image, row, column) in enumerate(train.places.tolist()):
+        (values,), (labels,) = train.read([number])
+        valid = labels != IGNORE
+        if dtype == "float32":
+            valid &= np.isfinite(values).all(axis=2)
+        found.add(values, valid, f"{records[image].name}@{row},{column}")
+    return found.scaling()
+
+
+def _parts(
+    windows: Windows,
+    orders: Sequence[Numbers],
+    scaling: Scaling,
+    settings: DataSettings,
+    names: Sequence[str],
+) -> Sequence[PatchSet]:
+    bands = windows.store.layouts[0].bands
+    size = sum(map(len, orders)) * settings.patch_size**2 * (bands + 1)
+    if size <= HELD_BYTES:
+        return cut(windows, settings.preset == "milestone3", orders, scaling, names)
+    train, *others = (windows[order] for order in orders)
+    return [StoredPatches(each, scaling, names) for each in (train.for_training(), *others)]
 
 
 def _split_warnings(
-    settings: DataSettings, classes: ClassTable, parts: Sequence[PatchSet]
+    settings: DataSettings, classes: ClassTable, surveyed: Survey, orders: Sequence[Numbers]
 ) -> Iterator[str]:
     if settings.split == "patch":
         yield (
             "--split patch leaks: neighbouring patches of one image train and validate,"
             " which flatters every score"
         )
-    for part_name, part in zip(split.PART_NAMES, parts, strict=True):
-        # Patch by patch: counting at once would first copy all labels to eight bytes each.
-        present = {int(label) for patch in part.labels for label in np.unique(patch)}
-        for label, name in enumerate(classes.names):
-            if len(part) and label not in present:
+    for part_name, order in zip(split.PART_NAMES, orders, strict=True):
+        pixels = surveyed.pixels[order].sum(axis=0)
+        for name, count in zip(classes.names, pixels, strict=True):
+            if len(order) and not count:
                 yield f"the {part_name} part holds no pixel of the class {name}"

@@ -3,7 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.errors import DataError, printable
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that an image holds where it holds data; each field has one value for each band.
+
+    Args:
+        lowest: The smallest values.
+        bright: Values that 99 of 100 pixels do not exceed, by a sample of the pixels.
+        highest: The largest values.
+    """
+
+    lowest: tuple[float, ...]
+    bright: tuple[float, ...]
+    highest: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -13,11 +29,16 @@ class Record:
     Args:
         name: Path of the image below the data folder.
         group: Folder above ``images/``.
-        size: Height and width of the array in the cache.
+        size: Height and width of the decoded image.
         original: Height and width of the file.
-        pixels: Number of pixels of each class in the cached labels, then of ignored pixels.
+        pixels: Number of pixels of each class in the decoded labels, then of ignored pixels.
         unknown: Number of pixels in the file for each colour or index of no class.
-        palette: Whether the mask is a palette PNG.
+        palette: Whether the mask is a palette file.
+        smeared: Share of the mask's pixels that were given to the nearest class, 0..1.
+        dtype: NumPy's name of the decoded values' type.
+        bands: Names of the decoded bands, "" for one without a name.
+        facts: Facts of the image file.
+        values: The image's values; None if no pixel holds data.
     """
 
     name: str
@@ -27,6 +48,11 @@ class Record:
     pixels: tuple[int, ...]
     unknown: Mapping[str, int]
     palette: bool
+    smeared: float
+    dtype: str
+    bands: tuple[str, ...]
+    facts: Facts
+    values: Range | None
 
 
 class UnusableDataError(DataError):

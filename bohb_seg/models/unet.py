@@ -51,6 +51,7 @@ def build(
     precision: str,
     seed: int,
     dropout: MakeDropout,
+    bands: int = 3,
 ) -> keras.Model:
     """Builds a U-Net; see :class:`bohb_seg.training.graph.architecture.Build`.
 
@@ -64,7 +65,7 @@ def build(
             f" the space multiples of {GROUPS}"
         )
     blocks = _Blocks(hyperparameters, precision, seed, dropout)
-    images = keras.Input((None, None, 3), dtype="float32", name="image")
+    images = keras.Input((None, None, bands), dtype="float32", name="image")
     x = to_unit(images) if hyperparameters["scaling"] == "unit" else stretched(images)
     skips = []
     for level in range(depth):

@@ -61,6 +61,10 @@ class DataSettings(BaseModel):
     classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
     downscale: int = Field(1, ge=1, description="shrink images and masks by this factor first")
+    bands: str | None = Field(
+        None, description="bands to train on, e.g. 1,2,3 or red,green,nir (default: all but alpha)"
+    )
+    align: bool = Field(False, description="warp masks that lie on another grid onto their images")
     split: Literal["group", "image", "patch"] = Field(
         "group", description="units that are never divided among train, validation and test"
     )

@@ -48,10 +48,11 @@ class DatasetContract:
         assert len(data.train)
         assert len(data.validation)
         for part in data.parts.values():
-            assert part.images.shape == (len(part), settings.patch_size, settings.patch_size, 3)
-            assert set(np.unique(part.labels).tolist()) <= allowed
+            assert part.shape == (len(part), *2 * (settings.patch_size,), len(data.bands))
+            assert set(np.unique(part.read(np.arange(len(part)))[1]).tolist()) <= allowed
 
 
 def _fingerprint(settings: DataSettings) -> str:
     found = preparation.find(settings)
-    return cache.fingerprint(found, cache.digests(found), settings.downscale)
+    reading = preparation.reading_of(settings, found.code)
+    return cache.fingerprint(found, cache.digests(found), reading)

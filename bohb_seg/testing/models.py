@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bohb_seg import plugins
+from bohb_seg.data.patch_sets import HeldPatches
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.plugins.hyperparameters import Hyperparameter, ModelDeclaration
 from bohb_seg.settings import PRESETS
@@ -109,10 +110,8 @@ class ModelContract:
         trainer = Trainer(spec_of(plugin), epoch_seeds(0, (0, 0, 0), 0), micro_batch)
         patches = images(PATCHES, edge(plugin))
         labels = (patches.mean(axis=-1) // (256 / CLASSES)).astype(np.uint8)
-        losses = [
-            trainer.epoch(patches, labels, epoch_seeds(0, (0, 0, 0), epoch))
-            for epoch in range(1, 7)
-        ]
+        part = HeldPatches(patches, labels, ("",) * PATCHES)
+        losses = [trainer.epoch(part, epoch_seeds(0, (0, 0, 0), epoch)) for epoch in range(1, 7)]
         trainer.close()
         assert all(map(math.isfinite, losses))
         assert losses[-1] < losses[0]

@@ -1,22 +1,26 @@
 """Files of the final comparison: model, predictions and histograms.
 
 The model is written in float32 whatever it trained with, and everything here is scored with that
-very model, so that whoever loads the file finds these scores again.
+very model, so that whoever loads the file finds these scores again. (Where values are scaled, the
+file does that in float32 and data are prepared in float64: one pixel in many thousands may differ
+by one level of 256.)
 """
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_seg.data.preparation import PatchSet, SegmentationData
+from bohb_seg.data.patch_sets import PatchSet
+from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.files import whole_file, write_whole
 from bohb_seg.retry import Retry, wait_until
 from bohb_seg.training import checkpoints, metrics
+from bohb_seg.training.graph.scaling import taking_values_of_files
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
 from bohb_seg.trials import CHECKPOINTS, MODEL_FILE, PREDICTIONS_FILE, VALIDATION_FILE
@@ -28,6 +32,10 @@ RETRY_INTERVAL = 10.0
 """Seconds between two tries to write to a full disk."""
 AWAY_AT_MOST = 60.0
 """Seconds for which a run directory may be away; its master ends after ten and says so."""
+
+SHOWN_PIXELS = 2**25
+"""Pixels of the validation patches that are written for pictures, at most; a few hundred megabytes
+would help nobody. More patches are taken evenly."""
 
 _Written = TypeVar("_Written")
 
@@ -59,20 +67,19 @@ def write(
     _refuse_if_over(directory)
     model, target = trainer.exported(), directory / folder
     with whole_file(target / MODEL_FILE, within=directory) as unfinished:
-        model.save(unfinished)
+        taking_values_of_files(model, data.scaling.low, data.scaling.high).save(unfinished)
+    shown = _shown(data.validation)
     scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    for name, part in data.parts.items():
-        if not len(part.images):
-            continue
-        scored = _score(model, part)
+    for name, part in ((name, part) for name, part in data.parts.items() if len(part)):
+        scored = _score(model, part, shown if name == "validation" else [])
         scores[name] = {"loss": objective(scored.sums), **_summary(scored, data.classes.names)}
         arrays |= {f"{name}_positive": scored.positive, f"{name}_negative": scored.negative}
         if name == "validation":
             arrays["validation"] = scored.classes
         _log.info("%s: %s mIoU %.3f", folder, name, scores[name]["miou"])
     _save(target / PREDICTIONS_FILE, arrays, directory)
-    _save_validation(data, directory)
+    _save_validation(data, shown, directory)
     return scores
 
 
@@ -123,7 +130,7 @@ class _Scored(NamedTuple):
         sums: Sums over its pixels.
         positive: Histograms of each class's scores over its own pixels, (C, SCORE_BINS).
         negative: The same over all other pixels.
-        classes: The class predicted for each pixel, (n, p, p).
+        classes: The class predicted for each pixel of some patches, (k, p, p).
     """
 
     sums: metrics.PixelSums
@@ -132,16 +139,25 @@ class _Scored(NamedTuple):
     classes: NDArray[np.uint8]
 
 
-def _score(model: Any, part: PatchSet) -> _Scored:
-    batches, histograms = [], []
-    classes = np.empty(part.labels.shape, np.uint8)
-    for patches, scores in probabilities(model, part.images):
-        labels = part.labels[patches]
+def _shown(validation: PatchSet) -> NDArray[np.int64]:
+    """Numbers of the validation patches that are written."""
+    count, edge, _, _ = validation.shape
+    most = min(count, max(1, SHOWN_PIXELS // edge**2))
+    return np.linspace(0, count - 1, most).round().astype(np.int64)
+
+
+def _score(model: Any, part: PatchSet, shown: Sequence[int] | NDArray[np.int64]) -> _Scored:
+    """Scores a part; keeps the classes predicted for the patches that are shown."""
+    batches, histograms, classes = [], [], []
+    kept = np.zeros(len(part), np.bool_)
+    kept[shown] = True
+    for patches, (labels, scores) in probabilities(model, part):
         batches.append(metrics.PixelSums.of(scores, labels))
         histograms.append(metrics.score_histograms(scores, labels))
-        classes[patches] = scores.argmax(axis=-1)
+        classes.append(scores[kept[patches]].argmax(axis=-1).astype(np.uint8))
     positive, negative = np.sum(histograms, axis=0)
-    return _Scored(metrics.PixelSums.join(batches), positive, negative, classes)
+    sums = metrics.PixelSums.join(batches)
+    return _Scored(sums, positive, negative, np.concatenate(classes))
 
 
 def _summary(scored: _Scored, names: tuple[str, ...]) -> dict[str, Any]:
@@ -156,16 +172,16 @@ def _save(path: Path, arrays: Mapping[str, NDArray[Any]], within: Path) -> None:
     write_whole(path, lambda file: np.savez_compressed(file, **arrays), within=within)
 
 
-def _save_validation(data: SegmentationData, directory: Path) -> None:
+def _save_validation(data: SegmentationData, shown: NDArray[np.int64], directory: Path) -> None:
     """Writes the validation patches that predictions are shown beside; all arms share them."""
     path = directory / VALIDATION_FILE
     if path.exists():
         return
-    part = data.validation
+    images, labels = data.validation.read(shown)
     arrays = {
-        "images": part.images,
-        "labels": part.labels,
-        "sources": np.array(part.sources),
+        "images": images[..., list(data.shown_bands)],
+        "labels": labels,
+        "sources": np.array(data.validation.sources)[shown],
         "class_names": np.array(data.classes.names),
         "class_colours": np.array(data.classes.colours, np.uint8),
     }

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "MicroBatchLimits", "evaluate"]
 
-_INPUT = "RGB images (n, height, width, 3), uint8 or float, values 0..255, not scaled"
-"""Input of ``model.keras``; height and width are multiples of 2 ** halvings."""
-
 
 def evaluate(
     settings: TrainingSettings,
@@ -131,8 +128,9 @@ def _spec(
         architecture=architecture(settings.model, declaration(settings)),
         classes=len(data.classes.names),
         policy=devices.policy(settings.precision),
-        patches=len(data.train.images),
+        patches=len(data.train),
         horizon=float(job.epochs) if job.is_comparison else settings.max_budget,
+        bands=data.train.shape[-1],
     )
 
 
@@ -156,7 +154,7 @@ def _write_artefacts(
 def _progress(data: SegmentationData, outcome: Outcome) -> dict[str, Any]:
     """How far training came, and how fast; facts of an :class:`Info`."""
     trained = len(outcome.history) - outcome.continued_from
-    images = trained * len(data.train.images)
+    images = trained * len(data.train)
     return {
         "epochs": len(outcome.history),
         "epochs_trained": trained,
@@ -192,7 +190,19 @@ def _scores(
     if not parts:
         return scores
     in_file = {name: parts["validation"].get(name, value) for name, value in scores.items()}
-    return {**in_file, "parts": parts, "artefacts": job.artefacts, "input": _INPUT}
+    return {**in_file, "parts": parts, "artefacts": job.artefacts, "input": _input(data)}
+
+
+def _input(data: SegmentationData) -> str:
+    """The input of ``model.keras``; height and width are multiples of 2 ** halvings."""
+    bands = data.train.shape[-1]
+    if data.scaling.keeps:
+        kind = "RGB images" if bands == 3 else "images"
+        return f"{kind} (n, height, width, {bands}), uint8 or float, values 0..255, not scaled"
+    return (
+        f"images (n, height, width, {bands}), float, values as in the files"
+        f" ({data.scaling.dtype}), NaN where there are none"
+    )
 
 
 def _loss(settings: TrainingSettings, trained: _Trained) -> float:

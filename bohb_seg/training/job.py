@@ -93,7 +93,7 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     chosen["model"] = plugins.digest("models", settings.model) or settings.model
     decisive: dict[str, Any] = {
         "settings": {name: _FORMERLY.get(value, value) for name, value in chosen.items()},
-        "data": [data.fingerprint, data.split_hash, list(data.train.images.shape)],
+        "data": [data.fingerprint, data.split_hash, list(data.train.shape)],
         "recipe": _recipe_in_key(settings, job),
         "trial": list(job.config_id),
     }

@@ -169,7 +169,7 @@ class TrainingLoop:
         """Does all of one epoch that takes the device's memory, which may run out anywhere."""
         started = time.perf_counter()
         seeds = epoch_seeds(self._settings.seed, self._job.config_id, epoch)
-        train_loss = trainer.epoch(self._data.train.images, self._data.train.labels, seeds)
+        train_loss = trainer.epoch(self._data.drawn(seeds.order), seeds)
         fit_seconds = time.perf_counter() - started
         sums = trainer.score(self._data.validation) if math.isfinite(train_loss) else None
         return _EpochResult(

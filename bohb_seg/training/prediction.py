@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb_seg.data.patch_sets import PatchSet
+from bohb_seg.data.pixels import Pixels
 from bohb_seg.training import devices
 
 PREDICTED_PIXELS = 2**18
@@ -47,27 +49,36 @@ def in_fitting_batches(
         size //= 2
 
 
-def probabilities(
-    model: keras.Model, images: NDArray[np.uint8]
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+class Predicted(NamedTuple):
+    """Predictions for k patches.
+
+    Args:
+        labels: Their classes or IGNORE, uint8, (k, p, p).
+        scores: Class probabilities, (k, p, p, C).
+    """
+
+    labels: Pixels
+    scores: NDArray[np.float32]
+
+
+def probabilities(model: keras.Model, part: PatchSet) -> Iterator[tuple[slice, Predicted]]:
     """Predicts class probabilities batch by batch.
 
     Args:
         model: Takes images as they are.
-        images: (n, p, p, 3) RGB.
+        part: At least one patch.
 
     Yields:
-        k of the patches, and their probabilities (k, p, p, C).
+        Numbers of patches, and what is predicted for them.
     """
-    size = max(1, min(len(images), PREDICTED_PIXELS // images[0, :, :, 0].size))
-    yield from in_fitting_batches(len(images), size, partial(_predict, model, images))
+    count, edge, _, _ = part.shape
+    size = max(1, min(count, PREDICTED_PIXELS // edge**2))
+    yield from in_fitting_batches(count, size, partial(_predict, model, part))
 
 
-def _predict(
-    model: keras.Model, images: NDArray[np.uint8], rows: slice, size: int
-) -> NDArray[np.float32]:
-    chunk = images[rows]
+def _predict(model: keras.Model, part: PatchSet, rows: slice, size: int) -> Predicted:
+    images, labels = part.read(np.arange(rows.start, rows.stop))
     # Filled up to the one size that is traced.
-    padding = [(0, size - len(chunk)), (0, 0), (0, 0), (0, 0)]
-    scores = np.asarray(model.predict_on_batch(np.pad(chunk, padding)), np.float32)
-    return scores[: len(chunk)]
+    padding = [(0, size - len(images)), (0, 0), (0, 0), (0, 0)]
+    scores = np.asarray(model.predict_on_batch(np.pad(images, padding)), np.float32)
+    return Predicted(labels, scores[: len(images)])

@@ -2,13 +2,15 @@
 
 An epoch is one call of Keras' own ``fit`` on uint8 images in an order that we chose, so the speed
 is Keras' and all randomness is ours: nothing is drawn from a global generator, and an epoch is the
-same whether the epochs before it ran here or come from a checkpoint, and whether the model was
-compiled for this evaluation or for an earlier one of the same shape.
+same whether the epochs before it ran here or come from a checkpoint, whether the model was compiled
+for this evaluation or for an earlier one of the same shape, and whether its patches lie in memory
+or in a store.
 
 The last batch has fewer patches. On TensorFlow that traces nothing again. Elsewhere it is filled
 up with patches whose labels are ignored, so that it is a batch like the others.
 """
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_seg import plugins
-from bohb_seg.data.preparation import PatchSet
+from bohb_seg.data.patch_sets import PatchSet
+from bohb_seg.errors import SettingsError
 from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.training import devices, metrics
 from bohb_seg.training.checkpoints import Checkpoint, EpochRecord
+from bohb_seg.training.feeding import Arrays, feed
 from bohb_seg.training.graph import augmentation, compile_cache
 from bohb_seg.training.graph.architecture import Architecture, Build
 from bohb_seg.training.graph.compile_cache import release
@@ -59,8 +63,15 @@ def architecture(model: str, declaration: ModelDeclaration) -> Architecture:
 
 
 def _built(
-    model: str, build: Build, hyperparameters: Mapping[str, Any], **options: Any
+    model: str, build: Build, hyperparameters: Mapping[str, Any], bands: int = 3, **options: Any
 ) -> keras.Model:
+    if "bands" in inspect.signature(build).parameters:
+        options["bands"] = bands
+    elif bands != 3:
+        raise SettingsError(
+            f"--model {model} takes images of 3 bands, not of {bands}: its function build has no"
+            " argument 'bands'; add it, or choose three with --bands"
+        )
     with plugins.blaming("models", model):
         return build(hyperparameters, **options)
 
@@ -76,6 +87,7 @@ class TrainingSpec:
         policy: Keras' dtype policy.
         patches: Number of training patches.
         horizon: Epochs after which the learning rate schedule ends.
+        bands: Number of the images' bands.
     """
 
     recipe: Recipe
@@ -84,11 +96,12 @@ class TrainingSpec:
     policy: str
     patches: int
     horizon: float
+    bands: int = 3
 
     @property
     def shape(self) -> Shape:
         """The shape that its model is compiled for."""
-        return Shape.of(self.architecture, self.classes, self.policy, self.recipe)
+        return Shape.of(self.architecture, self.classes, self.policy, self.recipe, self.bands)
 
     def memory_key(self, patch_size: int) -> str:
         """Name of all that decides how many patches fit into memory, for people and as a key."""
@@ -103,6 +116,7 @@ class TrainingSpec:
             precision=policy or self.policy,
             seed=seed,
             dropout=PlainDropout(hyperparameters, seed).layer,
+            bands=self.bands,
         )
 
     @property
@@ -152,49 +166,70 @@ class Trainer:
         """The learning rate that the next step would have."""
         return float(keras.ops.convert_to_numpy(self._compiled.optimizer.keras.learning_rate))
 
-    def epoch(
-        self, images: NDArray[np.uint8], labels: NDArray[np.uint8], seeds: EpochSeeds
-    ) -> float:
+    def epoch(self, patches: PatchSet, seeds: EpochSeeds) -> float:
         """Trains on every patch once.
 
         Args:
-            images: (n, p, p, 3) RGB.
-            labels: (n, p, p).
+            patches: At least one.
             seeds: Seeds of this epoch.
 
         Returns:
             Mean loss; NaN or infinite as soon as it was seen to be so, the rest is not trained.
+
+        Raises:
+            DataError: a store is damaged, or cannot be read.
         """
-        order = seeds.order.permutation(len(images))
-        rows, filler = self._layout.arrange(len(images))
-        inputs = [images[order[rows]], labels[order[rows]], (seeds.graph + rows).astype(np.int32)]
-        inputs[1][filler], inputs[2][filler] = IGNORE, FILLER
-        if self._recipe.augmentation is not None:
-            strength = self._recipe.augmentation
-            inputs.append(augmentation.draw(len(images), strength, seeds.order)[rows])
+        count, layout = len(patches), self._layout
+        order = seeds.order.permutation(count)
+        rows, filler = layout.arrange(count)
+        order, views = order[rows], self._views(count, seeds, rows)
+
+        def inputs(some: slice) -> Arrays:
+            images, labels = patches.read(order[some])
+            graph = (seeds.graph + rows[some]).astype(np.int32)
+            labels[filler[some]], graph[filler[some]] = IGNORE, FILLER
+            return images, labels, graph, *(each[some] for each in views)
+
         self._intact = False
-        history = self._compiled.loss_model.fit(
-            tuple(inputs),
-            batch_size=self._layout.per_step,
-            shuffle=False,
-            verbose=0,
-            callbacks=[_StopAtDivergence()],
-        )
+        at_once = patches.held is not None
+        with feed(inputs, len(rows), layout.per_step, at_once=at_once, even=layout.fills) as fed:
+            history = self._compiled.loss_model.fit(
+                fed.x,
+                batch_size=fed.batch_size,
+                steps_per_epoch=fed.steps,
+                shuffle=False,
+                verbose=0,
+                callbacks=[_StopAtDivergence()],
+            )
         # An accelerator's error may come only now.
         loss = float(history.history["loss"][-1])
         self._intact = True
         return loss
 
+    def _views(
+        self, count: int, seeds: EpochSeeds, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Views of the patches in each row; none if nothing is augmented."""
+        strength = self._recipe.augmentation
+        if strength is None:
+            return ()
+        return (augmentation.draw(count, strength, seeds.order, self._spec.bands)[rows],)
+
     def score(self, part: PatchSet) -> metrics.PixelSums:
         """Scores the model on a part of the data, in batches of their own size."""
-        count = len(part.images)
-        size = self._layout.scored(count, part.labels[0].size)
+        count, edge, _, _ = part.shape
+        size = self._layout.scored(count, edge**2)
         # The last patch fills up the last batch.
         rows = np.minimum(np.arange(_multiple(count, size)), count - 1)
+
+        def inputs(some: slice) -> Arrays:
+            return part.read(rows[some])
+
         self._intact = False
-        counts = self._compiled.scorer.predict(
-            (part.images[rows], part.labels[rows]), batch_size=size, verbose=0
-        )
+        with feed(inputs, len(rows), size, at_once=part.held is not None, even=True) as fed:
+            counts = self._compiled.scorer.predict(
+                fed.x, batch_size=fed.batch_size, steps=fed.steps, verbose=0
+            )
         self._intact = True
         return metrics.PixelSums.counted(*(np.asarray(each)[:count] for each in counts))
 

@@ -124,17 +124,6 @@ def test_empty_split(folder):
     )
 
 
-def test_patch_larger_than_images(tiles):
-    assert sentence(tiles.settings(patch_size=48)) == (
-        "Tile 1/images/a.png is 40x40 pixels, smaller than a patch of 48;"
-        " choose a smaller --patch-size"
-    )
-    assert sentence(tiles.settings(patch_size=16, downscale=3)) == (
-        "Tile 1/images/a.png is 13x13 pixels after --downscale 3, smaller than a patch of 16;"
-        " choose a smaller --patch-size or --downscale"
-    )
-
-
 def test_unwritable_cache(tiles, tmp_path):
     (tmp_path / "file").write_text("")
 

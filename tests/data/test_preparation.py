@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 
+from bohb_seg.data import preparation
 from bohb_seg.data.preparation import prepare
 from bohb_seg.trials import IGNORE
 
@@ -82,15 +83,16 @@ def test_the_fingerprint_depends_on_contents_not_on_places(tiles, tmp_path):
 
 def test_the_cache_is_read_and_built_anew_when_torn(tiles):
     first = prepare(tiles.settings())
-    folder = tiles.cache / first.fingerprint
-    before = (folder / "00000.npy").stat().st_mtime_ns
+    (folder,) = tiles.cache.iterdir()
+    pixels = folder / "pixels.bin"
+    before = pixels.stat().st_mtime_ns
 
     assert prepare(tiles.settings()).split_hash == first.split_hash
-    assert (folder / "00000.npy").stat().st_mtime_ns == before
+    assert pixels.stat().st_mtime_ns == before
 
-    (folder / "00000.npy").write_bytes(b"torn")
+    pixels.write_bytes(b"torn")
     assert np.array_equal(prepare(tiles.settings()).train.images, first.train.images)
-    assert [path.name for path in tiles.cache.iterdir()] == [first.fingerprint]
+    assert [*tiles.cache.iterdir()] == [folder]
 
 
 def test_processes_may_build_the_same_cache_at_once(tiles):
@@ -116,3 +118,72 @@ def test_data_sets_come_without_keras():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
 
     assert printed.strip() == b"set()"
+
+
+def test_images_smaller_than_a_patch_are_filled_up_with_ignored_pixels(folder):
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        written = folder.add(group, "a", (20, 40))
+
+    data = prepare(folder.settings(patch_size=32))
+
+    assert [len(part) for part in data.parts.values()] == [2, 2, 2]
+    assert np.array_equal(data.train.images[0, :20], written[0][:, :32])
+    assert (data.train.labels[:, 20:] == IGNORE).all()
+    assert not data.train.images[:, 20:].any()
+    assert any("smaller than a patch of 32 pixels" in each for each in data.audit.warnings)
+
+
+def test_patches_are_the_same_in_memory_and_in_the_store(folder, monkeypatch):
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        folder.add(group, "a", (40, 37))
+        folder.add(group, "b", (12, 50))
+    held = prepare(folder.settings())
+    monkeypatch.setattr(preparation, "HELD_BYTES", 0)
+    stored = prepare(folder.settings())
+
+    assert (stored.fingerprint, stored.split_hash) == (held.fingerprint, held.split_hash)
+    for one, other in zip(held.parts.values(), stored.parts.values(), strict=True):
+        assert other.held is None
+        assert (one.shape, one.sources) == (other.shape, other.sources)
+        images, labels = other.read(np.arange(len(other)))
+        assert np.array_equal(images, one.images)
+        assert np.array_equal(labels, one.labels)
+
+
+def test_eleven_bits_keep_their_levels(folder):
+    """They were read as eight bits: eight levels of grey were left."""
+    random = np.random.default_rng(0)
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        folder.add(group, "a", (64, 64), image=random.integers(0, 2048, (64, 64, 3), np.uint16))
+
+    data = prepare(folder.settings())
+
+    assert data.scaling.dtype == "uint16"
+    assert len(np.unique(data.train.images)) == 256
+    assert not any("nearly black" in each for each in data.audit.warnings)
+
+
+def test_the_scale_is_that_of_the_training_part_alone(folder):
+    for number in range(3):
+        image = np.full((32, 32, 3), 1000 * (number + 1), np.uint16)
+        image[::2] += np.uint16(100)
+        folder.add(f"Tile {number}", "a", (32, 32), image=image)
+
+    data = prepare(folder.settings())
+
+    tile = int(data.train.sources[0][len("Tile ")])
+    assert data.scaling.low == (1000.0 * (tile + 1),) * 3
+    assert data.scaling.high == (1000.0 * (tile + 1) + 100,) * 3
+
+
+def test_patches_without_information_are_not_trained_on(folder):
+    labels = np.ones((32, 64), int)
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        image = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
+        image[:, 32:] = 7
+        folder.add(group, "a", (32, 64), image=image, labels=labels + np.eye(32, 64, dtype=int))
+
+    data = prepare(folder.settings())
+
+    assert [len(part) for part in data.parts.values()] == [4, 8, 8]
+    assert any("4 of 8 training patches hold" in each for each in data.audit.warnings)

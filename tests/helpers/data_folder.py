@@ -26,11 +26,12 @@ class Folder:
         self.cache = root / "cache"
         self.random = np.random.default_rng(0)
 
-    def add(self, group="Tile 1", name="a", size=(40, 40), labels=None, mask=None):
-        """Adds an image of noise and its mask; labels are numbers of DUBAI's entries."""
+    def add(self, group="Tile 1", name="a", size=(40, 40), labels=None, mask=None, image=None):
+        """Adds an image, of noise by default, and its mask; labels are numbers of DUBAI's."""
         if labels is None:
             labels = self.random.integers(0, 5, size)
-        image = self.random.integers(0, 256, (*size, 3), dtype=np.uint8)
+        if image is None:
+            image = self.random.integers(0, 256, (*size, 3), dtype=np.uint8)
         write(self.root / group / "images" / f"{name}.png", image)
         write(
             self.root / group / "masks" / f"{name}.png", COLOURS[labels] if mask is None else mask

@@ -8,7 +8,8 @@ import numpy as np
 
 from bohb_seg.data.audit import Audit
 from bohb_seg.data.classes import ClassTable
-from bohb_seg.data.preparation import PatchSet, SegmentationData
+from bohb_seg.data.patch_sets import HeldPatches
+from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.job import Job
 from bohb_seg.trials import CHECKPOINTS
@@ -45,7 +46,7 @@ def job(
     return Job(trial, configuration, budget, run_dir)
 
 
-def _part(random: np.random.Generator, count: int) -> PatchSet:
+def _part(random: np.random.Generator, count: int) -> HeldPatches:
     labels = np.zeros((count, EDGE, EDGE), np.uint8)
     for label in labels:
         top, left, column = random.integers(0, EDGE - 10, 3)
@@ -54,4 +55,4 @@ def _part(random: np.random.Generator, count: int) -> PatchSet:
     noise = random.integers(-20, 20, (*labels.shape, 3))
     images = np.clip(COLOURS[labels].astype(int) + noise, 0, 255).astype(np.uint8)
     labels[:, :2, :2] = 255
-    return PatchSet(images, labels, tuple(f"{index}.png@0,0" for index in range(count)))
+    return HeldPatches(images, labels, tuple(f"{index}.png@0,0" for index in range(count)))

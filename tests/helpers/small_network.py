@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bohb_seg import plugins
-from bohb_seg.data.preparation import PatchSet
+from bohb_seg.data.patch_sets import HeldPatches
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.training.recipe import parse
 from bohb_seg.training.seeds import epoch_seeds
@@ -24,7 +24,7 @@ def part(count=PATCHES):
     images = random.integers(256, size=(count, EDGE, EDGE, 3), dtype=np.uint8)
     labels = (images.mean(axis=-1) // 86).astype(np.uint8)
     labels[:, :2] = 255
-    return PatchSet(images, labels, tuple(map(str, range(count))))
+    return HeldPatches(images, labels, tuple(map(str, range(count))))
 
 
 def spec(policy="float32", patches=PATCHES, horizon=HORIZON, **configuration):
@@ -49,7 +49,7 @@ def trained(data, micro=None, epochs=1, **configuration):
     """Weights after some epochs, as one vector, and the last epoch's loss."""
     here = trainer(micro, patches=len(data.images), **configuration)
     for epoch in range(1, epochs + 1):
-        loss = here.epoch(data.images, data.labels, seeds(epoch))
+        loss = here.epoch(data, seeds(epoch))
     vector = weights(here)
     here.close()
     return vector, loss

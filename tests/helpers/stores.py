@@ -1,7 +1,14 @@
 """Small stores of images whose pixels tell their places."""
 
+import secrets
+
+import cv2
 import numpy as np
 
+from bohb_seg.data.classes import ClassEntry
+from bohb_seg.data.collection import Pair
+from bohb_seg.data.decoding import Reading, decode_into
+from bohb_seg.data.masks import mask_code
 from bohb_seg.data.store.arrays import Store, building
 
 
@@ -18,3 +25,16 @@ def stored(folder, images):
         for number, (pixels, labels) in enumerate(images):
             writer.add(number, pixels.shape, str(pixels.dtype), [(pixels, labels)])
     return Store.open(folder)
+
+
+def decoded(folder, labels, **options):
+    """A store of the only image in a folder with these labels, and its record."""
+    (image,) = folder.glob("a.*")
+    mask = folder / "mask.png"
+    cv2.imwrite(str(mask), labels)
+    code = mask_code(tuple(ClassEntry(name=f"class {i}", index=i) for i in range(6)), "default")
+    place = folder / secrets.token_hex(4)
+    with building(place) as writer:
+        record = decode_into(writer, 0, Pair("a", "", image, mask), Reading(code, **options))
+        assert not isinstance(record, str), record
+    return Store.open(place), record

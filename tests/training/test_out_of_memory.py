@@ -105,8 +105,8 @@ def device(monkeypatch):
     """
     whole, passed = Trainer.epoch, []
 
-    def epoch(self, images, labels, seeds):
-        loss = whole(self, images, labels, seeds)
+    def epoch(self, patches, seeds):
+        loss = whole(self, patches, seeds)
         passed.append(self.micro_batch or CONFIGURATION["batch_size"])
         if passed[-1] > device.patches and len(passed) >= device.fails_from:
             keras.ops.convert_to_numpy(keras.ops.zeros((IMPOSSIBLE,)))
@@ -248,14 +248,14 @@ devices.prepare("cpu", threads=2)
 import numpy as np
 from helpers import limits, scenes
 from bohb_seg.data.audit import Audit
-from bohb_seg.data.preparation import PatchSet
+from bohb_seg.data.patch_sets import HeldPatches
 from bohb_seg.training.evaluation import MicroBatchLimits, evaluate
 
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 FOLDER, ROOM = os.environ["FOLDER"], int(os.environ["ROOM"])
 data = scenes.data(Audit(18, 3, {}, 0, {}, 0.0, 0.0, {}, (), ()), train=3, validation=2)
 wide = {
-    name: PatchSet(np.tile(part.images, (1, 30, 30, 1)), np.tile(part.labels, (1, 30, 30)), ())
+    name: HeldPatches(np.tile(part.images, (1, 30, 30, 1)), np.tile(part.labels, (1, 30, 30)), ())
     for name, part in data.parts.items()
 }
 data = replace(data, **wide)
@@ -269,7 +269,7 @@ def train(data, number, epochs, batch_size):
 
 memory, count = MicroBatchLimits(), len(data.train.images)
 if ROOM:
-    small = PatchSet(data.train.images[:1, :64, :64], data.train.labels[:1, :64, :64], ())
+    small = HeldPatches(data.train.images[:1, :64, :64], data.train.labels[:1, :64, :64], ())
     train(replace(data, train=small, validation=small), 0, 1.0, batch_size=1)
     limits.leave(ROOM)
 print(json.dumps([train(data, 1, 2.0, count), train(data, 2, 1.0, count) if ROOM else None]))

@@ -93,7 +93,7 @@ def test_views_follow_from_the_seeds_of_the_epoch(micro):
 
     data, batch = small.part(), {"batch_size": small.PATCHES, "learning_rate": 0.0, "loss": "ce"}
     here = small.trainer(micro, optimizer="sgd", augmentation=0.5, **batch)
-    loss = here.epoch(data.images, data.labels, small.seeds(1))
+    loss = here.epoch(data, small.seeds(1))
     random = small.seeds(1).order
     order = random.permutation(small.PATCHES)
     views = augmentation.draw(small.PATCHES, 0.5, random)
@@ -109,7 +109,7 @@ def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between()
 
     def epochs(here, *numbers):
         for number in numbers:
-            here.epoch(data.images, data.labels, small.seeds(number))
+            here.epoch(data, small.seeds(number))
         return here
 
     whole = epochs(small.trainer(**step), 1, 2, 3)
@@ -136,7 +136,7 @@ def test_a_checkpoint_holds_what_was_learnt_and_not_the_configuration():
 def test_a_diverged_epoch_ends_soon():
     data = small.part(40)
     here = small.trainer(optimizer="sgd", learning_rate=1e30, batch_size=1, patches=40)
-    assert not np.isfinite(here.epoch(data.images, data.labels, small.seeds(1)))
+    assert not np.isfinite(here.epoch(data, small.seeds(1)))
     assert int(here._compiled.optimizer.keras.iterations) <= 10
 
 
@@ -148,7 +148,7 @@ def test_scores_are_those_of_the_exported_models_probabilities(micro, monkeypatc
     monkeypatch.setattr(module, "PREDICTED_PIXELS", 1)
     data = small.part()
     here = small.trainer(micro)
-    here.epoch(data.images, data.labels, small.seeds(1))
+    here.epoch(data, small.seeds(1))
     sums = here.score(data)
     model = here.exported()
     expected = metrics.PixelSums.of(np.asarray(model(data.images)), data.labels)
@@ -161,11 +161,12 @@ def test_scores_are_those_of_the_exported_models_probabilities(micro, monkeypatc
 def test_prediction_covers_every_patch_once_whatever_the_batch(monkeypatch):
     monkeypatch.setattr(prediction, "PREDICTED_PIXELS", 3 * 16 * 16)
     model = small.spec().build(0)
-    images = np.random.default_rng(0).integers(256, size=(7, 16, 16, 3)).astype(np.uint8)
-    chunks = {s.start: scores for s, scores in prediction.probabilities(model, images)}
-    assert [len(scores) for scores in chunks.values()] == [3, 3, 1]
-    whole = np.concatenate(list(chunks.values()))
-    np.testing.assert_allclose(whole, np.asarray(model(images)), atol=1e-5)
+    part = small.part(7)
+    chunks = {rows.start: each for rows, each in prediction.probabilities(model, part)}
+    assert [len(each.scores) for each in chunks.values()] == [3, 3, 1]
+    labels, whole = map(np.concatenate, zip(*chunks.values(), strict=True))
+    np.testing.assert_allclose(whole, np.asarray(model(part.images)), atol=1e-5)
+    np.testing.assert_array_equal(labels, part.labels)
 
 
 def test_shapes_tell_what_decides_memory():

@@ -18,6 +18,9 @@ Nearly every value of a near-infrared band lies between its extremes.
 """
 
 
+_NO_ALPHA = "is tagged as alpha, but its values are no transparency"
+
+
 @dataclass(frozen=True)
 class Facts:
     """Facts about an image file, as stored; nothing has been turned or converted.
@@ -102,9 +105,13 @@ def is_transparency(sample: Values) -> bool:
 def mistagged(band: int) -> str:
     """The warning about a band that is tagged as alpha but holds data."""
     return (
-        f"band {band + 1} is tagged as alpha, but its values are no transparency; it is read as a"
-        " channel of its own (near infrared, probably)"
+        f"band {band + 1} {_NO_ALPHA}; it is read as a channel of its own (near infrared, probably)"
     )
+
+
+def is_mistagged(facts: Facts) -> bool:
+    """Whether a band is tagged as alpha but holds data."""
+    return any(_NO_ALPHA in warning for warning in facts.warnings)
 
 
 def has_data(values: Values, nodata: float | None) -> Valid:

@@ -90,6 +90,6 @@ def _reason(header: Header, error: str) -> str:
     if not header.codec:
         return error
     return (
-        f"is {header.codec}, but its content is damaged or of a kind that OpenCV cannot decode;"
-        " convert it to PNG or TIFF"
+        f"is {header.codec}, but its content is damaged, has more than a billion pixels or is of a"
+        " kind that OpenCV cannot decode; convert it to TIFF"
     )

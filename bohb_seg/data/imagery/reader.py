@@ -10,11 +10,9 @@ from pathlib import Path
 from bohb_seg.data.imagery import geotiff, opencv
 from bohb_seg.data.imagery.facts import Facts, Image
 from bohb_seg.data.imagery.tags import Header, read_header
+from bohb_seg.data.pixels import LARGEST_RASTER
 from bohb_seg.errors import DataError
 from bohb_seg.files import open_regular
-
-_LARGEST_FILE = 1 << 50
-"""Bytes of a file that is read by window: no limit in practice."""
 
 
 def open_image(path: Path, *, alpha_is_data: bool = False) -> Image:
@@ -50,7 +48,7 @@ def header_of(path: Path) -> Header:
     Raises:
         OSError: it cannot be read.
     """
-    with open_regular(path, _LARGEST_FILE) as file:
+    with open_regular(path, LARGEST_RASTER) as file:
         return read_header(file)
 
 

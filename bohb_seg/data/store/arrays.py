@@ -32,7 +32,7 @@ from bohb_seg.files import whole_folder
 from bohb_seg.trials import IGNORE
 
 Bands = npt.NDArray[Any]
-"""Values of an image, uint8 or uint16, (height, width, bands)."""
+"""Values of an image, uint8, uint16 or float32, (height, width, bands)."""
 Strip = tuple[Bands, Pixels]
 """Some rows of an image, over its whole width: bands, and labels (height, width)."""
 
@@ -54,7 +54,7 @@ class Layout:
         height: In pixels.
         width: In pixels.
         bands: Number of bands.
-        dtype: "uint8" or "uint16".
+        dtype: "uint8", "uint16" or "float32".
         start: Its first byte in ``pixels.bin``.
         first: Number of its first tile in ``tiles.bin``.
     """
@@ -98,7 +98,7 @@ class StoreWriter:
         self._lock = threading.Lock()
         self._layouts: dict[int, Layout] = {}
         for name in (_PIXELS, _TILES):
-            (folder / name).touch()
+            (folder / name).write_bytes(b"")
 
     def add(
         self, number: int, form: tuple[int, int, int], dtype: str, strips: Iterable[Strip]
@@ -108,7 +108,7 @@ class StoreWriter:
         Args:
             number: Its number among all; in the end all from 0 on must have been added.
             form: Height, width and number of bands.
-            dtype: "uint8" or "uint16".
+            dtype: "uint8", "uint16" or "float32".
             strips: Its rows from top to bottom, any number at a time.
 
         Raises:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bohb_seg.data.store.arrays import TILE, Layout
 from bohb_seg.data.store.batches import AHEAD
 
@@ -33,7 +35,7 @@ class Header:
         height: In pixels, after downscaling.
         width: In pixels, after downscaling.
         bands: Number of bands that are kept.
-        dtype: "uint8" or "uint16".
+        dtype: "uint8", "uint16" or "float32".
         by_window: Whether its file can be read by window, else it is decoded whole.
         downscale: Edge of the square of pixels that become one.
     """
@@ -58,7 +60,7 @@ class Header:
     @property
     def value_bytes(self) -> int:
         """Bytes of a pixel's bands."""
-        return self.bands * (2 if self.dtype == "uint16" else 1)
+        return self.bands * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)

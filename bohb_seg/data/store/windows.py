@@ -108,18 +108,26 @@ def laid(store: Store, size: int, crop: bool = False) -> Windows:
         crop: Whether a rest that does not fill a window is left out, see
             :func:`bohb_seg.data.patches.grid`.
     """
-    layouts = store.layouts
-    grids = [_grid(each.height, each.width, size, crop) for each in layouts]
+    laid_grids = grids(store, size, crop)
     places = [
-        (image, row, column) for image, each in enumerate(grids) for row, column in each.corners()
+        (image, row, column)
+        for image, each in enumerate(laid_grids)
+        for row, column in each.corners()
     ]
     shown = [
         (down, across)
-        for each in grids
+        for each in laid_grids
         for down in _shown(each.rows, size)
         for across in _shown(each.columns, size)
     ]
     return Windows(store, size, _table(places, 3), _table(shown, 2))
+
+
+def grids(store: Store, size: int, crop: bool) -> list[Grid]:
+    """The grid of each image; one that is smaller than a window has a single one."""
+    return [
+        grid(max(each.height, size), max(each.width, size), size, crop) for each in store.layouts
+    ]
 
 
 def at(store: Store, size: int, places: Numbers) -> Windows:
@@ -148,10 +156,6 @@ def _inside(windows: Windows, number: int) -> tuple[slice, slice]:
     image, row, column = windows.places[number]
     layout = windows.store.layouts[image]
     return slice(layout.height - row), slice(layout.width - column)
-
-
-def _grid(height: int, width: int, size: int, crop: bool) -> Grid:
-    return grid(max(height, size), max(width, size), size, crop)
 
 
 def _shown(starts: Sequence[int], size: int) -> list[int]:

@@ -20,6 +20,7 @@ class Build(Protocol):
         precision: str,
         seed: int,
         dropout: MakeDropout,
+        bands: int = 3,
     ) -> keras.Model:
         """Builds a model.
 
@@ -30,9 +31,11 @@ class Build(Protocol):
             seed: Seed of the initial weights, which depend on nothing else that is random.
             dropout: Makes the dropout layers. A model must not make its own: their rates would
                 become part of the compiled step.
+            bands: Number of the images' bands. A function without this argument is called as long
+                as there are three.
 
         Returns:
-            (b, h, w, 3) RGB images 0..255, uint8 or float32 -> (b, h, w, C) float32 class
+            (b, h, w, bands) images 0..255, uint8 or float32 -> (b, h, w, C) float32 class
             probabilities; h and w multiples of 2 ** halvings.
         """
 

@@ -26,53 +26,60 @@ LARGEST_CONTRAST = 0.25
 LARGEST_GAMMA = 1.5
 """Exponents from 1/1.5 to 1.5; nnU-Net 0.7..1.5."""
 
-COLUMNS = 11
-"""Numbers of a view: transposed, rows reversed, columns reversed (0 or 1 each); zoom; vertical and
-horizontal place of the window (-1..1 of the room there is); gain of red, green and blue; contrast;
-gamma."""
+
+def columns(bands: int) -> int:
+    """How many numbers a view of so many bands has.
+
+    They are: transposed, rows reversed, columns reversed (0 or 1 each); zoom; vertical and
+    horizontal place of the window (-1..1 of the room there is); gain of each band; contrast; gamma.
+    """
+    return 8 + bands
 
 
-def draw(count: int, strength: float, random: np.random.Generator) -> NDArray[np.float32]:
+def draw(
+    count: int, strength: float, random: np.random.Generator, bands: int = 3
+) -> NDArray[np.float32]:
     """Draws views.
 
     Args:
         count: n patches.
         strength: Strength of everything but turns and flips, 0..1.
         random: Source of all randomness.
+        bands: Bands of an image.
 
     Returns:
-        (n, COLUMNS).
+        (n, :func:`columns`).
     """
     turns = random.integers(2, size=(count, 3))
     window = random.uniform(-1, 1, (count, 2))
-    zoom, contrast, gamma, *gains = strength * random.uniform(-1, 1, (6, count))
-    columns = [
+    zoom, contrast, gamma, *gains = strength * random.uniform(-1, 1, (3 + bands, count))
+    numbers = [
         LARGEST_ZOOM**zoom,
         *window.T,
         *(1 + LARGEST_GAIN * gain for gain in gains),
         1 + LARGEST_CONTRAST * contrast,
         LARGEST_GAMMA**gamma,
     ]
-    return np.column_stack([turns, *columns]).astype(np.float32)
+    return np.column_stack([turns, *numbers]).astype(np.float32)
 
 
 def apply(images: Tensor, labels: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
     """Makes the views.
 
     Args:
-        images: (b, p, p, 3) of 0..255, uint8 or float32.
+        images: (b, p, p, bands) of 0..255, uint8 or float32.
         labels: (b, p, p) uint8, ignored pixels among them.
-        views: (b, COLUMNS), as :func:`draw` returns them.
+        views: (b, :func:`columns`), as :func:`draw` returns them.
 
     Returns:
         Images float32 0..255 and labels uint8, of the same shapes.
     """
     edge = images.shape[1]
     rows = _sources(views[:, 1], views[:, 3], views[:, 4], edge)
-    columns = _sources(views[:, 2], views[:, 3], views[:, 5], edge)
+    across = _sources(views[:, 2], views[:, 3], views[:, 5], edge)
     images, labels = _transposed(images, views[:, 0]), _transposed(labels[..., None], views[:, 0])
-    images = _resampled(images, _linear(rows, edge), _linear(columns, edge))
-    labels = _resampled(labels, _nearest(rows, edge), _nearest(columns, edge))
+    images = _resampled(images, _linear(rows, edge), _linear(across, edge))
+    labels = _resampled(labels, _nearest(rows, edge), _nearest(across, edge))
     return _coloured(images, views[:, 6:]), ops.cast(labels[..., 0], "uint8")
 
 
@@ -124,9 +131,11 @@ def _mixed(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _coloured(images: Tensor, colours: Tensor) -> Tensor:
-    """Applies gains, contrast and gamma (b, 5) to images of 0..255."""
+    """Applies gains, contrast and gamma (b, bands + 2) to images of 0..255."""
+    bands = images.shape[-1]
     gains, contrast, gamma = (
-        colours[:, None, None, part] for part in (slice(3), slice(3, 4), slice(4, 5))
+        colours[:, None, None, part]
+        for part in (slice(bands), slice(bands, bands + 1), slice(bands + 1, bands + 2))
     )
     mean = ops.mean(images, axis=(1, 2), keepdims=True)
     # Written so that 1, 1, 1 gives exactly what was there.

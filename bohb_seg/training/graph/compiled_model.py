@@ -53,6 +53,7 @@ class Shape:
         policy: Keras' dtype policy.
         family: Kind of gradient optimizer.
         augments: Whether images are augmented.
+        bands: Number of the images' bands.
     """
 
     architecture: Architecture
@@ -61,14 +62,17 @@ class Shape:
     policy: str
     family: Family
     augments: bool
+    bands: int = 3
 
     @classmethod
-    def of(cls, architecture: Architecture, classes: int, policy: str, recipe: Recipe) -> "Shape":
+    def of(
+        cls, architecture: Architecture, classes: int, policy: str, recipe: Recipe, bands: int = 3
+    ) -> "Shape":
         """The shape of a recipe."""
         rates = {name: ANY_RATE for name in architecture.rates if recipe.model[name]}
         structure = tuple({**recipe.model, **rates}.items())
         augments = recipe.augmentation is not None
-        return cls(architecture, structure, classes, policy, family_of(recipe), augments)
+        return cls(architecture, structure, classes, policy, family_of(recipe), augments, bands)
 
     def build(self, dropout: MakeDropout) -> keras.Model:
         """A new model; its weights are those of seed 0."""
@@ -78,12 +82,14 @@ class Shape:
             precision=self.policy,
             seed=0,
             dropout=dropout,
+            bands=self.bands,
         )
 
     def __str__(self) -> str:
         parts = [
             self.architecture.name,
             *(self._words(name, value) for name, value in self.structure),
+            f"{self.bands} bands" if self.bands != 3 else "",
             f"{self.classes} classes",
             self.policy,
             self.family,
@@ -101,8 +107,8 @@ class Shape:
 class LossModel(keras.Model):  # type: ignore[misc]
     """Trains a model by plain ``fit`` on ``(images, labels, seeds[, views])`` without y.
 
-    Images (b, p, p, 3) uint8, labels (b, p, p) uint8, seeds (b,) int32, views
-    (b, augmentation.COLUMNS) float32 if the shape augments. The output is the loss itself.
+    Images (b, p, p, bands) uint8, labels (b, p, p) uint8, seeds (b,) int32, views
+    (b, augmentation.columns) float32 if the shape augments. The output is the loss itself.
 
     Args:
         model: Takes images 0..255 and gives probabilities (b, p, p, C).

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np  # noqa: E402
 from helpers import small_network as small  # noqa: E402
 
-from bohb_seg.data.preparation import PatchSet  # noqa: E402
+from bohb_seg.data.patch_sets import HeldPatches  # noqa: E402
 from bohb_seg.training.graph import compile_cache  # noqa: E402
 
 EDGE, PATCHES = 32, 6
@@ -27,7 +27,7 @@ def main():
     compile_cache.KEPT = 2
     random = np.random.default_rng(0)
     images = random.integers(256, size=(PATCHES, EDGE, EDGE, 3), dtype=np.uint8)
-    part = PatchSet(images, images[..., 0] // 86, tuple(map(str, range(PATCHES))))
+    part = HeldPatches(images, images[..., 0] // 86, tuple(map(str, range(PATCHES))))
     for filters, (activation, norm) in itertools.product(FILTERS, KINDS):
         evaluate({"base_filters": filters, "activation": activation, "norm": norm}, part)
         print(f"{small.resident_mb():.0f}", flush=True)
@@ -36,7 +36,7 @@ def main():
 def evaluate(configuration, part):
     recipe = {"dropout": 0.2, "loss": "reports", "augmentation": 0.5, **configuration}
     trainer = small.trainer(patches=PATCHES, horizon=1, **recipe)
-    trainer.epoch(part.images, part.labels, small.seeds(1))
+    trainer.epoch(part, small.seeds(1))
     trainer.score(part)
     trainer.close()
 

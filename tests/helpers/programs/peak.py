@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np  # noqa: E402
 from helpers import small_network as small  # noqa: E402
 
+from bohb_seg.data.patch_sets import HeldPatches  # noqa: E402
+
 PATCHES, EDGE = 16, 128
 
 
@@ -24,7 +26,8 @@ def main():
     )
     images = np.zeros((PATCHES, EDGE, EDGE, 3), np.uint8)
     before = small.resident_mb()
-    here.epoch(images, images[..., 0], small.seeds(1))
+    patches = HeldPatches(images, images[..., 0], ("",) * PATCHES)
+    here.epoch(patches, small.seeds(1))
     print(round(peak_mb() - before))
 
 

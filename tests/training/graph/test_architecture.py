@@ -27,7 +27,7 @@ def trainer(model, micro=None, **configuration):
 
 def trained(here):
     data = small.part()
-    here.epoch(data.images, data.labels, small.seeds(1))
+    here.epoch(data, small.seeds(1))
     weights = small.weights(here)
     here.close()
     return weights

@@ -167,7 +167,7 @@ def test_draws_stay_within_their_ranges(seed, strength):
     from bohb_seg.training.graph import augmentation
 
     views = draw(50, strength, seed)
-    assert (views.shape, views.dtype) == ((50, augmentation.COLUMNS), np.float32)
+    assert (views.shape, views.dtype) == ((50, augmentation.columns(3)), np.float32)
     assert set(views[:, :3].flat) <= {0, 1}
     assert np.abs(views[:, WINDOW]).max() <= 1
     assert np.abs(np.log(views[:, ZOOM])).max() <= strength * np.log(1.4) + 1e-6

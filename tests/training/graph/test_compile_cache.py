@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from helpers import small_network as small
@@ -67,7 +68,7 @@ def test_a_network_that_failed_is_not_kept(cache):
     here = small.trainer()
     network = here._compiled
     with pytest.raises(Exception, match=r"shape|Incompatible|broadcast"):
-        here.epoch(data.images, data.labels[:, :-1], small.seeds(1))
+        here.epoch(replace(data, labels=data.labels[:, :-1]), small.seeds(1))
     here.close()
     assert cache.take(shape(), None) is not network
 

@@ -65,7 +65,7 @@ def test_batch_normalisation_moves_its_averages_with_each_part():
     def moving(micro):
         here = small.trainer(micro, patches=4, **step)
         before = small.weights(here)
-        here.epoch(data.images, data.labels, small.seeds(1))
+        here.epoch(data, small.seeds(1))
         return small.weights(here) - before
 
     whole, parts = moving(None), moving(2)
@@ -91,9 +91,9 @@ def test_masks_depend_on_the_seed_of_the_epoch_alone():
     def after(graph, warm=False):
         here = small.trainer(dropout=0.5)
         if warm:
-            here.epoch(data.images, data.labels, small.seeds(7))
+            here.epoch(data, small.seeds(7))
             here.restore(small.trainer(dropout=0.5).checkpoint(()))
-        here.epoch(data.images, data.labels, EpochSeeds(np.random.default_rng(0), graph))
+        here.epoch(data, EpochSeeds(np.random.default_rng(0), graph))
         return small.weights(here)
 
     np.testing.assert_array_equal(after(1), after(1, warm=True))
@@ -162,7 +162,7 @@ def test_the_last_smaller_batch_counts_as_much_as_it_has_patches(traces, micro):
     trainer.release()
     traces.clear()
     here = small.trainer(micro, optimizer="sgd", learning_rate=0.0, loss="ce")
-    loss = here.epoch(data.images, data.labels, small.seeds(1))
+    loss = here.epoch(data, small.seeds(1))
     traced = len(traces)
     formula = losses.Formula.of(small.spec(loss="ce").recipe, small.CLASSES).vector()
     scores = np.asarray(here.exported()(data.images))
@@ -175,6 +175,6 @@ def test_bfloat16_trains_float32_weights_in_parts_too():
     data, step = small.part(), {"policy": "mixed_bfloat16", "norm": "batch", "dropout": 0.2}
     for micro in (None, 2):
         here = small.trainer(micro, **step)
-        losses = [here.epoch(data.images, data.labels, small.seeds(e)) for e in (1, 2, 3)]
+        losses = [here.epoch(data, small.seeds(e)) for e in (1, 2, 3)]
         assert losses[2] < losses[0]
         assert {array.dtype for array in here.checkpoint(()).weights} == {np.dtype("float32")}
