@@ -27,12 +27,13 @@ def part(count=PATCHES):
     return HeldPatches(images, labels, tuple(map(str, range(count))))
 
 
-def spec(policy="float32", patches=PATCHES, horizon=HORIZON, **configuration):
+def spec(policy="float32", patches=PATCHES, horizon=HORIZON, bands=3, **configuration):
     from bohb_seg.training.trainer import TrainingSpec, architecture
 
     small = {"batch_size": BATCH, "base_filters": 8, "depth": 1, "dropout": 0.0, "loss": "dice+ce"}
     chosen = recipe(**{**small, **configuration})
-    return TrainingSpec(chosen, architecture("unet", UNET), CLASSES, policy, patches, horizon)
+    unet = architecture("unet", UNET)
+    return TrainingSpec(chosen, unet, CLASSES, policy, patches, horizon, bands)
 
 
 def trainer(micro=None, seed=0, **configuration):
