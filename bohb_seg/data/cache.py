@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.decoding import Reading, decode_into
+from bohb_seg.data.imagery.damage import decoder_warnings
 from bohb_seg.data.imagery.facts import is_mistagged
 from bohb_seg.data.pixels import LARGEST_RASTER
 from bohb_seg.data.records import Record, refuse
@@ -33,6 +34,8 @@ FORMAT = 2
 """Version of decoding; raised with every change of it, so that no older cache is read."""
 
 _RECORDS = "records.json"
+_SILENT = "TIFF", "JPEG 2000"
+"""Containers of which nobody hears the decoders."""
 _SECONDS_BETWEEN_PROGRESS = 3.0
 _RECORD_LIST = TypeAdapter(tuple[Record, ...])
 
@@ -121,7 +124,7 @@ def _build(folder: Path, collection: Collection, reading: Reading) -> None:
     if _doubtful_alpha(records):
         records = _decoded(folder, collection, replace(reading, alpha_is_data=True))
     _refuse_mixed(records)
-    plain = [asdict(record) for record in records]
+    plain = [asdict(record) for record in _with_complaints(records, collection)]
     (folder / _RECORDS).write_text(json.dumps(plain), encoding="ascii")
 
 
@@ -137,6 +140,16 @@ def _decoded(folder: Path, collection: Collection, reading: Reading) -> list[Rec
     refuse((*collection.problems, *problems))
     writer.finish()
     return [outcome for outcome in outcomes if isinstance(outcome, Record)]
+
+
+def _with_complaints(records: Sequence[Record], collection: Collection) -> Iterator[Record]:
+    """The same records with what the decoders of ordinary files complained of."""
+    ordinary = [not record.facts.codec.startswith(_SILENT) for record in records]
+    files = [each.image for each, heard in zip(collection.pairs, ordinary, strict=True) if heard]
+    said = decoder_warnings(files)
+    for record, pair in zip(records, collection.pairs, strict=True):
+        warnings = *record.facts.warnings, *said.get(pair.image, ())
+        yield replace(record, facts=replace(record.facts, warnings=warnings))
 
 
 def _doubtful_alpha(records: Sequence[Record]) -> bool:

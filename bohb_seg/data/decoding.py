@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.collection import Pair
+from bohb_seg.data.imagery.damage import Range
 from bohb_seg.data.imagery.facts import Facts, Image, Valid, Values
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
 from bohb_seg.data.mask_reading.reading import DecodedMask, read_mask
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.pixels import LARGEST, Pixels, memory_errors
-from bohb_seg.data.records import Range, Record
+from bohb_seg.data.records import Record
 from bohb_seg.data.store.arrays import StoreWriter, Strip
 from bohb_seg.errors import DataError
 from bohb_seg.files import read_regular

@@ -21,6 +21,7 @@ from bohb_seg.data.collection import Collection
 from bohb_seg.data.cutting import cut
 from bohb_seg.data.dealing import deal
 from bohb_seg.data.decoding import Reading
+from bohb_seg.data.imagery.damage import Look, findings
 from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
 from bohb_seg.data.masks import MaskCode
@@ -148,6 +149,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
         audit,
         warnings=(
             *audit.warnings,
+            *findings([Look(r.name, r.facts, r.values, scaling) for r in decoded.records]),
             *_split_warnings(settings, classes, surveyed, orders),
             *_padded(decoded.records, settings.patch_size),
             *_left_out(dealt.train, orders[0]),

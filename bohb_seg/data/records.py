@@ -3,23 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bohb_seg.data.imagery.damage import Range
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.errors import DataError, printable
-
-
-@dataclass(frozen=True)
-class Range:
-    """The values that an image holds where it holds data; each field has one value for each band.
-
-    Args:
-        lowest: The smallest values.
-        bright: Values that 99 of 100 pixels do not exceed, by a sample of the pixels.
-        highest: The largest values.
-    """
-
-    lowest: tuple[float, ...]
-    bright: tuple[float, ...]
-    highest: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +23,7 @@ class Record:
         smeared: Share of the mask's pixels that were given to the nearest class, 0..1.
         dtype: NumPy's name of the decoded values' type.
         bands: Names of the decoded bands, "" for one without a name.
-        facts: Facts of the image file.
+        facts: Facts of the image file, with what decoders complained of.
         values: The image's values; None if no pixel holds data.
     """
 

@@ -31,7 +31,7 @@ peak = machine.peak_memory_mb()
 print(json.dumps({
     "seconds": time.monotonic() - started, "peak_mb": peak, "summary": data.summary(),
     "unknown": dict(data.audit.unknown), "palette_masks": data.audit.palette_masks,
-    "shape": data.train.images.shape,
+    "shape": data.train.shape,
 }))
 """
 

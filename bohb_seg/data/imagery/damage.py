@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bohb_seg.data.imagery.facts import Facts, Valid, Values
+from bohb_seg.data.imagery.facts import Facts
+from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.machine import processors
 
 DARK_LEVEL = 8
-"""Of 255: an image is nearly black if 99 of 100 pixels are darker in every band."""
-_DARK_PERCENTILE = 99
+"""Of 255: an image is nearly black if its :attr:`Range.bright` is darker in every band."""
 
 LARGEST_RESOLUTION_RATIO = 1.1
 """Ground resolutions further apart than this are different ones."""
@@ -98,51 +98,59 @@ def _counts(line: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Range:
+    """The values that an image holds where it holds data; each field has one value for each band.
+
+    Args:
+        lowest: The smallest values.
+        bright: Values that 99 of 100 pixels do not exceed, by a sample of the pixels.
+        highest: The largest values.
+    """
+
+    lowest: tuple[float, ...]
+    bright: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Look:
-    """One image as the network sees it.
+    """One image as it is judged.
 
     Args:
         name: The image's name.
-        facts: Its file's facts.
-        constant: Whether all its pixels are equal.
-        dark: Whether it is nearly black.
-        empty: Whether no pixel holds data.
+        facts: Its file's facts, with the complaints of its decoder among the warnings.
+        values: Its values; None if no pixel holds data.
+        scaling: Makes them those that a network sees.
     """
 
     name: str
     facts: Facts
-    constant: bool
-    dark: bool
-    empty: bool
+    values: Range | None
+    scaling: Scaling
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all its pixels are equal."""
+        return self.values is not None and self.values.lowest == self.values.highest
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether it is nearly black, and has more than one value."""
+        if self.values is None or self.is_constant or self.facts.dtype != self.scaling.dtype:
+            return False
+        bright = np.array([[self.values.bright]]).astype(self.scaling.dtype)
+        return bool(self.scaling.apply(bright, np.ones((1, 1), np.bool_)).max() < DARK_LEVEL)
 
 
-def look(name: str, facts: Facts, seen: Values, valid: Valid) -> Look:
-    """Looks at an image, or at a part that stands for it.
-
-    Args:
-        name: The image's name.
-        facts: Its file's facts.
-        seen: Its scaled values, uint8, (height, width, bands).
-        valid: Pixels with data, (height, width).
-    """
-    pixels = seen[valid]
-    if not len(pixels):
-        return Look(name, facts, constant=False, dark=False, empty=True)
-    brightest = np.percentile(pixels.max(1), _DARK_PERCENTILE)
-    constant = bool((pixels == pixels[0]).all())
-    return Look(name, facts, constant, dark=bool(brightest < DARK_LEVEL), empty=False)
-
-
-def findings(looks: Sequence[Look], complaints: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def findings(looks: Sequence[Look]) -> tuple[str, ...]:
     """One sentence for each kind of doubt, worst first.
 
     Args:
         looks: All images of a data set.
-        complaints: Complaints of decoders, by the image's name.
     """
     alike: dict[str, list[tuple[str, str]]] = {}
     for each in looks:
-        for word in (*complaints.get(each.name, ()), *each.facts.warnings):
+        for word in each.facts.warnings:
             # Complaints that differ in a count or an offset alone are one complaint.
             alike.setdefault(re.sub(r"\d+", "0", word), []).append((each.name, word))
     sentences = [
@@ -157,14 +165,17 @@ def findings(looks: Sequence[Look], complaints: Mapping[str, Sequence[str]]) -> 
 
 
 _DOUBTS: tuple[tuple[Callable[[int], str], Callable[[Look], bool]], ...] = (
-    (lambda n: f"{_have(n)} no pixel with data; leave {_it(n)} out", lambda each: each.empty),
+    (
+        lambda n: f"{_have(n)} no pixel with data; leave {_it(n)} out",
+        lambda each: each.values is None,
+    ),
     (
         lambda n: f"{_are(n)} of a single colour; leave {_it(n)} out, or export {_it(n)} again",
-        lambda each: each.constant,
+        lambda each: each.is_constant,
     ),
     (
         lambda n: f"{_are(n)} nearly black; look at {_it(n)} before training",
-        lambda each: each.dark and not each.constant,
+        lambda each: each.is_dark,
     ),
 )
 
