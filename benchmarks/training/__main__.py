@@ -36,6 +36,7 @@ PINNED = "torch==2.13.0", "numpy"
 
 WAYS = {
     "ours": ("float32", "bfloat16"),
+    "ours, stored": ("float32",),
     "keras fit": ("float32", "bfloat16"),
     "keras fit, one-hot": ("float32",),
     "pytorch": ("float32", "bfloat16"),

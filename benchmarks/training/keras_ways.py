@@ -6,7 +6,9 @@ As a program: serves one way, ``python -m benchmarks.training.keras_ways NAME PR
 import itertools
 import math
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
@@ -14,7 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.training.protocol import BATCH, CLASSES, LEARNING_RATE, Way, ready, serve
 from bohb_seg import plugins
-from bohb_seg.data.patch_sets import HeldPatches
+from bohb_seg.data.imagery.scaling import Scaling
+from bohb_seg.data.patch_sets import HeldPatches, PatchSet, StoredPatches
+from bohb_seg.data.store.arrays import Store, building
+from bohb_seg.data.store.windows import laid
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.training import devices
 from bohb_seg.training.recipe import parse
@@ -64,21 +69,25 @@ class _KerasWay:
         return devices.peak_memory_mb() if accelerated() else None
 
 
-@final
 class Ours(_KerasWay):
-    """Our epoch loop."""
+    """Our epoch loop, on patches in memory."""
 
     def prepare(self, edge: int, patches: int) -> dict[str, Any]:
         """Two evaluations of one shape; also counts what a patch costs."""
         self.take(edge, patches)
+        self.patches = self.placed()
         self.trainer: Trainer | None = None
         self.seeds = (epoch_seeds(0, (0, 0, 0), epoch) for epoch in itertools.count())
         facts = ready(self._evaluate)
         return facts | {"flops": flops(spec(patches, self.precision).build(0), edge)}
 
+    def placed(self) -> PatchSet:
+        """The patches, where they are trained from."""
+        return HeldPatches(self.images, self.labels, ("",) * len(self.images))
+
     def epoch(self) -> None:
         """All patches."""
-        self._train(self.images, self.labels)
+        self._train(self.patches)
 
     def _evaluate(self) -> Callable[[], object]:
         from bohb_seg.training.trainer import Trainer
@@ -86,11 +95,29 @@ class Ours(_KerasWay):
         if self.trainer is not None:
             self.trainer.close()
         self.trainer = Trainer(spec(len(self.images), self.precision), next(self.seeds))
-        return lambda: self._train(self.images[:BATCH], self.labels[:BATCH])
+        few = HeldPatches(*self.patches.read(np.arange(BATCH)), ("",) * BATCH)
+        return lambda: self._train(few)
 
-    def _train(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
+    def _train(self, patches: PatchSet) -> None:
         assert self.trainer is not None
-        self.trainer.epoch(HeldPatches(images, labels, ()), next(self.seeds))
+        self.trainer.epoch(patches, next(self.seeds))
+
+
+@final
+class FromStore(Ours):
+    """Our epoch loop, on patches that are read from a store while they are used."""
+
+    def placed(self) -> PatchSet:
+        """Each patch is an image of the store."""
+        self.folder = tempfile.TemporaryDirectory()
+        place = Path(self.folder.name) / "store"
+        with building(place) as writer:
+            for number, image in enumerate(zip(self.images, self.labels, strict=True)):
+                writer.add(number, image[0].shape, "uint8", [image])
+        store = Store.open(place)
+        assert store is not None
+        windows = laid(store, self.images.shape[1])
+        return StoredPatches(windows, Scaling("uint8"), [""] * len(self.images))
 
 
 @final
@@ -205,6 +232,7 @@ def accelerated() -> bool:
 
 WAYS: dict[str, Callable[[Precision], Way]] = {
     "ours": Ours,
+    "ours, stored": FromStore,
     "keras fit": lambda precision: Bare(precision, one_hot=False),
     "keras fit, one-hot": lambda precision: Bare(precision, one_hot=True),
     "matrices": Matrices,

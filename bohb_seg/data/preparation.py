@@ -21,13 +21,15 @@ from bohb_seg.data.collection import Collection
 from bohb_seg.data.cutting import cut
 from bohb_seg.data.dealing import deal
 from bohb_seg.data.decoding import Reading
+from bohb_seg.data.drawing import RandomPatches, random_patches
 from bohb_seg.data.imagery.damage import Look, findings
 from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.patch_sets import PatchSet, StoredPatches
 from bohb_seg.data.records import Record
-from bohb_seg.data.store.windows import Numbers, Survey, Windows, laid, survey
+from bohb_seg.data.store.windows import Numbers, Survey, Windows, laid
+from bohb_seg.data.surveying import surveyed
 from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
 from bohb_seg.trials import IGNORE
@@ -57,6 +59,7 @@ class SegmentationData:
         audit: Findings in the data set.
         scaling: Makes values of the files those that a network sees.
         bands: Names of the images' bands, "" for one without a name.
+        random: Draws the patches of an epoch; None: an epoch trains on all.
     """
 
     classes: ClassTable
@@ -68,6 +71,7 @@ class SegmentationData:
     audit: Audit
     scaling: Scaling = AS_STORED
     bands: tuple[str, ...] = ("red", "green", "blue")
+    random: RandomPatches | None = None
 
     @property
     def parts(self) -> dict[str, PatchSet]:
@@ -84,12 +88,15 @@ class SegmentationData:
         return 0, min(1, last), min(2, last)
 
     def drawn(self, random: np.random.Generator) -> PatchSet:
-        """The patches that one epoch trains on; all of them, in whichever order.
+        """The patches that one epoch trains on, in whichever order.
 
         Args:
             random: All randomness of it.
+
+        Raises:
+            DataError: the store is damaged, or cannot be read.
         """
-        return self.train
+        return self.train if self.random is None else self.random.epoch(random)
 
     def summary(self) -> dict[str, Any]:
         """The facts that ``bohb-data check --json`` prints, plain Python."""
@@ -139,18 +146,19 @@ def prepare(settings: DataSettings) -> SegmentationData:
     audit = examine(decoded.records, contents.images, classes.names, settings.preset)
     crop = settings.preset == "milestone3"
     windows = laid(decoded.store, settings.patch_size, crop)
-    surveyed = survey(windows, len(classes.names))
+    found = surveyed(windows, crop, len(classes.names))
     dealt = deal(decoded.records, windows.places, settings)
-    orders = [_informative(dealt.train, surveyed, settings), dealt.validation, dealt.test]
+    orders = [_informative(dealt.train, found, settings), dealt.validation, dealt.test]
     scaling = _scaling(windows[orders[0]], decoded.records)
-    parts = _parts(windows, orders, scaling, settings, [each.name for each in decoded.records])
+    names = [each.name for each in decoded.records]
+    parts = _parts(windows, orders, scaling, settings, names)
     split_hash = cache.hex_digest([settings.patch_size, [part.sources for part in parts]])
     audit = dataclasses.replace(
         audit,
         warnings=(
             *audit.warnings,
             *findings([Look(r.name, r.facts, r.values, scaling) for r in decoded.records]),
-            *_split_warnings(settings, classes, surveyed, orders),
+            *_split_warnings(settings, classes, found, orders),
             *_padded(decoded.records, settings.patch_size),
             *_left_out(dealt.train, orders[0]),
         ),
@@ -158,10 +166,8 @@ def prepare(settings: DataSettings) -> SegmentationData:
     for warning in audit.warnings:
         _log.warning("%s", warning)
     bands = decoded.records[0].bands
-    train, validation, test = parts
-    return SegmentationData(
-        classes, train, validation, test, key, split_hash, audit, scaling, bands
-    )
+    random = _random_patches(windows[orders[0]], scaling, names, found.pixels[orders[0]], settings)
+    return SegmentationData(classes, *parts, key, split_hash, audit, scaling, bands, random)
 
 
 def reading_of(settings: DataSettings, code: MaskCode) -> Reading:
@@ -169,9 +175,9 @@ def reading_of(settings: DataSettings, code: MaskCode) -> Reading:
     return Reading(code, settings.downscale, settings.bands, settings.align)
 
 
-def _informative(train: Numbers, surveyed: Survey, settings: DataSettings) -> Numbers:
+def _informative(train: Numbers, found: Survey, settings: DataSettings) -> Numbers:
     """The patches from which there is something to learn; the reports trained on all."""
-    return train if settings.preset == "milestone3" else train[surveyed.informative[train]]
+    return train if settings.preset == "milestone3" else train[found.informative[train]]
 
 
 def _padded(records: Sequence[Record], size: int) -> Iterator[str]:
@@ -213,17 +219,30 @@ def _parts(
     scaling: Scaling,
     settings: DataSettings,
     names: Sequence[str],
-) -> Sequence[PatchSet]:
+) -> tuple[PatchSet, PatchSet, PatchSet]:
     bands = windows.store.layouts[0].bands
     size = sum(map(len, orders)) * settings.patch_size**2 * (bands + 1)
     if size <= HELD_BYTES:
-        return cut(windows, settings.preset == "milestone3", orders, scaling, names)
-    train, *others = (windows[order] for order in orders)
-    return [StoredPatches(each, scaling, names) for each in (train.for_training(), *others)]
+        train, validation, test = cut(
+            windows, settings.preset == "milestone3", orders, scaling, names
+        )
+        return train, validation, test
+    first, *others = (StoredPatches(windows[order], scaling, names) for order in orders)
+    trained = dataclasses.replace(first, windows=first.windows.for_training())
+    return trained, others[0], others[1]
+
+
+def _random_patches(
+    train: Windows, scaling: Scaling, names: Sequence[str], pixels: Numbers, settings: DataSettings
+) -> RandomPatches | None:
+    if settings.sampling == "grid":
+        return None
+    grid = StoredPatches(train.for_training(), scaling, names)
+    return random_patches(grid, pixels.sum(axis=0), settings.rare_share)
 
 
 def _split_warnings(
-    settings: DataSettings, classes: ClassTable, surveyed: Survey, orders: Sequence[Numbers]
+    settings: DataSettings, classes: ClassTable, found: Survey, orders: Sequence[Numbers]
 ) -> Iterator[str]:
     if settings.split == "patch":
         yield (
@@ -231,7 +250,7 @@ def _split_warnings(
             " which flatters every score"
         )
     for part_name, order in zip(split.PART_NAMES, orders, strict=True):
-        pixels = surveyed.pixels[order].sum(axis=0)
+        pixels = found.pixels[order].sum(axis=0)
         for name, count in zip(classes.names, pixels, strict=True):
             if len(order) and not count:
                 yield f"the {part_name} part holds no pixel of the class {name}"

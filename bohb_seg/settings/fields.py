@@ -68,12 +68,35 @@ class DataSettings(BaseModel):
     split: Literal["group", "image", "patch"] = Field(
         "group", description="units that are never divided among train, validation and test"
     )
+    sampling: Literal["grid", "random"] = Field(
+        "grid", description="patches of an epoch: all of the grid, or as many at random places"
+    )
+    rare_share: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="with --sampling random: share of the patches that show a rare class for sure",
+    )
     cache_dir: Path = Field(
         Path("~/.cache/bohb-seg"), validate_default=True, description="where decoded data is kept"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="how much is logged"
     )
+
+    @model_validator(mode="after")
+    def _places_are_drawn(self) -> Self:
+        if self.rare_share and self.sampling != "random":
+            raise ValueError(
+                f"--rare-share {self.rare_share:g} needs --sampling random: a grid shows what there"
+                " is"
+            )
+        if self.sampling == "random" and self.split == "patch":
+            raise ValueError(
+                "--sampling random would train on pixels of the other parts with --split patch;"
+                " choose another split"
+            )
+        return self
 
     @field_validator("cache_dir")
     @classmethod

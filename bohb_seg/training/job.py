@@ -97,6 +97,8 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
         "recipe": _recipe_in_key(settings, job),
         "trial": list(job.config_id),
     }
+    if settings.sampling != "grid":
+        decisive["sampling"] = [settings.sampling, settings.rare_share]
     if job.is_comparison:
         decisive["horizon"] = job.epochs  # its schedule ends there, see evaluation
     if not settings.continue_:

@@ -187,3 +187,14 @@ def test_patches_without_information_are_not_trained_on(folder):
 
     assert [len(part) for part in data.parts.values()] == [4, 8, 8]
     assert any("4 of 8 training patches hold" in each for each in data.audit.warnings)
+
+
+def test_patches_at_random_places_lie_in_the_training_part(tiles):
+    data = prepare(tiles.settings(sampling="random", rare_share=0.5))
+
+    groups = {source.split("/")[0] for source in data.train.sources}
+    drawn, again, other = (data.drawn(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert len(drawn) == len(data.train)
+    assert {source.split("/")[0] for source in drawn.sources} <= groups
+    assert drawn.sources == again.sources != other.sources
+    assert (drawn.read(np.arange(len(drawn)))[1] != IGNORE).any(axis=(1, 2)).all()
