@@ -13,8 +13,8 @@ from rich.text import Text
 
 from bohb_seg import plugins
 from bohb_seg.commands import command_line
-from bohb_seg.data import contact_sheet
 from bohb_seg.data.class_tables import draft
+from bohb_seg.data.looking.outlook import outlook
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
 from bohb_seg.errors import DataError, printable
@@ -88,22 +88,33 @@ def make(path: Path, **given: int | None) -> None:
 @command.command()
 @click.argument("path", required=False)
 @click.option("--out", default="sheet.png", type=click.Path(path_type=Path), show_default=True)
-@click.option("--pairs", default=8, type=click.IntRange(1), show_default=True, help="How many.")
+@click.option(
+    "--pairs", default=8, type=click.IntRange(1), show_default=True, help="How many on a sheet."
+)
 @command_line.settings_flags(DataSettings)
 def show(path: str | None, out: Path, pairs: int, config: Path | None, **flags: Any) -> None:
-    """Draws images of the data folder PATH (or --data) beside their masks.
+    """Draws images of the data folder PATH (or --data), as a network sees them, beside their masks.
+
+    Each part has a sheet of its own: sheet.png becomes sheet-train.png and so on. Images of which
+    bohb-data check warns come first, then rare classes. Data that check refuses are drawn on one
+    sheet, as far as their files can be decoded.
 
     \b
     Example: bohb-data show path/to/data --out sheet.png --pairs 12
     """
-    collection = find(_settings(path, config, flags))
+    from bohb_seg.commands.looking import sheet  # late, for it imports matplotlib
+
+    known = outlook(_settings(path, config, flags))
+    if known.refusal and not known.names:
+        raise known.refusal
     try:
-        contact_sheet.draw(collection, pairs, out)
-    except ValueError as error:
-        raise DataError(f"a file {error}; run bohb-data check to see which") from None
+        written = sheet.draw(known, pairs, out)
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}") from None
-    click.echo(printable(f"wrote {out}"))
+    for problem in known.problems:
+        click.echo(printable(f"problem: {problem}"), err=True)
+    for file in written:
+        click.echo(printable(f"wrote {file}"))
 
 
 @command.command("classes")

@@ -78,11 +78,28 @@ def test_make_writes_a_data_folder(tmp_path):
     assert str(again.exception) == f"{place} exists already; name a new folder"
 
 
-def test_show_draws_a_sheet(tiles, tmp_path):
+def test_show_draws_a_sheet_for_each_part(tiles, tmp_path):
     result = run("show", tiles.root, "--out", tmp_path / "sheet.png", "--pairs", 3, *flags(tiles))
 
     assert result.exit_code == 0, result.exception
+    sheets = [tmp_path / f"sheet-{part}.png" for part in ("train", "validation", "test")]
+    assert result.stdout.splitlines() == [f"wrote {sheet}" for sheet in sheets]
+    assert all(cv2.imread(str(sheet)).std() > 10 for sheet in sheets)
+
+
+def test_show_draws_one_sheet_of_data_that_check_refuses(tiles, tmp_path):
+    (tiles.root / "Tile 1/images/a.png").write_bytes(b"")
+
+    result = run("show", tiles.root, "--out", tmp_path / "sheet.png", *flags(tiles))
+
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == f"wrote {tmp_path / 'sheet.png'}\n"
+    assert "problem: Tile 1/images/a.png cannot be read: the file is empty" in result.stderr
     assert cv2.imread(str(tmp_path / "sheet.png")).std() > 10
+
+
+def test_show_without_any_pair_is_one_sentence(tmp_path):
+    assert isinstance(run("show", tmp_path).exception, DataError)
 
 
 SHORT_OF_MEMORY = """

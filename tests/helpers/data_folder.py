@@ -38,6 +38,11 @@ class Folder:
         )
         return image, labels
 
+    @staticmethod
+    def mask(labels):
+        """The mask of labels, in colours."""
+        return COLOURS[labels]
+
     def settings(self, **changes) -> DataSettings:
         defaults = {"data": str(self.root), "cache_dir": self.cache, "patch_size": 16}
         return DataSettings(**{**defaults, **changes})

@@ -142,8 +142,32 @@ class Look:
         return bool(self.scaling.apply(bright, np.ones((1, 1), np.bool_)).max() < DARK_LEVEL)
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A doubt about some images.
+
+    Args:
+        names: The images' names.
+        sentence: One sentence about all of them.
+        short: A few words about each of them.
+    """
+
+    names: tuple[str, ...]
+    sentence: str
+    short: str
+
+
 def findings(looks: Sequence[Look]) -> tuple[str, ...]:
     """One sentence for each kind of doubt, worst first.
+
+    Args:
+        looks: All images of a data set.
+    """
+    return tuple(doubt.sentence for doubt in doubts(looks))
+
+
+def doubts(looks: Sequence[Look]) -> tuple[Doubt, ...]:
+    """The doubts about images, one for each kind, worst first.
 
     Args:
         looks: All images of a data set.
@@ -153,36 +177,55 @@ def findings(looks: Sequence[Look]) -> tuple[str, ...]:
         for word in each.facts.warnings:
             # Complaints that differ in a count or an offset alone are one complaint.
             alike.setdefault(re.sub(r"\d+", "0", word), []).append((each.name, word))
-    sentences = [
-        f"{_named([name for name, _ in said])}: {said[0][1]}; look at {_it(len(said))} before"
-        " training"
+    found = [
+        _doubt(
+            [name for name, _ in said],
+            f": {said[0][1]}; look at {{it}} before training",
+            said[0][1],
+        )
         for said in alike.values()
     ]
-    for words_of, test in _DOUBTS:
+    for words, short, test in _DOUBTS:
         if names := [each.name for each in looks if test(each)]:
-            sentences.append(f"{_named(names)} {words_of(len(names))}")
-    return (*sentences, *_unlike(looks), *_not_applied(looks))
+            found.append(_doubt(names, words, short))
+    return (*found, *_unlike(looks), *_not_applied(looks))
 
 
-_DOUBTS: tuple[tuple[Callable[[int], str], Callable[[Look], bool]], ...] = (
+_DOUBTS: tuple[tuple[str, str, Callable[[Look], bool]], ...] = (
     (
-        lambda n: f"{_have(n)} no pixel with data; leave {_it(n)} out",
+        " {have} no pixel with data; leave {it} out",
+        "no pixel with data",
         lambda each: each.values is None,
     ),
     (
-        lambda n: f"{_are(n)} of a single colour; leave {_it(n)} out, or export {_it(n)} again",
+        " {are} of a single colour; leave {it} out, or export {it} again",
+        "a single colour",
         lambda each: each.is_constant,
     ),
     (
-        lambda n: f"{_are(n)} nearly black; look at {_it(n)} before training",
+        " {are} nearly black; look at {it} before training",
+        "nearly black",
         lambda each: each.is_dark,
     ),
 )
 
 
-def _unlike(looks: Sequence[Look]) -> list[str]:
+def _doubt(names: Sequence[str], words: str, short: str) -> Doubt:
+    one = len(names) == 1
+    for mark, single, several in _FORMS:
+        words = words.replace(mark, single if one else several)
+    more = len(names) - _NAMED
+    named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return Doubt(tuple(names), named + words, short)
+
+
+_FORMS = (("{are}", "is", "are"), ("{have}", "has", "have"), ("{it}", "it", "them"))
+"""Words of a sentence that differ with the number of images."""
+
+
+def _unlike(looks: Sequence[Look]) -> list[Doubt]:
     """Images that differ from most in type, bands or ground resolution."""
-    sentences = []
+    found = []
     for form, fact in _FACTS.items():
         values = {each.name: fact(each.facts) for each in looks}
         known = Counter(value for value in values.values() if value is not None)
@@ -193,28 +236,30 @@ def _unlike(looks: Sequence[Look]) -> list[str]:
         if odd:
             shown = list(dict.fromkeys(map(_show, odd.values())))
             which = form.format(" or ".join(shown[:_NAMED]))
-            sentences.append(
-                f"{_named([*odd])} {_have(len(odd))} {which}, most others"
-                f" {form.format(_show(usual))}; check that they belong to one data set"
-            )
-    return sentences
+            apart = f"{which}, most others {form.format(_show(usual))}"
+            words = f" {{have}} {apart}; check that they belong to one data set"
+            found.append(_doubt([*odd], words, apart))
+    return found
 
 
-def _not_applied(looks: Sequence[Look]) -> list[str]:
-    sentences = []
+def _not_applied(looks: Sequence[Look]) -> list[Doubt]:
+    found = []
     if turned := [each.name for each in looks if each.facts.orientation != 1]:
-        sentences.append(
-            f"{_named(turned)} {_are(len(turned))} turned by viewers (EXIF orientation), but"
-            " read as stored; check that the masks were drawn on the stored picture"
+        words = (
+            " {are} turned by viewers (EXIF orientation), but read as stored; check that the masks"
+            " were drawn on the stored picture"
         )
+        found.append(_doubt(turned, words, "turned by viewers (EXIF)"))
     profiles = Counter(each.facts.profile for each in looks)
     for profile in profiles.keys() - {None, "sRGB"}:
         names = [each.name for each in looks if each.facts.profile == profile]
-        sentences.append(
-            f"{_named(names)} {_have(len(names))} a colour profile ({profile or 'without a name'})"
-            " that is not applied; convert all images to one if their colours differ"
+        which = f"a colour profile ({profile or 'without a name'})"
+        words = (
+            f" {{have}} {which} that is not applied; convert all images to one if their colours"
+            " differ"
         )
-    return sentences
+        found.append(_doubt(names, words, which))
+    return found
 
 
 def _resolution(facts: Facts) -> float | None:
@@ -240,20 +285,3 @@ def _close(value: object, usual: object) -> bool:
 
 def _show(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"
-
-
-def _it(count: int) -> str:
-    return "it" if count == 1 else "them"

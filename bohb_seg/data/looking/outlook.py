@@ -1,0 +1,139 @@
+"""All that is known of a data set, also of one that is refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bohb_seg.data import cache
+from bohb_seg.data.collection import Collection
+from bohb_seg.data.decoding import Reading
+from bohb_seg.data.looking.sights import Box
+from bohb_seg.data.patch_sets import PatchSet
+from bohb_seg.data.preparation import SegmentationData, find, prepare, reading_of
+from bohb_seg.data.records import Record, UnusableDataError
+from bohb_seg.data.store.windows import Numbers, laid
+from bohb_seg.data.surveying import surveyed
+from bohb_seg.errors import DataError
+from bohb_seg.settings import DataSettings
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """All that is known of a data set.
+
+    Args:
+        settings: The settings by which it is read.
+        collection: Its files; None if none were found.
+        data: The data, if they can be used.
+        decoded: Its pixels, if all files can be decoded.
+        refusal: The reason why it cannot be used, or None.
+    """
+
+    settings: DataSettings
+    collection: Collection | None
+    data: SegmentationData | None
+    decoded: cache.Decoded | None
+    refusal: DataError | None
+
+    @property
+    def reading(self) -> Reading:
+        """The settings by which its files become pixels."""
+        assert self.collection, "nothing was found that could be read"
+        return reading_of(self.settings, self.collection.code)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all images."""
+        return [pair.name for pair in self.collection.pairs] if self.collection else []
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Facts about all images, as far as they could be decoded."""
+        return self.decoded.records if self.decoded else ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each thing that must be mended."""
+        if isinstance(self.refusal, UnusableDataError):
+            return self.refusal.problems
+        return () if self.refusal is None else (str(self.refusal),)
+
+    @cached_property
+    def places(self) -> Mapping[str, Numbers]:
+        """Image, row and column of the patches of each part, (n, 3); empty if there is none."""
+        number = {name: place for place, name in enumerate(self.names)}
+        parts = self.data.parts.items() if self.data else ()
+        return {name: _places(part, number) for name, part in parts if len(part)}
+
+    @cached_property
+    def pixels(self) -> Mapping[str, Numbers]:
+        """Pixels of each class in each part, (classes,)."""
+        if not (self.data and self.decoded):
+            return {}
+        crop = self.settings.preset == "milestone3"
+        windows = laid(self.decoded.store, self.settings.patch_size, crop)
+        found = surveyed(windows, crop, len(self.data.classes.names)).pixels
+        row = {tuple(place): number for number, place in enumerate(windows.places.tolist())}
+        return {
+            name: found[[row[tuple(place)] for place in places.tolist()]].sum(axis=0)
+            for name, places in self.places.items()
+        }
+
+    @cached_property
+    def boxes(self) -> Mapping[str, Mapping[int, Box]]:
+        """The rectangle around each part's patches, for each image that has some."""
+        return {part: self._boxes(places) for part, places in self.places.items()}
+
+    def _boxes(self, places: Numbers) -> Mapping[int, Box]:
+        boxes = {}
+        images = np.unique(places[:, 0])
+        ordered = places[np.argsort(places[:, 0], kind="stable")]
+        first = np.searchsorted(ordered[:, 0], [*images, len(self.names)])
+        for image, start, stop in zip(images.tolist(), first, first[1:], strict=False):
+            corners = ordered[start:stop, 1:]
+            height, width = self.records[image].size
+            top, left = corners.min(axis=0).tolist()
+            bottom, right = (corners.max(axis=0) + self.settings.patch_size).tolist()
+            boxes[image] = Box(top, left, min(bottom, height) - top, min(right, width) - left)
+        return boxes
+
+
+def outlook(settings: DataSettings) -> Outlook:
+    """Prepares a data set, and keeps what is known if it is refused.
+
+    Raises:
+        PluginError: the file of a data set is missing, is none, or fails.
+    """
+    try:
+        collection = find(settings)
+    except DataError as error:
+        return Outlook(settings, None, None, None, error)
+    try:
+        data = prepare(settings)
+    except DataError as error:
+        return Outlook(settings, collection, None, _kept(settings, collection), error)
+    reading = reading_of(settings, collection.code)
+    decoded = cache.open_or_build(settings.cache_dir, data.fingerprint, collection, reading)
+    return Outlook(settings, collection, data, decoded, None)
+
+
+def _kept(settings: DataSettings, collection: Collection) -> cache.Decoded | None:
+    """The pixels of data that were refused after they had been decoded."""
+    reading = reading_of(settings, collection.code)
+    try:
+        key = cache.fingerprint(collection, cache.digests(collection), reading)
+        if collection.problems or not (settings.cache_dir / f"{key}-{cache.FORMAT}").is_dir():
+            return None
+        return cache.open_or_build(settings.cache_dir, key, collection, reading)
+    except DataError:
+        return None
+
+
+def _places(part: PatchSet, number: Mapping[str, int]) -> Numbers:
+    rows = []
+    for source in part.sources:
+        name, _, place = source.rpartition("@")
+        rows.append((number[name], *map(int, place.split(","))))
+    return np.array(rows, np.int64).reshape(-1, 3)
