@@ -21,11 +21,13 @@ from pydantic import TypeAdapter
 
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.decoding import Reading, decode_into
+from bohb_seg.data.foretelling import foretell
 from bohb_seg.data.imagery.damage import decoder_warnings
 from bohb_seg.data.imagery.facts import is_mistagged
 from bohb_seg.data.pixels import LARGEST_RASTER
 from bohb_seg.data.records import Record, refuse
 from bohb_seg.data.store.arrays import Store, StoreWriter
+from bohb_seg.data.store.forecast import duration
 from bohb_seg.errors import DataError
 from bohb_seg.files import LARGEST_RECORD, open_regular, read_regular, whole_folder
 from bohb_seg.machine import processors
@@ -92,6 +94,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, reading: Re
     found = _open(folder)
     if found and not collection.problems:
         return found
+    foretell(cache_dir, collection, reading)
     try:
         with whole_folder(folder) as building:
             _build(building, collection, reading)
@@ -170,11 +173,12 @@ def _refuse_mixed(records: Sequence[Record]) -> None:
 
 
 def _with_progress(outcomes: Iterator[Record | str], total: int) -> Iterator[Record | str]:
-    told = time.monotonic()
+    started = told = time.monotonic()
     for done, outcome in enumerate(outcomes, start=1):
-        if time.monotonic() - told > _SECONDS_BETWEEN_PROGRESS:
-            told = time.monotonic()
-            _log.info("decoded %d of %d images", done, total)
+        now = time.monotonic()
+        if done < total and now - told > _SECONDS_BETWEEN_PROGRESS:
+            told, left = now, (now - started) / done * (total - done)
+            _log.info("decoded %d of %d images, about %s left", done, total, duration(left))
         yield outcome
 
 

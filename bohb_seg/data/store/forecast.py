@@ -13,6 +13,8 @@ import numpy as np
 from bohb_seg.data.store.arrays import TILE, Layout
 from bohb_seg.data.store.batches import AHEAD
 
+HELD_BYTES = 256 * 1024 * 1024
+"""Bytes of all patches up to which every process that trains holds them in memory."""
 STRIP_ROWS = 512
 """Rows that are decoded at a time, where a file can be read by window: usual tiles are as high."""
 SAMPLE_SECONDS = 1.0
@@ -79,26 +81,30 @@ class Forecast:
     training: int
     seconds: float | None
 
-    def sentences(self, folder: str, free_disk: int, memory: int) -> Iterator[str]:
-        """One sentence each about disk, memory and time, for people.
+    def judged(self, folder: str, free_disk: int, memory: int) -> Iterator[tuple[str, bool]]:
+        """One sentence each about disk, memory and time, for people, and whether there is enough.
 
         Args:
             folder: Place of the store, as ``--cache-dir`` names it.
             free_disk: Bytes that are free there.
             memory: Bytes that the process may take.
         """
-        short = "" if self.disk <= free_disk else "; make room or choose another --cache-dir"
+        enough = self.disk <= free_disk
+        short = "" if enough else "; make room or choose another --cache-dir"
         yield (
             f"decoded, the data takes {_size(self.disk)} below {folder},"
-            f" where {_size(free_disk)} is free{short}"
+            f" where {_size(free_disk)} is free{short}",
+            enough,
         )
-        short = "" if max(self.preparing, self.training) <= memory else "; that is not enough"
+        enough = max(self.preparing, self.training) <= memory
+        short = "" if enough else "; that is not enough, use a machine with more or --downscale"
         yield (
             f"preparing takes {_size(self.preparing)} of memory and training"
-            f" {_size(self.training)} for its patches, of {_size(memory)}{short}"
+            f" {_size(self.training)} for its patches, of {_size(memory)}{short}",
+            enough,
         )
         if self.seconds is not None:
-            yield f"decoding takes about {_duration(self.seconds)}, once"
+            yield f"decoding takes about {duration(self.seconds)}, once", True
 
 
 def forecast(
@@ -124,10 +130,11 @@ def forecast(
     busy = max(1, min(threads, len(headers)))
     # One batch is computed, one is being read, and the others wait.
     ahead = (AHEAD + 2) * patches * edge**2 * value
+    held = sum(each.height * each.width * (each.value_bytes + 1) for each in headers)
     return Forecast(
         disk=sum(each.layout.bytes for each in headers) + tiles * _FACTS_BYTES,
         preparing=sum(decoding[:threads]) + tiles * _FACTS_BYTES,
-        training=ahead + tiles * _FACTS_BYTES,
+        training=(held if held <= HELD_BYTES else ahead) + tiles * _FACTS_BYTES,
         seconds=None if rate is None else pixels / rate / busy,
     )
 
@@ -178,5 +185,6 @@ def _size(count: int) -> str:
     return f"{count / _MB:.0f} MB" if count < 10_000 * _MB else f"{count / _MB / 1000:.0f} GB"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A span of time for people."""
     return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} min"

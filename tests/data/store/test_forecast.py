@@ -60,20 +60,26 @@ def test_samples_are_all_files_where_there_is_time(count):
 def test_the_sentences():
     told = Forecast(disk=1600 * MB, preparing=100 * MB, training=17 * MB, seconds=65.4)
 
-    assert list(told.sentences("cache", 53_000 * MB, 8000 * MB)) == [
-        "decoded, the data takes 1600 MB below cache, where 53 GB is free",
-        "preparing takes 100 MB of memory and training 17 MB for its patches, of 8000 MB",
-        "decoding takes about 65 s, once",
+    assert list(told.judged("cache", 53_000 * MB, 8000 * MB)) == [
+        ("decoded, the data takes 1600 MB below cache, where 53 GB is free", True),
+        ("preparing takes 100 MB of memory and training 17 MB for its patches, of 8000 MB", True),
+        ("decoding takes about 65 s, once", True),
     ]
 
 
 def test_the_sentences_where_there_is_not_enough():
     told = Forecast(disk=160_000 * MB, preparing=9000 * MB, training=17 * MB, seconds=6540)
 
-    assert list(told.sentences("cache", 5_300 * MB, 8000 * MB)) == [
-        "decoded, the data takes 160 GB below cache, where 5300 MB is free;"
-        " make room or choose another --cache-dir",
-        "preparing takes 9000 MB of memory and training 17 MB for its patches, of 8000 MB;"
-        " that is not enough",
-        "decoding takes about 109 min, once",
+    assert list(told.judged("cache", 5_300 * MB, 8000 * MB)) == [
+        (
+            "decoded, the data takes 160 GB below cache, where 5300 MB is free;"
+            " make room or choose another --cache-dir",
+            False,
+        ),
+        (
+            "preparing takes 9000 MB of memory and training 17 MB for its patches, of 8000 MB;"
+            " that is not enough, use a machine with more or --downscale",
+            False,
+        ),
+        ("decoding takes about 109 min, once", True),
     ]
