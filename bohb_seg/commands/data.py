@@ -104,10 +104,12 @@ def show(path: str | None, out: Path, pairs: int, config: Path | None, **flags: 
     """
     from bohb_seg.commands.looking import sheet  # late, for it imports matplotlib
 
-    known = outlook(_settings(path, config, flags))
-    if known.refusal and not known.names:
-        raise known.refusal
+    settings = _settings(path, config, flags)
     try:
+        sheet.refuse_others(out)
+        known = outlook(settings)
+        if known.refusal and not known.names:
+            raise known.refusal
         written = sheet.draw(known, pairs, out)
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}") from None

@@ -53,13 +53,22 @@ def draw(known: Outlook, pairs: int, target: Path) -> list[Path]:
     written = []
     for part, shares in _shares(known).items():
         file = target.with_name(f"{target.stem}-{part}{target.suffix}") if part else target
-        if file.exists() and not file.is_file():
-            raise OSError(errno.EINVAL, "this is no file", str(file))
+        refuse_others(file)
         choices = chosen(remarks(known), shares, _classes(known).names, pairs)
         shown = list(pictures(known, choices, EDGE, part or None))
         write_whole(file, png(_sheet(shown, _classes(known), _headline(known, part, shares))))
         written.append(file)
     return written
+
+
+def refuse_others(place: Path) -> None:
+    """Refuses a folder, a pipe or a device as a place to write to.
+
+    Raises:
+        OSError: it is there and no file.
+    """
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "this is no file", str(place))
 
 
 def _shares(known: Outlook) -> Mapping[str, Mapping[int, Sequence[float]]]:
