@@ -37,17 +37,23 @@ def command() -> None:
 @command.command()
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="Write a page with pictures, too."
+)
 @command_line.settings_flags(DataSettings)
-def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) -> None:
+def check(
+    path: str | None, as_json: bool, page: Path | None, config: Path | None, **flags: Any
+) -> None:
     """Reads, audits and splits the data folder PATH (or --data) as a run would.
 
     \b
     Example: bohb-data check path/to/data --downscale 4 --patch-size 64
     """
+    given = dict(flags)
     settings = _settings(path, config, flags)
     console = Console()
     try:
-        data = prepare(settings)
+        data = _shown(settings, path, config, page, given) if page else prepare(settings)
     except UnusableDataError as error:
         for problem in error.problems if not as_json else ():
             console.print(Text(f"problem: {problem}", style="red"), soft_wrap=True)
@@ -56,6 +62,29 @@ def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) ->
         click.echo(json.dumps(data.summary()))
     else:
         _print(console, settings, data)
+
+
+def _shown(
+    settings: DataSettings,
+    path: str | None,
+    config: Path | None,
+    place: Path,
+    flags: dict[str, Any],
+) -> SegmentationData:
+    """Prepares the data and writes the page about them, also if they are refused."""
+    from bohb_seg.commands.looking import page, sheet  # late, for they import matplotlib
+
+    try:
+        sheet.refuse_others(place)
+        known = outlook(settings)
+        page.write(known, page.words(path, config, place, flags), place)
+    except OSError as error:
+        raise DataError(f"{error.filename or place}: {error.strerror}") from None
+    click.echo(printable(f"wrote {place}"), err=True)
+    if known.data is None:
+        assert known.refusal, "data are either known or refused"
+        raise known.refusal
+    return known.data
 
 
 @command.command()

@@ -14,7 +14,7 @@ from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.looking.colours import IGNORED_GREY, as_hex
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.data.looking.pictures import Picture, pictures
-from bohb_seg.data.looking.remarks import chosen, remarks
+from bohb_seg.data.looking.remarks import chosen, remarks, shares
 from bohb_seg.files import write_whole
 from bohb_seg.report.style import FAILED, drawable, png, styled
 
@@ -51,12 +51,12 @@ def draw(known: Outlook, pairs: int, target: Path) -> list[Path]:
         OSError: a file cannot be written.
     """
     written = []
-    for part, shares in _shares(known).items():
+    for part, those in shares(known).items():
         file = target.with_name(f"{target.stem}-{part}{target.suffix}") if part else target
         refuse_others(file)
-        choices = chosen(remarks(known), shares, _classes(known).names, pairs)
+        choices = chosen(remarks(known), those, _classes(known).names, pairs)
         shown = list(pictures(known, choices, EDGE, part or None))
-        write_whole(file, png(_sheet(shown, _classes(known), _headline(known, part, shares))))
+        write_whole(file, png(_sheet(shown, _classes(known), _headline(known, part, those))))
         written.append(file)
     return written
 
@@ -71,29 +71,14 @@ def refuse_others(place: Path) -> None:
         raise OSError(errno.EINVAL, "this is no file", str(place))
 
 
-def _shares(known: Outlook) -> Mapping[str, Mapping[int, Sequence[float]]]:
-    """Images of each part ("" if there are none) with the shares of their classes."""
-    classes = len(_classes(known).names)
-    every = {image: _class_shares(known, image, classes) for image in range(len(known.names))}
-    if not known.data:
-        return {"": every}
-    return {part: {image: every[image] for image in boxes} for part, boxes in known.boxes.items()}
-
-
-def _class_shares(known: Outlook, image: int, classes: int) -> Sequence[float]:
-    pixels = known.records[image].pixels[:classes] if known.records else (0,) * classes
-    total = max(1, sum(pixels))
-    return [count / total for count in pixels]
-
-
 def _classes(known: Outlook) -> ClassTable:
     assert known.collection, "there is nothing to draw"
     return known.collection.code.classes
 
 
-def _headline(known: Outlook, part: str, shares: Mapping[int, object]) -> str:
+def _headline(known: Outlook, part: str, those: Mapping[int, object]) -> str:
     if part:
-        return f"{part}: {len(shares)} of {len(known.names)} images, as a network sees them"
+        return f"{part}: {len(those)} of {len(known.names)} images, as a network sees them"
     return f"all {len(known.names)} images; bohb-data check says why they cannot be used"
 
 

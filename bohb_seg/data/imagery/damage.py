@@ -262,7 +262,7 @@ def _not_applied(looks: Sequence[Look]) -> list[Doubt]:
     return found
 
 
-def _resolution(facts: Facts) -> float | None:
+def resolution(facts: Facts) -> float | None:
     """Side of a pixel in units of the coordinate system."""
     if facts.transform is None:
         return None
@@ -273,7 +273,7 @@ def _resolution(facts: Facts) -> float | None:
 _FACTS: Mapping[str, Callable[[Facts], object]] = {
     "values of type {}": lambda facts: facts.dtype,
     "{} band(s)": lambda facts: facts.bands - (facts.alpha is not None),
-    "a ground resolution of {}": _resolution,
+    "a ground resolution of {}": resolution,
 }
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bohb_seg.data.imagery.damage import Look, doubts
+from bohb_seg.data.imagery.damage import Doubt, Look, doubts
 from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.data.records import Record
@@ -94,6 +94,29 @@ def _words(remarked: Sequence[Remark]) -> Iterator[str]:
     return (remark.words for remark in remarked)
 
 
+def shares(known: Outlook) -> Mapping[str, Mapping[int, Sequence[float]]]:
+    """Images of each part, with the shares of their classes; "" stands for data without parts."""
+    if known.collection is None:
+        return {}
+    classes = len(known.collection.code.classes.names)
+    every = {image: _shares(known, image, classes) for image in range(len(known.names))}
+    if not known.data:
+        return {"": every}
+    return {part: {image: every[image] for image in boxes} for part, boxes in known.boxes.items()}
+
+
+def _shares(known: Outlook, image: int, classes: int) -> Sequence[float]:
+    pixels = known.records[image].pixels[:classes] if known.records else (0,) * classes
+    total = max(1, sum(pixels))
+    return [count / total for count in pixels]
+
+
+def all_doubts(known: Outlook) -> Sequence[Doubt]:
+    """The audit's doubts about images, also of data that are refused."""
+    scaling = known.data.scaling if known.data else _scaling(known.records)
+    return doubts([Look(each.name, each.facts, each.values, scaling) for each in known.records])
+
+
 def named(sentence: str, names: Sequence[str]) -> list[str]:
     """The names that a sentence names, in its order; a name within a longer one does not count."""
     text = sentence[:MOST_LETTERS]
@@ -140,8 +163,7 @@ def _about_mask(record: Record) -> Iterator[Remark]:
 
 def _doubtful(known: Outlook) -> Iterator[tuple[str, Remark]]:
     """The doubts of the audit that tell an image from the others."""
-    scaling = known.data.scaling if known.data else _scaling(known.records)
-    found = doubts([Look(each.name, each.facts, each.values, scaling) for each in known.records])
+    found = all_doubts(known)
     for place, doubt in enumerate(found):
         if 2 * len(doubt.names) <= max(len(known.records), 4):
             for name in doubt.names:
