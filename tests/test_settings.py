@@ -112,6 +112,7 @@ OTHERS = {
     "trial_gb": 2.5,
     "notice": 20.0,
     **{"data": "/photos", "preset": "milestone3", "classes": "classes.yaml", "patch_size": "32"},
+    **{"images": "a/{stem}.tif", "masks": "b/{stem}.tif", "group_by": "(a|b)/"},
     **{"downscale": "4", "split": "image", "cache_dir": "cache", "log_level": "error"},
     **{"model": "other", "objective": "milestone3", "precision": "bfloat16", "seed": "8"},
     **{"max_budget": "81", "n_iterations": "9", "run_id": "r", "run_dir": "r", "space": "s"},

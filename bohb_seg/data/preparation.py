@@ -7,7 +7,7 @@ stays at four bytes a pixel.
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -20,12 +20,15 @@ from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.cache import Decoded
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
+from bohb_seg.data.composition import Composition, compose, judge
 from bohb_seg.data.dealing import deal
+from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.patches import Grid, grid
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.records import Record
 from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
+from bohb_seg.trials import IGNORE
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class SegmentationData:
             preset and downscaling.
         split_hash: Hex digest of the part that each patch lies in.
         audit: Findings in the data set.
+        composition: Make-up of the parts, and the rule by which the data were split.
     """
 
     classes: ClassTable
@@ -72,6 +76,7 @@ class SegmentationData:
     fingerprint: str
     split_hash: str
     audit: Audit
+    composition: Composition
 
     @property
     def parts(self) -> dict[str, PatchSet]:
@@ -84,6 +89,7 @@ class SegmentationData:
         return {
             "fingerprint": self.fingerprint,
             "split_hash": self.split_hash,
+            "split": self.composition.kind,
             "classes": [{"name": name, "colour": list(colour)} for name, colour in pairs],
             "patches": {name: len(part) for name, part in self.parts.items()},
             "images": self.audit.images,
@@ -98,6 +104,7 @@ def find(settings: DataSettings) -> Collection:
     Raises:
         DataError: there is no such data set or folder, or it holds no images and masks.
         PluginError: the file of a data set is missing, is none, or fails.
+        SettingsError: --group-by does not fit the files.
     """
     dataset, path = plugins.data_source(settings.data)
     found = plugins.call("datasets", dataset, settings.model_copy(update={"data": path}))
@@ -108,7 +115,7 @@ def find(settings: DataSettings) -> Collection:
         )
     if not found.pairs:
         raise DataError(f"--data {settings.data} holds no pair of image and mask; check the path")
-    return found
+    return grouped(found, settings.group_by)
 
 
 def prepare(settings: DataSettings) -> SegmentationData:
@@ -121,20 +128,30 @@ def prepare(settings: DataSettings) -> SegmentationData:
     contents = cache.digests(collection)
     key = cache.fingerprint(collection, contents, settings.downscale)
     decoded = cache.open_or_build(settings.cache_dir, key, collection, settings.downscale)
+    records = _in_their_groups(decoded.records, collection)
     classes = collection.code.classes
-    audit = examine(decoded.records, contents.images, classes.names, settings.preset)
-    grids = _grids(decoded.records, settings)
-    dealt = deal(decoded.records, _places(grids), settings)
-    train, validation, test = _cut(decoded, grids, dealt)
-    audit = dataclasses.replace(
-        audit,
-        warnings=(*audit.warnings, *_split_warnings(settings, classes, (train, validation, test))),
-    )
-    for warning in audit.warnings:
+    audit = examine(records, contents.images, classes.names, settings.preset)
+    grids = _grids(records, settings)
+    places = _places(grids)
+    dealt = deal(records, places, settings, collection.parts)
+    parts = _cut(decoded, grids, dealt.split)
+    made = compose(dealt, records, places, classes, _pixels(parts, len(classes.names)))
+    told = (*collection.notes, *dealt.notes, *judge(made, settings.preset))
+    warnings = (*audit.warnings, *told)
+    for warning in warnings:
         _log.warning("%s", warning)
-    sources = [train.sources, validation.sources, test.sources]
-    split_hash = cache.hex_digest([settings.patch_size, sources])
-    return SegmentationData(classes, train, validation, test, key, split_hash, audit)
+    split_hash = cache.hex_digest([settings.patch_size, [part.sources for part in parts]])
+    audit = dataclasses.replace(audit, warnings=warnings)
+    train, validation, test = parts
+    return SegmentationData(classes, train, validation, test, key, split_hash, audit, made)
+
+
+def _in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:
+    """The records with the groups of this start; the cache may have been built by another."""
+    return tuple(
+        dataclasses.replace(record, group=pair.group)
+        for record, pair in zip(records, collection.pairs, strict=True)
+    )
 
 
 def _grids(records: Sequence[Record], settings: DataSettings) -> list[Grid]:
@@ -194,17 +211,11 @@ def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
     ]
 
 
-def _split_warnings(
-    settings: DataSettings, classes: ClassTable, parts: Sequence[PatchSet]
-) -> Iterator[str]:
-    if settings.split == "patch":
-        yield (
-            "--split patch leaks: neighbouring patches of one image train and validate,"
-            " which flatters every score"
-        )
-    for part_name, part in zip(split.PART_NAMES, parts, strict=True):
+def _pixels(parts: Sequence[PatchSet], classes: int) -> split.Numbers:
+    """Pixels of each class in each part, (parts, classes)."""
+    counts = np.zeros((len(parts), IGNORE + 1), np.int64)
+    for part, row in zip(parts, counts, strict=True):
         # Patch by patch: counting at once would first copy all labels to eight bytes each.
-        present = {int(label) for patch in part.labels for label in np.unique(patch)}
-        for label, name in enumerate(classes.names):
-            if len(part) and label not in present:
-                yield f"the {part_name} part holds no pixel of the class {name}"
+        for patch in part.labels:
+            row += np.bincount(patch.ravel(), minlength=IGNORE + 1)
+    return counts[:, :classes]

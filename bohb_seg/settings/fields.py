@@ -51,18 +51,33 @@ class DataSettings(BaseModel):
 
     data: str = Field(
         "synthetic",
-        description="folder with images/ and masks/ twins, or a data set: NAME[:PATH] or"
-        " FILE.py[:PATH]; synthetic has its own defaults",
+        description="folder with images and masks, or a data set: NAME[:PATH] or FILE.py[:PATH];"
+        " synthetic has its own defaults",
     )
+    images: str | None = Field(
+        None,
+        description="pattern of the images' paths in the data folder, with {stem} for what the"
+        " mask's name shares (default: by the names of folders and files); goes with --masks",
+    )
+    masks: str | None = Field(None, description="pattern of the masks' paths; goes with --images")
     preset: Literal["default", "milestone3"] = Field(
         "default",
         description="milestone3: the set-up of the Milestone 3 reports, for comparison with them",
     )
-    classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
+    classes: Path | None = Field(
+        None, description="class table: name, colour or index (default: the data folder's own)"
+    )
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
     downscale: int = Field(1, ge=1, description="shrink images and masks by this factor first")
-    split: Literal["group", "image", "patch"] = Field(
-        "group", description="units that are never divided among train, validation and test"
+    split: Literal["auto", "folders", "group", "image", "block", "patch"] = Field(
+        "auto",
+        description="units that are never divided among train, validation and test; folders: as"
+        " published; auto: folders if there are such parts, else group, else image or block",
+    )
+    group_by: str | None = Field(
+        None,
+        description="regular expression; images are one group if what it finds in their paths (in"
+        " brackets, if it has any) is equal (default: one group a folder)",
     )
     cache_dir: Path = Field(
         Path("~/.cache/bohb-seg"), validate_default=True, description="where decoded data is kept"

@@ -1,0 +1,156 @@
+"""The make-up of the parts: patches, images and pixels of each class, and whether that suffices.
+
+A part must have labelled pixels, and each class that occurs in the data, because a search by scores
+that some part cannot have would mislead. Where the parts are as published a missing class is only
+told: the split is not ours to change, and rare classes are missing in parts of many known data
+sets. So it is with the preset ``milestone3``, which does as the Milestone 3 reports did.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bohb_seg.data.classes import ClassTable
+from bohb_seg.data.dealing import Dealt
+from bohb_seg.data.records import Record
+from bohb_seg.data.split import PART_NAMES, Numbers
+from bohb_seg.errors import DataError
+
+_NAMED = 8
+"""Classes that are named where there are more."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The make-up of one part.
+
+    Args:
+        patches: Number of its patches.
+        images: Names of the images that they were cut from.
+        groups: Groups of these images.
+        pixels: Number of its pixels of each class.
+    """
+
+    patches: int
+    images: tuple[str, ...]
+    groups: tuple[str, ...]
+    pixels: tuple[int, ...]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of each class in the pixels that count, 0..1; zeros if there are none."""
+        total = max(1, sum(self.pixels))
+        return tuple(count / total for count in self.pixels)
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The make-up of a data set.
+
+    Args:
+        kind: The rule by which it was split.
+        classes: The classes.
+        present: Whether each class occurs in the data.
+        parts: The parts by name.
+    """
+
+    kind: str
+    classes: ClassTable
+    present: tuple[bool, ...]
+    parts: Mapping[str, Part]
+
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """Classes of the data that a part lacks, by the name of the part; all if it has no pixel.
+
+        Parts without patches lack nothing: the preset ``milestone3`` has no test part.
+        """
+        lacking = {
+            name: tuple(
+                label
+                for label, present, count in zip(
+                    self.classes.names, self.present, part.pixels, strict=True
+                )
+                if present and not count
+            )
+            for name, part in self.parts.items()
+            if part.patches
+        }
+        return {name: classes for name, classes in lacking.items() if classes}
+
+
+def compose(
+    dealt: Dealt,
+    records: Sequence[Record],
+    places: Numbers,
+    classes: ClassTable,
+    pixels: Numbers,
+) -> Composition:
+    """The make-up of a data set that has been dealt out.
+
+    Args:
+        dealt: The patches of each part.
+        records: Facts about the images.
+        places: Image, row and column of every patch's upper left pixel, (n, 3).
+        classes: The classes.
+        pixels: Pixels of each class in each part, (parts, classes).
+    """
+    split = dealt.split
+    made = {}
+    for name, numbers, counts in zip(
+        PART_NAMES, (split.train, split.validation, split.test), pixels.tolist(), strict=True
+    ):
+        images = [records[image] for image in np.unique(places[numbers, 0])]
+        names = tuple(record.name for record in images)
+        groups = tuple(sorted({record.group for record in images}))
+        made[name] = Part(len(numbers), names, groups, tuple(counts))
+    totals = np.sum([record.pixels[:-1] for record in records], axis=0)
+    return Composition(dealt.kind, classes, tuple((totals > 0).tolist()), made)
+
+
+class UnusablePartsError(DataError):
+    """The parts cannot be trained on and compared by; ``composition`` shows why."""
+
+    def __init__(self, sentence: str, composition: Composition) -> None:
+        super().__init__(sentence)
+        self.composition = composition
+
+
+def judge(composition: Composition, preset: str) -> tuple[str, ...]:
+    """Sentences about what parts lack, if that can be borne.
+
+    Raises:
+        UnusablePartsError: it cannot.
+    """
+    said = tuple(_sentences(composition))
+    has_empty = any(part.patches and not any(part.pixels) for part in composition.parts.values())
+    lenient = preset == "milestone3" or (composition.kind == "folders" and not has_empty)
+    if said and not lenient:
+        raise UnusablePartsError(f"{' and '.join(said)}; {_remedy(composition)}", composition)
+    return said
+
+
+def _sentences(composition: Composition) -> Iterator[str]:
+    for name, classes in composition.missing().items():
+        if not any(composition.parts[name].pixels):
+            yield f"the {name} part holds no labelled pixel"
+        else:
+            yield f"the {name} part holds no pixel of {_listed(classes)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the class {names[0]}"
+    more = ", ..." * (len(names) > _NAMED)
+    return f"the classes {', '.join(names[:_NAMED])}{more}"
+
+
+def _remedy(composition: Composition) -> str:
+    if composition.kind == "folders":
+        return "label it, or have the parts dealt out anew with --split group, image or block"
+    others = {"group": "--split image or block", "image": "--split block"}
+    other = others.get(composition.kind, "--split group or image")
+    return (
+        f"use {other}, or other groups by --group-by, label more, or give a class that is too rare"
+        " ignore: true in the class table"
+    )
