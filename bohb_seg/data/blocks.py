@@ -9,12 +9,12 @@ the patches suffice for that; pixels of each class, if they are given, are balan
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, permutations
+from itertools import accumulate, pairwise, permutations
 
 import numpy as np
 import numpy.typing as npt
 
-from bohb_seg.data.split import SHARES, Split
+from bohb_seg.data.split import SHARES, Split, Unit, deal_units
 from bohb_seg.errors import DataError
 
 _MOST_NEAREST, _FEWEST_NEAREST = 7, 2
@@ -60,7 +60,8 @@ def by_block(scenes: Sequence[Scene], size: int, margin: int) -> Blocks:
 
     The same scenes always give the same split. Large images come first; each takes the strips with
     which the parts so far miss the fewest patches and classes, then are nearest to the wanted
-    shares and to equal class frequencies, then lose the fewest patches.
+    shares and to equal class frequencies, then lose the fewest patches. If whole images do that
+    better, none is cut.
 
     Args:
         scenes: The images, at least one; either all or none with pixels.
@@ -100,8 +101,26 @@ def deal_blocks(
         shares: Wanted shares of the patches in the parts; they add up to 1. A part is empty if the
             images are too small.
     """
-    firsts = [0, *accumulate(len(scene) for scene in scenes)]
     counts = [_counted(scene) for scene in scenes]
+    tries = [_greedy(scenes, counts, size, margin, shares)]
+    if len(scenes) >= len(shares):
+        tries.append(_whole(counts, shares))
+    together = np.concatenate(counts)
+    return min(
+        tries,
+        key=lambda owner: _badness(_by_part(owner, together, len(shares)), owner, shares),
+    )
+
+
+def _greedy(
+    scenes: Sequence[Scene],
+    counts: Sequence[_Sums],
+    size: int,
+    margin: int,
+    shares: Sequence[float],
+) -> Numbers:
+    """The part of every patch, image after image; each image goes where it is missed most."""
+    firsts = [0, *accumulate(len(scene) for scene in scenes)]
     sums = np.zeros((len(shares), counts[0].shape[1]))
     nearest = min(_MOST_NEAREST, max(_FEWEST_NEAREST, _ENOUGH_PLACES // len(scenes)))
     owner = np.full(firsts[-1], -1)
@@ -115,6 +134,19 @@ def deal_blocks(
         )
         sums += _by_part(best, counted, len(shares))
         owner[firsts[number] : firsts[number + 1]] = best
+    return owner
+
+
+def _whole(counts: Sequence[_Sums], shares: Sequence[float]) -> Numbers:
+    """The part of every patch if no image is cut."""
+    firsts = [0, *accumulate(map(len, counts))]
+    units = [
+        Unit(str(number), tuple(range(*ends)), tuple(counted[:, 1:].sum(axis=0).tolist()))
+        for number, (ends, counted) in enumerate(zip(pairwise(firsts), counts, strict=True))
+    ]
+    owner = np.full(firsts[-1], -1)
+    for part, numbers in enumerate(deal_units(units, shares)):
+        owner[numbers] = part
     return owner
 
 

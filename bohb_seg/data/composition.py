@@ -93,17 +93,15 @@ def compose(
         records: Facts about the images.
         places: Image, row and column of every patch's upper left pixel, (n, 3).
         classes: The classes.
-        pixels: Pixels of each class in each part, (parts, classes).
+        pixels: Pixels of each class in every patch, (n, classes).
     """
     split = dealt.split
     made = {}
-    for name, numbers, counts in zip(
-        PART_NAMES, (split.train, split.validation, split.test), pixels.tolist(), strict=True
-    ):
+    for name, numbers in zip(PART_NAMES, (split.train, split.validation, split.test), strict=True):
         images = [records[image] for image in np.unique(places[numbers, 0])]
         names = tuple(record.name for record in images)
         groups = tuple(sorted({record.group for record in images}))
-        made[name] = Part(len(numbers), names, groups, tuple(counts))
+        made[name] = Part(len(numbers), names, groups, tuple(pixels[numbers].sum(axis=0).tolist()))
     totals = np.sum([record.pixels[:-1] for record in records], axis=0)
     return Composition(dealt.kind, classes, tuple((totals > 0).tolist()), made)
 

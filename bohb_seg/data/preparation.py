@@ -133,10 +133,11 @@ def prepare(settings: DataSettings) -> SegmentationData:
     audit = examine(records, contents.images, classes.names, settings.preset)
     grids = _grids(records, settings)
     places = _places(grids)
-    dealt = deal(records, places, settings, collection.parts)
-    parts = _cut(decoded, grids, dealt.split)
-    made = compose(dealt, records, places, classes, _pixels(parts, len(classes.names)))
+    pixels = _pixels(decoded, grids, len(classes.names))
+    dealt = deal(records, places, settings, collection.parts, pixels)
+    made = compose(dealt, records, places, classes, pixels)
     told = (*collection.notes, *dealt.notes, *judge(made, settings.preset))
+    parts = _cut(decoded, grids, dealt.split)
     warnings = (*audit.warnings, *told)
     for warning in warnings:
         _log.warning("%s", warning)
@@ -211,11 +212,11 @@ def _sources(records: Sequence[Record], grids: Sequence[Grid]) -> list[str]:
     ]
 
 
-def _pixels(parts: Sequence[PatchSet], classes: int) -> split.Numbers:
-    """Pixels of each class in each part, (parts, classes)."""
-    counts = np.zeros((len(parts), IGNORE + 1), np.int64)
-    for part, row in zip(parts, counts, strict=True):
-        # Patch by patch: counting at once would first copy all labels to eight bytes each.
-        for patch in part.labels:
-            row += np.bincount(patch.ravel(), minlength=IGNORE + 1)
-    return counts[:, :classes]
+def _pixels(decoded: Decoded, grids: Sequence[Grid], classes: int) -> split.Numbers:
+    """Pixels of each class in every patch, (patches, classes)."""
+    counts = [
+        np.bincount(patch.ravel(), minlength=IGNORE + 1)[:classes]
+        for number, each in enumerate(grids)
+        for patch in each.cut(decoded.pixels(number))[..., 3]
+    ]
+    return np.array(counts, np.int64)
