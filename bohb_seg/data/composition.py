@@ -17,6 +17,7 @@ from bohb_seg.data.records import Record
 from bohb_seg.data.split import PART_NAMES, Numbers
 from bohb_seg.errors import DataError
 
+_PERFECT = "whatever is predicted is right, unless what is ignored beside it becomes a class"
 _NAMED = 8
 """Classes that are named where there are more."""
 
@@ -125,10 +126,13 @@ def judge(composition: Composition, preset: str) -> tuple[str, ...]:
     lenient = preset == "milestone3" or (composition.kind == "folders" and not has_empty)
     if said and not lenient:
         raise UnusablePartsError(f"{' and '.join(said)}; {_remedy(composition)}", composition)
+    if len(composition.classes.names) == 1:
+        return (*said, f"there is only the class {composition.classes.names[0]}: {_PERFECT}")
     return said
 
 
 def _sentences(composition: Composition) -> Iterator[str]:
+    """Sentences about parts that lack something."""
     for name, classes in composition.missing().items():
         if not any(composition.parts[name].pixels):
             yield f"the {name} part holds no labelled pixel"

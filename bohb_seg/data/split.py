@@ -7,7 +7,7 @@ both sides would flatter the score (measured on the Dubai tiles: mean IoU .63 wi
 the choice in :mod:`bohb_seg.data.dealing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,12 @@ def deal_units(units: Sequence[Unit], shares: Sequence[float]) -> list[Numbers]:
         units: The groups or images; at least as many as shares.
         shares: Wanted shares of the patches in the parts; they add up to 1.
     """
-    owner = min(_arrangements(units, shares), key=lambda each: _badness(units, each, shares))
+    patches = np.array([len(unit.patches) for unit in units])
+    pixels = np.array([unit.pixels for unit in units], np.float64)
+    owner = min(
+        _arrangements(patches, shares),
+        key=lambda each: _badness(patches, pixels, each, shares),
+    )
     return [_patches(units, owner == part) for part in range(len(shares))]
 
 
@@ -138,11 +143,11 @@ def _are(count: int, kind: str) -> str:
     return f"is only 1 {kind}" if count == 1 else f"are only {count} {plural}"
 
 
-def _arrangements(units: Sequence[Unit], shares: Sequence[float]) -> list[Numbers]:
+def _arrangements(patches: Numbers, shares: Sequence[float]) -> Iterator[Numbers]:
     """The part (0, 1, ...) of every unit, for many random orders of the units."""
     random = np.random.RandomState(0)
-    sizes = np.array([len(unit.patches) for unit in units])
-    return [_deal(random.permutation(len(units)), sizes, shares) for _ in range(CANDIDATES)]
+    for _ in range(CANDIDATES):
+        yield _deal(random.permutation(len(patches)), patches, shares)
 
 
 def _deal(order: Numbers, sizes: Numbers, shares: Sequence[float]) -> Numbers:
@@ -159,10 +164,12 @@ def _deal(order: Numbers, sizes: Numbers, shares: Sequence[float]) -> Numbers:
     return owner
 
 
-def _badness(units: Sequence[Unit], owner: Numbers, shares: Sequence[float]) -> tuple[int, float]:
+def _badness(
+    sizes: Numbers, contents: npt.NDArray[np.float64], owner: Numbers, shares: Sequence[float]
+) -> tuple[int, float]:
+    """Missing classes, then distances from what is wanted; of units with these patches, pixels."""
     part = owner[None, :] == np.arange(len(shares))[:, None]
-    patches = part @ np.array([len(unit.patches) for unit in units])
-    pixels = part @ np.array([unit.pixels for unit in units], np.float64)
+    patches, pixels = part @ sizes, part @ contents
     missing = int(((pixels == 0) & (pixels.sum(axis=0) > 0)).sum())
     off_share = np.abs(patches / patches.sum() - shares).sum()
     frequencies = pixels / np.maximum(1, pixels.sum(axis=1, keepdims=True))

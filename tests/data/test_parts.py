@@ -164,6 +164,10 @@ def test_one_class_beside_what_is_ignored_is_legal(folder):
 
     assert data.classes.names == ("roof",)
     assert data.audit.ignored_share == pytest.approx(0.5)
+    assert data.audit.warnings == (
+        "there is only the class roof: whatever is predicted is right, unless what is ignored"
+        " beside it becomes a class",
+    )
 
 
 def test_one_class_gets_a_background(folder):
