@@ -13,9 +13,9 @@ from rich.text import Text
 
 from bohb_seg import plugins
 from bohb_seg.commands import command_line
-from bohb_seg.data import contact_sheet
+from bohb_seg.data import composition, contact_sheet
 from bohb_seg.data.class_tables import draft
-from bohb_seg.data.composition import Composition, UnusablePartsError
+from bohb_seg.data.composition import Composition
 from bohb_seg.data.layout import finding
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
@@ -64,14 +64,11 @@ def check(path: str | None, as_json: bool, config: Path | None, **flags: Any) ->
         for problem in error.problems if not as_json else ():
             console.print(Text(f"problem: {problem}", style="red"), soft_wrap=True)
         raise
-    except UnusablePartsError as error:
-        if not as_json:
-            _print_parts(console, settings, error.composition)
-        raise
+    if not as_json:
+        _print(console, settings, data)
+    composition.judge(data.composition, settings.preset)
     if as_json:
         click.echo(json.dumps(data.summary()))
-    else:
-        _print(console, settings, data)
 
 
 @command.command()
@@ -186,12 +183,8 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
     ):
         facts.add_row(name, value)
     console.print(facts)
-    _print_parts(console, settings, data.composition)
-
-
-def _print_parts(console: Console, settings: DataSettings, made: Composition) -> None:
-    console.print(_classes(made))
-    console.print(_parts(settings, made))
+    console.print(_classes(data.composition))
+    console.print(_parts(settings, data.composition))
 
 
 def _classes(made: Composition) -> Table:

@@ -1,12 +1,13 @@
 """The make-up of the parts: patches, images and pixels of each class, and whether that suffices.
 
-A part must have labelled pixels, and each class that occurs in the data, because a search by scores
-that some part cannot have would mislead. Where the parts are as published a missing class is only
-told: the split is not ours to change, and rare classes are missing in parts of many known data
-sets. So it is with the preset ``milestone3``, which does as the Milestone 3 reports did.
+For a new run a part must have labelled pixels, and each class that occurs in the data, because a
+search by scores that some part cannot have would mislead. Where the parts are as published a
+missing class is only told: the split is not ours to change, and rare classes are missing in parts
+of many known data sets. So it is with the preset ``milestone3``, which does as the Milestone 3
+reports did.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,37 +108,35 @@ def compose(
     return Composition(dealt.kind, classes, tuple((totals > 0).tolist()), made)
 
 
-class UnusablePartsError(DataError):
-    """The parts cannot be trained on and compared by; ``composition`` shows why."""
+def judge(composition: Composition, preset: str) -> None:
+    """Refuses parts that cannot be trained on and compared by.
 
-    def __init__(self, sentence: str, composition: Composition) -> None:
-        super().__init__(sentence)
-        self.composition = composition
-
-
-def judge(composition: Composition, preset: str) -> tuple[str, ...]:
-    """Sentences about what parts lack, if that can be borne.
+    A new run is judged before it begins (``bohb-data check``), not its workers: a run that an
+    earlier version began goes on.
 
     Raises:
-        UnusablePartsError: it cannot.
+        DataError: a part lacks something that cannot be borne.
     """
-    said = tuple(_sentences(composition))
     has_empty = any(part.patches and not any(part.pixels) for part in composition.parts.values())
     lenient = preset == "milestone3" or (composition.kind == "folders" and not has_empty)
-    if said and not lenient:
-        raise UnusablePartsError(f"{' and '.join(said)}; {_remedy(composition)}", composition)
-    if len(composition.classes.names) == 1:
-        return (*said, f"there is only the class {composition.classes.names[0]}: {_PERFECT}")
-    return said
+    if not lenient and (lacking := _lacking(composition)):
+        raise DataError(f"{' and '.join(lacking)}; {_remedy(composition)}")
 
 
-def _sentences(composition: Composition) -> Iterator[str]:
-    """Sentences about parts that lack something."""
-    for name, classes in composition.missing().items():
-        if not any(composition.parts[name].pixels):
-            yield f"the {name} part holds no labelled pixel"
-        else:
-            yield f"the {name} part holds no pixel of {_listed(classes)}"
+def oddities(composition: Composition) -> list[str]:
+    """Sentences about parts that lack something, and about a single class."""
+    names = composition.classes.names
+    single = [f"there is only the class {names[0]}: {_PERFECT}"] if len(names) == 1 else []
+    return _lacking(composition) + single
+
+
+def _lacking(composition: Composition) -> list[str]:
+    return [
+        f"the {name} part holds no pixel of {_listed(classes)}"
+        if any(composition.parts[name].pixels)
+        else f"the {name} part holds no labelled pixel"
+        for name, classes in composition.missing().items()
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.cache import Decoded
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
-from bohb_seg.data.composition import Composition, compose, judge
+from bohb_seg.data.composition import Composition, compose, oddities
 from bohb_seg.data.dealing import deal
 from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.patches import Grid, grid
@@ -136,7 +136,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     pixels = _pixels(decoded, grids, len(classes.names))
     dealt = deal(records, places, settings, collection.parts, pixels)
     made = compose(dealt, records, places, classes, pixels)
-    told = (*collection.notes, *dealt.notes, *judge(made, settings.preset))
+    told = (*collection.notes, *dealt.notes, *oddities(made))
     parts = _cut(decoded, grids, dealt.split)
     warnings = (*audit.warnings, *told)
     for warning in warnings:

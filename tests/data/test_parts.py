@@ -5,9 +5,9 @@ import unicodedata
 import numpy as np
 import pytest
 
-from bohb_seg.data.composition import UnusablePartsError
+from bohb_seg.data.composition import judge
 from bohb_seg.data.preparation import find, prepare
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import DataError, SettingsError
 
 IGNORED = len(("building", "land", "road", "vegetation", "water"))
 """Number of the entry of the table that is ignored."""
@@ -29,6 +29,12 @@ def fill(folder, *groups, rare=(), empty=()):
             if group in empty:
                 labels[:] = IGNORED
             folder.add(group, name, labels=labels)
+
+
+def refused(data, preset="default"):
+    with pytest.raises(DataError) as raised:
+        judge(data.composition, preset)
+    return str(raised.value)
 
 
 def images(data, part):
@@ -113,16 +119,13 @@ def test_an_expression_that_misses_images_is_one_sentence(folder):
 def test_a_part_without_labels_is_one_sentence(folder):
     fill(folder, "a", "b", "c", empty=("b",))
 
-    with pytest.raises(UnusablePartsError) as raised:
-        prepare(folder.settings())
+    data = prepare(folder.settings())
 
-    assert str(raised.value).endswith(
+    assert refused(data).endswith(
         " part holds no labelled pixel; use --split image or block, or other groups by --group-by,"
         " label more, or give a class that is too rare ignore: true in the class table"
     )
-    empty = [
-        part.groups for part in raised.value.composition.parts.values() if not any(part.pixels)
-    ]
+    empty = [part.groups for part in data.composition.parts.values() if not any(part.pixels)]
     assert empty == [("b",)]
 
 
@@ -135,20 +138,23 @@ def test_a_group_without_labels_is_none_where_others_are_enough(folder):
 def test_a_part_without_a_class_is_one_sentence(folder):
     fill(folder, "a", "b", "c", "d", rare=("a", "b"))
 
-    with pytest.raises(UnusablePartsError, match="part holds no pixel of the class road; use"):
-        prepare(folder.settings())
-    assert prepare(folder.settings(split="block")).composition.missing() == {}
+    data = prepare(folder.settings())
+
+    assert " part holds no pixel of the class road; use --split image or block" in refused(data)
+    judge(data.composition, "milestone3")
+    judge(prepare(folder.settings(split="block")).composition, "default")
 
 
 @pytest.mark.parametrize("empty", [(), ("test",)])
 def test_a_published_part_may_lack_a_class_but_not_labels(folder, empty):
     fill(folder, "train", "val", "test", rare=("train", "val"), empty=empty)
 
+    data = prepare(folder.settings())
+
     if empty:
-        with pytest.raises(UnusablePartsError, match="the test part holds no labelled pixel"):
-            prepare(folder.settings())
+        assert "the test part holds no labelled pixel; label it, or have" in refused(data)
     else:
-        data = prepare(folder.settings())
+        judge(data.composition, "default")
         assert data.audit.warnings[-1] == "the test part holds no pixel of the class road"
 
 
