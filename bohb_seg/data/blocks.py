@@ -74,7 +74,7 @@ def by_block(scenes: Sequence[Scene], size: int, margin: int) -> Blocks:
     owner = deal_blocks(scenes, size, margin, SHARES)
     parts = [np.flatnonzero(owner == part) for part in range(len(SHARES))]
     if not all(len(part) for part in parts):
-        raise DataError(f"train, validation and test need {too_few(scenes, margin)}")
+        raise DataError(f"a split into train, validation and test takes {too_few(scenes, margin)}")
     return Blocks(Split(*parts), np.flatnonzero(owner < 0))
 
 

@@ -6,7 +6,8 @@ least three groups, else ``image`` where there are at least thirty images, else 
 A published split that lacks a part is completed from the part that is nearest in kind, and the test
 part is never used for the search: without a validation part a share of the training part validates;
 without a test part (its labels are often kept back) the validation part is halved, because it is
-held out as its publishers meant it, and no training data are lost.
+held out as its publishers meant it, and no training data are lost. Only if it is too small for that
+a share of the training part tests.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +25,8 @@ from bohb_seg.settings import DataSettings
 
 HALVES = (0.5, 0.5)
 """Shares of a validation part that also has to test."""
-TRAIN_AND_VALIDATION = (SHARES[0] / (SHARES[0] + SHARES[1]), SHARES[1] / (SHARES[0] + SHARES[1]))
-"""Shares of a training part that also has to validate."""
+TRAIN_AND_HELD_OUT = (SHARES[0] / (SHARES[0] + SHARES[1]), SHARES[1] / (SHARES[0] + SHARES[1]))
+"""Shares of a training part that also has to validate, or to test."""
 LEAKS = (
     "--split patch leaks: neighbouring patches of one image train and validate, which flatters"
     " every score"
@@ -138,35 +139,51 @@ def _as_published(patches: Patches) -> Dealt:
             "--split folders: no folders or lists name a train part and another one; name folders"
             " train/, val/ and test/, or use another --split"
         )
-    notes = _left_out(patches, nowhere)
-    whole = [_all(patches, images) for images in (train, validation, test)]
-    if not validation:
-        first, second, kind, more = _divided(patches, train, TRAIN_AND_VALIDATION, "train")
-        whole = [first, second, whole[2]]
-        notes += (f"no validation part is published: a part of train validates, by {kind}", *more)
-    if not test:
-        first, second, kind, more = _divided(patches, validation, HALVES, "validation")
-        whole = [whole[0], first, second]
-        notes += (f"no test part is published: half of validation tests, by {kind}", *more)
-    return Dealt("folders", Split(*whole), notes)
+    published, notes = _completed(patches, train, validation, test)
+    return Dealt("folders", published, (*_left_out(patches, nowhere), *notes))
+
+
+def _completed(
+    patches: Patches, train: Sequence[int], validation: Sequence[int], test: Sequence[int]
+) -> tuple[Split, tuple[str, ...]]:
+    """The parts of these images, and the one that is missing made up; notes about that."""
+    whole = Split(*(_all(patches, images) for images in (train, validation, test)))
+    if validation and test:
+        return whole, ()
+    if validation and (halves := _divided(patches, validation, HALVES)):
+        first, second, notes = halves
+        halved = "no test part is published: half of validation tests"
+        return Split(whole.train, first, second), (halved, *notes)
+    divided = _divided(patches, train, TRAIN_AND_HELD_OUT)
+    if divided is None:
+        lacking, too_few = "test" if validation else "validation", _scenes(patches, train)
+        raise DataError(
+            f"no {lacking} part is published, and a share of train takes"
+            f" {blocks.too_few(too_few, patches.margin)}"
+        )
+    first, second, notes = divided
+    if validation:
+        instead = "no test part is published, nor can validation be halved: a share of train tests"
+        return Split(first, whole.validation, second), (instead, *notes)
+    instead = "no validation part is published: a share of train validates"
+    return Split(first, second, whole.test), (instead, *notes)
 
 
 def _divided(
-    patches: Patches, images: Sequence[int], shares: tuple[float, float], name: str
-) -> tuple[Numbers, Numbers, str, tuple[str, ...]]:
-    """A published part in two, the rule by which, and notes."""
+    patches: Patches, images: Sequence[int], shares: tuple[float, float]
+) -> tuple[Numbers, Numbers, tuple[str, ...]] | None:
+    """A published part in two, and notes; None if it is too small for that."""
     kind = _suitable(patches, images, has_official=False)
     numbers = _all(patches, images)
     if kind != "block":
         first, second = split.deal_units(_units(patches, images, kind), shares)
-        return first, second, kind, ()
+        return first, second, ()
     scenes = _scenes(patches, images)
     owner = blocks.deal_blocks(scenes, patches.size, patches.margin, shares)
     first, second = numbers[owner == 0], numbers[owner == 1]
     if not len(first) or not len(second):
-        too_few = blocks.too_few(scenes, patches.margin)
-        raise DataError(f"the published part {name} has to be divided, which needs {too_few}")
-    return first, second, kind, _between(numbers[owner < 0], len(numbers))
+        return None
+    return first, second, _between(numbers[owner < 0], len(numbers))
 
 
 def _left_out(patches: Patches, images: Sequence[int]) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def test_without_a_validation_part_some_of_train_validates_and_test_is_left_alon
     assert sorted((*train, *validation)) == [0, 1, 2, 3, 4]
     assert len(validation) == 1
     assert test == [5, 6]
-    assert found.notes == ("no validation part is published: a part of train validates, by group",)
+    assert found.notes == ("no validation part is published: a share of train validates",)
 
 
 def test_without_a_test_part_half_of_validation_tests_and_train_is_whole():
@@ -102,7 +102,7 @@ def test_without_a_test_part_half_of_validation_tests_and_train_is_whole():
     assert train == [0, 1, 2]
     assert (len(validation), len(test)) == (2, 2)
     assert not set(validation) & set(test)
-    assert found.notes == ("no test part is published: half of validation tests, by group",)
+    assert found.notes == ("no test part is published: half of validation tests",)
 
 
 def test_a_single_image_is_halved_with_a_margin():
@@ -111,17 +111,29 @@ def test_a_single_image_is_halved_with_a_margin():
     assert images_of(found, 5) == [[0], [1], [1]]
     assert sizes(found) == [10, 4, 4]
     assert found.notes == (
-        "no test part is published: half of validation tests, by block",
+        "no test part is published: half of validation tests",
         "2 of 10 patches lie between blocks of different parts and are not used",
     )
 
 
-def test_a_part_too_small_to_be_divided_is_one_sentence():
+def test_if_validation_is_too_small_a_share_of_train_tests():
+    found = dealt("aab", ("train", "train", "validation"), rows=1)
+
+    train, validation, test = images_of(found, 1)
+    assert validation == [2]
+    assert sorted((*train, *test)) == [0, 1]
+    assert found.notes == (
+        "no test part is published, nor can validation be halved: a share of train tests",
+    )
+
+
+@pytest.mark.parametrize(("other", "lacking"), [("validation", "test"), ("test", "validation")])
+def test_parts_too_small_to_be_divided_are_one_sentence(other, lacking):
     with pytest.raises(DataError) as raised:
-        dealt("ab", ("train", "validation"), rows=1)
+        dealt("ab", ("train", other), rows=1)
 
     assert str(raised.value) == (
-        "the published part validation has to be divided, which needs blocks that are 16 pixels"
+        f"no {lacking} part is published, and a share of train takes blocks that are 16 pixels"
         " apart, but 1 image of 2 patches does not hold so many; choose a smaller --patch-size, or"
         " --split patch"
     )

@@ -124,8 +124,8 @@ def test_empty_split(folder):
         " use --split image or block, --group-by, or sort the images into more folders"
     )
     assert sentence(folder.settings()) == (
-        "train, validation and test need blocks that are 16 pixels apart, but 2 images of 18"
-        " patches do not hold so many; choose a smaller --patch-size, or --split patch"
+        "a split into train, validation and test takes blocks that are 16 pixels apart, but 2"
+        " images of 18 patches do not hold so many; choose a smaller --patch-size, or --split patch"
     )
 
 
