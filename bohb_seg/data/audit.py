@@ -17,7 +17,7 @@ class Audit:
 
     Args:
         images: Number of pairs of image and mask.
-        groups: Number of folders above ``images/``.
+        groups: Number of groups.
         sizes: Number of images of each size, e.g. ``{"797x644": 9}``, before downscaling.
         palette_masks: Number of masks that are palette PNGs.
         unknown: Pixels of each colour or index that is in no class, before downscaling.
@@ -53,7 +53,7 @@ def examine(
             (docs/origin.md), with a warning.
 
     Raises:
-        DataError: too many unknown colours, or fewer than two classes occur.
+        DataError: too many unknown colours, or fewer than two classes occur of several.
     """
     counts = [sum(column) for column in zip(*(record.pixels for record in records), strict=True)]
     counted, all_pixels = sum(counts[:-1]), sum(counts)
@@ -64,7 +64,7 @@ def examine(
     present = [name for name, count in zip(names, counts[:-1], strict=True) if count]
     if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
         raise DataError(_too_many_unknown(unknown, share))
-    if len(present) < 2:
+    if len(present) < min(2, len(names)):  # one class beside what is ignored is legal
         raise DataError(_too_few(present, names))
     return Audit(
         images=len(records),
@@ -83,13 +83,17 @@ def examine(
 def _too_many_unknown(unknown: Counter[str], share: float) -> str:
     return (
         f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
-        " name these colours in classes.yaml"
+        " name these values in classes.yaml, which bohb-data classes drafts, or name another table"
+        " with --classes"
     )
 
 
 def _too_few(present: Sequence[str], names: Sequence[str]) -> str:
     found = f"only the class {present[0]!r}" if present else "no class at all"
-    return f"the masks hold {found} of {', '.join(names)}; there is nothing to tell apart"
+    return (
+        f"the masks hold {found} of {', '.join(names)}; there is nothing to tell apart, unless"
+        " another class table names more: bohb-data classes drafts one"
+    )
 
 
 def _warnings(

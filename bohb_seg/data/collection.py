@@ -1,6 +1,7 @@
 """Image and mask files of a data set in pairs, and the meaning of the masks' values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bohb_seg.data.masks import MaskCode
@@ -13,7 +14,7 @@ class Pair:
 
     Args:
         name: Path of the image below the data folder, with forward slashes; made harmless.
-        group: Folder above ``images/``, e.g. ``"Tile 1"``: pieces of one mosaic.
+        group: Name of the images that belong together, e.g. ``"Tile 1"``: pieces of one mosaic.
         image: The image file.
         mask: The mask file.
     """
@@ -36,11 +37,17 @@ class Collection:
     Args:
         root: The data folder.
         pairs: Pairs sorted by name; at least one.
-        problems: One sentence per file that has no partner.
+        problems: One sentence for each thing that must be mended first, e.g. a missing mask.
         code: Meaning of the masks' values.
+        notes: One sentence for each thing that is worth knowing, e.g. what was left out.
+        parts: Part of the pairs' names in the split that the data set is published with:
+            ``"train"``, ``"validation"`` or ``"test"``. A pair that it leaves out belongs to no
+            part; it is empty if there is no such split.
     """
 
     root: Path
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...]
     code: MaskCode
+    notes: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)

@@ -6,17 +6,20 @@ from pathlib import Path
 from bohb_seg.data.layout.globs import pair_by_globs
 from bohb_seg.data.layout.official import official_split
 from bohb_seg.data.layout.pairs import CHOOSE, Found, pair_up
-from bohb_seg.data.layout.search import search
+from bohb_seg.data.layout.search import NOWHERE, search
 from bohb_seg.errors import DataError
 
 
-def find(root: Path, images: str | None = None, masks: str | None = None) -> Found:
+def find(
+    root: Path, images: str | None = None, masks: str | None = None, with_parts: bool = True
+) -> Found:
     """Finds the pairs below a folder, by the names in it or by two patterns.
 
     Args:
         root: The data folder.
         images: Pattern of the images' paths below it (``--images``), or None.
         masks: Pattern of the masks' paths below it (``--masks``), or None.
+        with_parts: Whether the official split is wanted.
 
     Raises:
         DataError: only one of the two patterns is given.
@@ -28,6 +31,11 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Fou
         found = pair_up(tree)
     else:
         raise DataError(f"--images and --masks go together; give both: {CHOOSE}")
+    dead = [out.path for out in tree.left_out if out.reason == NOWHERE]
+    problems = (*(f"{path} is a link to nothing; mend or remove it" for path in dead),)
+    found = replace(found, problems=(*problems, *found.problems))
+    if not with_parts:
+        return found
     official = official_split(tree, found.pairs)
     return replace(
         found,
