@@ -6,9 +6,13 @@ the image's, they are cut into short pieces before they are transformed.
 """
 
 import importlib.util
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +35,23 @@ ONE_CLASS = "*"
 
 _BOOKKEEPING = ("id", "fid", "objectid", "gid", "area", "length", "perimeter", "shape_area",
                 "shape_leng", "shape_length")  # fmt: skip
+_SHAPEFILE = (".shx", ".dbf", ".prj", ".cpg")
+_DEGREES_EAST, _DEGREES_NORTH = 180, 90
+_PARSED_WHOLE = (".geojson", ".json")
+_one_at_a_time = threading.Lock()
+"""Held while a file is parsed, which several threads would otherwise all do."""
+
 _PIECE_PIXELS = 32.0
 """Length of the pieces into which edges are cut: a bend within so few pixels cannot be seen."""
 _MOST_PIECES = 4096
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """A vector file and those that belong to it: a shapefile is several."""
+    if path.suffix.lower() != ".shp":
+        return (path,)
+    beside = (path.with_suffix(end) for suffix in _SHAPEFILE for end in (suffix, suffix.upper()))
+    return (path, *(file for file in beside if file.exists()))
 
 
 def read_layer(
@@ -43,35 +61,158 @@ def read_layer(
 
     Args:
         path: The file.
-        facts: The image's, with its place in the world.
+        facts: The image's, with its place in the world. Without one, coordinates that cannot be
+            places are taken for columns and rows, counted downwards or, below zero, upwards.
         class_field: The field that holds the class, ``ONE_CLASS``, or None to look for one.
         layer: The layer, or None for the only one with polygons.
 
     Raises:
         DataError: one sentence that says what is missing.
     """
+    known = _about(path, layer)
+    field = _field(path, known.fields, class_field)
+    warnings: tuple[str, ...] = ()
+    if facts.transform is None:
+        facts, crs = _on_pixels(path, known, facts), None
+    else:
+        crs, warnings = _crs(path, known.crs, known.bounds, facts)
+    geometries, names = _features(path, known.layer, field, _bounds(facts, crs))
+    names = names or [known.layer] * len(geometries)
+    return _drawing(path, names, geometries, crs, facts, warnings)
+
+
+def layer_names(
+    path: Path, class_field: str | None = None, layer: str | None = None
+) -> tuple[str, ...]:
+    """The classes' names in a vector file; none if all of its shapes are of one class.
+
+    Raises:
+        DataError: one sentence that says what is missing.
+    """
+    known = _about(path, layer)
+    field = _field(path, known.fields, class_field)
+    if field is None:
+        return ()
+    import pyogrio.raw
+
+    with _understandable(path):
+        _, _, _, columns = pyogrio.raw.read(
+            path, layer=known.layer, columns=[field], read_geometry=False
+        )
+    return tuple(sorted({word for word in map(_word, columns[0]) if word}))
+
+
+class Bounds(NamedTuple):
+    """Extent of shapes or of an image in a coordinate system."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Facts about a layer of a file."""
+
+    layer: str
+    fields: tuple[str, ...]
+    crs: str | None
+    bounds: Bounds | None
+
+
+def _about(path: Path, layer: str | None) -> _Known:
     if not (available() and importlib.util.find_spec("pyogrio")):
         raise DataError(f"{path} is a vector file, which takes rasterio and pyogrio; {INSTALL}")
-    if facts.transform is None:
+    with _one_at_a_time, _understandable(path):
+        return _remembered(path, layer, *_version(path))
+
+
+@lru_cache(maxsize=16)
+def _remembered(path: Path, layer: str | None, *version: int) -> _Known:
+    del version  # it only tells the versions of the file apart
+    import pyogrio
+
+    name = layer or _layer(path)
+    info = pyogrio.read_info(path, layer=name, force_total_bounds=True)
+    bounds = info["total_bounds"]
+    return _Known(
+        name,
+        tuple(map(str, info["fields"])),
+        info["crs"],
+        None if bounds is None else Bounds(*map(float, bounds)),
+    )
+
+
+def _features(
+    path: Path, layer: str, field: str | None, bounds: Bounds
+) -> tuple[Sequence[bytes | None], list[str]]:
+    """Geometries within some bounds, and the name of each; no names without a field."""
+    import pyogrio.raw
+
+    columns = [field] if field else []
+    if path.suffix.lower() in _PARSED_WHOLE:
+        with _one_at_a_time, _understandable(path):
+            geometries, names, boxes = _parsed(path, layer, field, *_version(path))
+        left, bottom, right, top = boxes
+        near = (right >= bounds.left) & (left <= bounds.right) & (top >= bounds.bottom)
+        kept = np.flatnonzero(near & (bottom <= bounds.top)).tolist()
+        return [geometries[n] for n in kept], [names[n] for n in kept] if field else []
+    with _understandable(path):
+        _, _, found, values = pyogrio.raw.read(
+            path, layer=layer, columns=columns, bbox=tuple(bounds)
+        )
+    return found, [*map(_word, values[0])] if field else []
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, layer: str, field: str | None, *version: int) -> Any:
+    """All of a file that has no index, for the next image is looked for in it, too."""
+    del version
+    import pyogrio
+    import pyogrio.raw
+
+    columns = [field] if field else []
+    _, _, geometries, values = pyogrio.raw.read(path, layer=layer, columns=columns)
+    _, boxes = pyogrio.read_bounds(path, layer=layer)
+    return geometries, [*map(_word, values[0])] if field else [], boxes
+
+
+def _version(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    return state.st_mtime_ns, state.st_size
+
+
+@contextmanager
+def _understandable(path: Path) -> Iterator[None]:
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+
+    kinds = DataLayerError, DataSourceError, FeatureError, GeometryError, ValueError
+    try:
+        yield
+    except kinds as error:
+        reason = str(error).splitlines()[0][:200]
+        raise DataError(f"{path} cannot be read as a vector file: {reason}") from None
+
+
+def _on_pixels(path: Path, known: _Known, facts: Facts) -> Facts:
+    """The facts of an image without a place, with its columns and rows as coordinates."""
+    bounds = known.bounds
+    is_json = path.suffix.lower() in _PARSED_WHOLE
+    # GDAL takes coordinates of GeoJSON for degrees whatever they are.
+    beyond = bounds and (
+        max(-bounds.left, bounds.right) > _DEGREES_EAST
+        or max(-bounds.bottom, bounds.top) > _DEGREES_NORTH
+    )
+    if known.crs is not None and not (is_json and beyond):
         raise DataError(
             f"{path} has coordinates, but its image has none; give images that are georeferenced"
         )
-    import pyogrio.raw
-    from pyogrio.errors import DataSourceError
-
-    try:
-        name = layer or _layer(path)
-        info = pyogrio.read_info(path, layer=name)
-        field = _field(path, list(map(str, info["fields"])), class_field)
-        crs, warnings = _crs(path, info["crs"], info["total_bounds"], facts)
-        _, _, geometries, columns = pyogrio.raw.read(
-            path, layer=name, columns=[field] if field else [], bbox=_bounds(facts, crs)
-        )
-    except (DataSourceError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DataError(f"{path} cannot be read as a vector file: {reason}") from None
-    names = map(_word, columns[0]) if field else [name] * len(geometries)
-    return _drawing(path, list(names), geometries, crs, facts, warnings)
+    downwards = -1.0 if bounds and bounds.top <= 0 else 1.0
+    return replace(facts, crs=None, transform=(1.0, 0.0, 0.0, 0.0, downwards, 0.0))
 
 
 def _drawing(
@@ -106,7 +247,7 @@ def _layer(path: Path) -> str:
     return layers[0]
 
 
-def _field(path: Path, fields: list[str], wanted: str | None) -> str | None:
+def _field(path: Path, fields: Sequence[str], wanted: str | None) -> str | None:
     """The field that holds the class; None if all shapes are of one class."""
     if wanted == ONE_CLASS:
         return None
@@ -146,7 +287,7 @@ def _crs(
     return (None, ()) if own == CRS.from_user_input(facts.crs) else (crs, ())
 
 
-def _bounds(facts: Facts, crs: str | None) -> tuple[float, float, float, float]:
+def _bounds(facts: Facts, crs: str | None) -> Bounds:
     """The image's bounds in the file's coordinate system, a little widened."""
     from rasterio.warp import transform_bounds
 
@@ -159,7 +300,7 @@ def _bounds(facts: Facts, crs: str | None) -> tuple[float, float, float, float]:
         bounds = transform_bounds(facts.crs, crs, *bounds)
     left, bottom, right, top = bounds
     margin = 0.01 * max(right - left, top - bottom)
-    return left - margin, bottom - margin, right + margin, top + margin
+    return Bounds(left - margin, bottom - margin, right + margin, top + margin)
 
 
 def _to_pixels(ring: Ring, crs: str | None, facts: Facts) -> Ring:

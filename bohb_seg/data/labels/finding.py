@@ -1,0 +1,206 @@
+"""The labels of a folder without masks: shapes in COCO, Labelme and vector files, or layers.
+
+One kind of labels is taken, the first that the folder holds: masks of single classes, COCO files
+beside or above their images (or in a folder ``annotations`` beside them), Labelme files, vector
+files that are named like their images, or a single vector file for all of them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from bohb_seg.data.imagery.annotations import is_coco, is_labelme, read_labelme
+from bohb_seg.data.imagery.reader import open_image
+from bohb_seg.data.imagery.vectors import layer_names, read_layer
+from bohb_seg.data.labels.drawn import CocoImage, LabelmeFile, Layer, coco_drawings
+from bohb_seg.data.labels.images import Images
+from bohb_seg.data.labels.layers import Layers
+from bohb_seg.data.labels.names import with_background
+from bohb_seg.data.labels.source import LabelSource
+from bohb_seg.data.layout.layers import layers
+from bohb_seg.data.layout.search import Tree, suffix_of
+from bohb_seg.data.pixels import LARGEST
+from bohb_seg.errors import DataError
+from bohb_seg.files import read_regular
+
+_VECTORS = frozenset({".geojson", ".gpkg", ".shp", ".fgb"})
+_LESSER_COCO = ("keypoints", "captions", "panoptic", "info")
+"""Words in the names of COCO files that say less about an image than others."""
+_KINDS = "coco", "labelme", "vector"
+
+
+@dataclass(frozen=True)
+class FoundLabels:
+    """The labels of a folder without masks.
+
+    Args:
+        sources: The labels of each image, by the image's path below the data folder.
+        names: The classes' names for ``entries_for_names``; a background is among them if there
+            must be one.
+        problems: Sentences about labels that are there but cannot be used.
+    """
+
+    sources: Mapping[str, LabelSource] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def find_label_sources(tree: Tree, class_field: str | None = None) -> FoundLabels:
+    """Finds the labels of the images of a tree; nothing at all is no error.
+
+    Args:
+        tree: The data folder.
+        class_field: The field of vector files that holds the class (``--class-field``).
+    """
+    try:
+        if found := _layered(tree):
+            return found
+        by_kind = _kinds(tree)
+        if by_kind["coco"]:
+            return _from_coco(tree, by_kind["coco"])
+        if by_kind["labelme"]:
+            return _from_labelme(tree, by_kind["labelme"])
+        if by_kind["vector"]:
+            return _from_vectors(tree, by_kind["vector"], class_field)
+    except DataError as error:
+        return FoundLabels(problems=(str(error),))
+    return FoundLabels()
+
+
+def _layered(tree: Tree) -> FoundLabels | None:
+    found = layers(tree)
+    if not found:
+        return None
+    sources = {
+        each.image: Layers(
+            tuple(
+                (name, tuple(tree.root / path for path in paths))
+                for name, paths in each.masks.items()
+            )
+        )
+        for each in found
+    }
+    names = sorted({name for each in found for name in each.masks})
+    return FoundLabels(sources, with_background(names, of_objects=True))
+
+
+def _kinds(tree: Tree) -> Mapping[str, list[str]]:
+    """Paths of the files of labels by their kinds."""
+    by_kind: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    for path in tree.labels:
+        if suffix_of(path) in _VECTORS:
+            by_kind["vector"].append(path)
+        elif suffix_of(path) == ".json" and (kind := _kind_of_json(tree.root / path)):
+            by_kind[kind].append(path)
+    return by_kind
+
+
+def _kind_of_json(path: Path) -> str | None:
+    try:
+        plain = json.loads(read_regular(path, LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if is_coco(plain):
+        return "coco" if plain["annotations"] else None
+    if is_labelme(plain):
+        return "labelme"
+    is_vector = isinstance(plain, dict) and plain.get("type") == "FeatureCollection"
+    return "vector" if is_vector else None
+
+
+def _from_coco(tree: Tree, paths: Iterable[str]) -> FoundLabels:
+    images = Images(tree.images)
+    sources: dict[str, LabelSource] = {}
+    names: set[str] = set()
+    missing, boxes = [], 0
+    for path in sorted(paths, key=lambda path: (_is_lesser(path), path)):
+        drawings = coco_drawings(tree.root / path)
+        for image_name, drawing in drawings.items():
+            # Some tools add a category that means the whole set, and no shape is of it.
+            names.update(drawing.names)
+            boxes += drawing.left_out
+            if (image := images.named(image_name, path)) is None:
+                missing.append(f"{path} names the image {image_name}")
+            else:
+                sources.setdefault(image, CocoImage(tree.root / path, image_name))
+    if not names:
+        said = f"the COCO files such as {path} hold {boxes} boxes or points, but no areas;"
+        return FoundLabels(problems=(f"{said} export polygons or masks",))
+    problems: tuple[str, ...] = ()
+    if missing:
+        said = f"{missing[0]}, and {tree.root} holds none or several of this name"
+        more = f" ({len(missing) - 1} more like this)" if len(missing) > 1 else ""
+        problems = (f"{said}{more}; give each its image, with its name",)
+    return FoundLabels(sources, with_background(sorted(names), of_objects=True), problems)
+
+
+def _is_lesser(path: str) -> bool:
+    return any(word in PurePosixPath(path).stem.lower() for word in _LESSER_COCO)
+
+
+def _from_labelme(tree: Tree, paths: Iterable[str]) -> FoundLabels:
+    images = Images(tree.images)
+    sources: dict[str, LabelSource] = {}
+    names: set[str] = set()
+    problems = []
+    for path in paths:
+        image_name, drawing = read_labelme(tree.root / path)
+        names.update(drawing.names)
+        # People rename and convert images, and the file still tells the old name.
+        image = images.of_stem(path) or images.named(image_name, path)
+        if image is None:
+            problems.append(f"{path} belongs to {image_name}, which is not there; add the image")
+        else:
+            sources.setdefault(image, LabelmeFile(tree.root / path))
+    return FoundLabels(sources, with_background(sorted(names), of_objects=True), tuple(problems))
+
+
+def _from_vectors(tree: Tree, paths: list[str], class_field: str | None) -> FoundLabels:
+    images = Images(tree.images)
+    if not images.files:
+        return FoundLabels()
+    alike = {path: found for path in paths if (found := images.alike(path))}
+    pairs = {image: path for path, (image, _) in alike.items()}
+    if not pairs and len(paths) == 1:
+        pairs = dict.fromkeys((file.path for file in images.files), paths[0])
+    if not pairs:
+        listed = ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)  # enough
+        said = (
+            f"{tree.root} holds {len(paths)} vector files ({listed}), and none is named like an"
+            " image; name each like its image, or join them in one file"
+        )
+        return FoundLabels(problems=(said,))
+    _try(tree, *next(iter(pairs.items())), class_field)
+    per_file = [
+        layer_names(tree.root / path, class_field) for path in dict.fromkeys(pairs.values())
+    ]
+    names = sorted({name for each in per_file for name in each}, key=_numbers_first)
+    only = None if names else _only_class(paths, alike)
+    sources = {image: Layer(tree.root / path, class_field, only) for image, path in pairs.items()}
+    return FoundLabels(sources, with_background(names or [only or ""], of_objects=False))
+
+
+def _try(tree: Tree, image: str, path: str, class_field: str | None) -> None:
+    """Reads the shapes of one image.
+
+    Raises:
+        DataError: a package, a field or the image's place is missing.
+    """
+    try:
+        with open_image(tree.root / image) as opened:
+            read_layer(tree.root / path, opened.facts, class_field)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{image} cannot be read: the file {error}") from None
+
+
+def _only_class(paths: Sequence[str], alike: Mapping[str, tuple[str, str]]) -> str:
+    """A name for the only class: the letters that files share beside their images' names."""
+    shared = {rest for _, rest in alike.values()}
+    if not alike:
+        return PurePosixPath(paths[0]).stem
+    return shared.pop() if len(shared) == 1 and shared != {""} else "object"
+
+
+def _numbers_first(name: str) -> tuple[bool, str, str]:
+    return not name.isdecimal(), name.zfill(9), name
