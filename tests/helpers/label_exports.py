@@ -45,13 +45,13 @@ def runs(mask):
     return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
 
 
-def coco(path, scenes, *, categories=NAMES, first=1, by_runs=False):
+def coco(path, scenes, *, whole=None, first=1, by_runs=False):
     """A COCO file of several images.
 
     Args:
         path: The file.
         scenes: Boxes by the image's name.
-        categories: Names of the categories, of which the class 1 has the id ``first``.
+        whole: Name of a category that stands for the whole set, as Roboflow adds one.
         first: The id of the class 1.
         by_runs: Whether areas are run lengths.
     """
@@ -67,7 +67,8 @@ def coco(path, scenes, *, categories=NAMES, first=1, by_runs=False):
                 "id": len(annotations), "image_id": number, "category_id": box[0] + first - 1,
                 "segmentation": shape, "iscrowd": int(by_runs), "bbox": [0, 0, 1, 1],
             })  # fmt: skip
-    listed = [{"id": first + n, "name": name} for n, name in enumerate(categories)]
+    listed = [{"id": first + n, "name": name} for n, name in enumerate(NAMES)]
+    listed = [{"id": first - 1, "name": whole}, *listed] if whole else listed
     content = {"images": images, "annotations": annotations, "categories": listed}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))

@@ -202,5 +202,5 @@ def _only_class(paths: Sequence[str], alike: Mapping[str, tuple[str, str]]) -> s
     return shared.pop() if len(shared) == 1 and shared != {""} else "object"
 
 
-def _numbers_first(name: str) -> tuple[bool, str, str]:
-    return not name.isdecimal(), name.zfill(9), name
+def _numbers_first(name: str) -> tuple[bool, int, str]:
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
