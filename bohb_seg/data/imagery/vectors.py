@@ -5,26 +5,28 @@ and is no longer developed. Edges are straight in the file's own coordinate syst
 the image's, they are cut into short pieces before they are transformed.
 """
 
-import importlib.util
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.imagery import wkb
 from bohb_seg.data.imagery.facts import Facts
-from bohb_seg.data.imagery.geotiff import INSTALL, available
 from bohb_seg.data.imagery.polygons import Ring
 from bohb_seg.data.imagery.shapes import Drawing, Shape
+from bohb_seg.data.imagery.vector_files import (
+    PARSED_WHOLE,
+    Bounds,
+    Known,
+    about,
+    features,
+    understandable,
+    word,
+)
 from bohb_seg.errors import DataError
-
-SUFFIXES = (".geojson", ".gpkg", ".shp", ".fgb")
 
 CLASS_FIELDS = ("class", "class_name", "classname", "class_id", "label", "category", "landcover",
                 "land_cover", "landuse", "land_use", "type")  # fmt: skip
@@ -35,23 +37,10 @@ ONE_CLASS = "*"
 
 _BOOKKEEPING = ("id", "fid", "objectid", "gid", "area", "length", "perimeter", "shape_area",
                 "shape_leng", "shape_length")  # fmt: skip
-_SHAPEFILE = (".shx", ".dbf", ".prj", ".cpg")
 _DEGREES_EAST, _DEGREES_NORTH = 180, 90
-_PARSED_WHOLE = (".geojson", ".json")
-_one_at_a_time = threading.Lock()
-"""Held while a file is parsed, which several threads would otherwise all do."""
-
 _PIECE_PIXELS = 32.0
 """Length of the pieces into which edges are cut: a bend within so few pixels cannot be seen."""
 _MOST_PIECES = 4096
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
-    """A vector file and those that belong to it: a shapefile is several."""
-    if path.suffix.lower() != ".shp":
-        return (path,)
-    beside = (path.with_suffix(end) for suffix in _SHAPEFILE for end in (suffix, suffix.upper()))
-    return (path, *(file for file in beside if file.exists()))
 
 
 def read_layer(
@@ -69,14 +58,14 @@ def read_layer(
     Raises:
         DataError: one sentence that says what is missing.
     """
-    known = _about(path, layer)
+    known = about(path, layer)
     field = _field(path, known.fields, class_field)
     warnings: tuple[str, ...] = ()
     if facts.transform is None:
         facts, crs = _on_pixels(path, known, facts), None
     else:
         crs, warnings = _crs(path, known.crs, known.bounds, facts)
-    geometries, names = _features(path, known.layer, field, _bounds(facts, crs))
+    geometries, names = features(path, known.layer, field, _bounds(facts, crs))
     names = names or [known.layer] * len(geometries)
     return _drawing(path, names, geometries, crs, facts, warnings)
 
@@ -89,119 +78,23 @@ def layer_names(
     Raises:
         DataError: one sentence that says what is missing.
     """
-    known = _about(path, layer)
+    known = about(path, layer)
     field = _field(path, known.fields, class_field)
     if field is None:
         return ()
     import pyogrio.raw
 
-    with _understandable(path):
+    with understandable(path):
         _, _, _, columns = pyogrio.raw.read(
             path, layer=known.layer, columns=[field], read_geometry=False
         )
-    return tuple(sorted({word for word in map(_word, columns[0]) if word}))
+    return tuple(sorted({word for word in map(word, columns[0]) if word}))
 
 
-class Bounds(NamedTuple):
-    """Extent of shapes or of an image in a coordinate system."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Facts about a layer of a file."""
-
-    layer: str
-    fields: tuple[str, ...]
-    crs: str | None
-    bounds: Bounds | None
-
-
-def _about(path: Path, layer: str | None) -> _Known:
-    if not (available() and importlib.util.find_spec("pyogrio")):
-        raise DataError(f"{path} is a vector file, which takes rasterio and pyogrio; {INSTALL}")
-    with _one_at_a_time, _understandable(path):
-        return _remembered(path, layer, *_version(path))
-
-
-@lru_cache(maxsize=16)
-def _remembered(path: Path, layer: str | None, *version: int) -> _Known:
-    del version  # it only tells the versions of the file apart
-    import pyogrio
-
-    name = layer or _layer(path)
-    info = pyogrio.read_info(path, layer=name, force_total_bounds=True)
-    bounds = info["total_bounds"]
-    return _Known(
-        name,
-        tuple(map(str, info["fields"])),
-        info["crs"],
-        None if bounds is None else Bounds(*map(float, bounds)),
-    )
-
-
-def _features(
-    path: Path, layer: str, field: str | None, bounds: Bounds
-) -> tuple[Sequence[bytes | None], list[str]]:
-    """Geometries within some bounds, and the name of each; no names without a field."""
-    import pyogrio.raw
-
-    columns = [field] if field else []
-    if path.suffix.lower() in _PARSED_WHOLE:
-        with _one_at_a_time, _understandable(path):
-            geometries, names, boxes = _parsed(path, layer, field, *_version(path))
-        left, bottom, right, top = boxes
-        near = (right >= bounds.left) & (left <= bounds.right) & (top >= bounds.bottom)
-        kept = np.flatnonzero(near & (bottom <= bounds.top)).tolist()
-        return [geometries[n] for n in kept], [names[n] for n in kept] if field else []
-    with _understandable(path):
-        _, _, found, values = pyogrio.raw.read(
-            path, layer=layer, columns=columns, bbox=tuple(bounds)
-        )
-    return found, [*map(_word, values[0])] if field else []
-
-
-@lru_cache(maxsize=1)
-def _parsed(path: Path, layer: str, field: str | None, *version: int) -> Any:
-    """All of a file that has no index, for the next image is looked for in it, too."""
-    del version
-    import pyogrio
-    import pyogrio.raw
-
-    columns = [field] if field else []
-    _, _, geometries, values = pyogrio.raw.read(path, layer=layer, columns=columns)
-    _, boxes = pyogrio.read_bounds(path, layer=layer)
-    return geometries, [*map(_word, values[0])] if field else [], boxes
-
-
-def _version(path: Path) -> tuple[int, int]:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    return state.st_mtime_ns, state.st_size
-
-
-@contextmanager
-def _understandable(path: Path) -> Iterator[None]:
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
-
-    kinds = DataLayerError, DataSourceError, FeatureError, GeometryError, ValueError
-    try:
-        yield
-    except kinds as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DataError(f"{path} cannot be read as a vector file: {reason}") from None
-
-
-def _on_pixels(path: Path, known: _Known, facts: Facts) -> Facts:
+def _on_pixels(path: Path, known: Known, facts: Facts) -> Facts:
     """The facts of an image without a place, with its columns and rows as coordinates."""
     bounds = known.bounds
-    is_json = path.suffix.lower() in _PARSED_WHOLE
+    is_json = path.suffix.lower() in PARSED_WHOLE
     # GDAL takes coordinates of GeoJSON for degrees whatever they are.
     beyond = bounds and (
         max(-bounds.left, bounds.right) > _DEGREES_EAST
@@ -235,16 +128,6 @@ def _drawing(
         polygons = tuple([_to_pixels(ring, crs, facts) for ring in rings] for rings in found)
         shapes.append(Shape(name, polygons))
     return Drawing(tuple(shapes), left_out, warnings=warnings)
-
-
-def _layer(path: Path) -> str:
-    import pyogrio
-
-    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-    if len(layers) != 1:
-        listed = ", ".join(layers) or "none"
-        raise DataError(f"{path} must hold one layer of polygons, not {len(layers)} ({listed})")
-    return layers[0]
 
 
 def _field(path: Path, fields: Sequence[str], wanted: str | None) -> str | None:
@@ -331,10 +214,3 @@ def _pixels(ring: npt.NDArray[np.float64], facts: Facts) -> Ring:
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     moved: Ring = (ring - [c, f]) @ inverse.T
     return moved
-
-
-def _word(value: object) -> str:
-    """A field's value as text; whole numbers lose the point that a missing value gives them."""
-    if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.15g}"
-    return "" if value is None else str(value).strip()

@@ -17,7 +17,8 @@ import numpy as np
 from bohb_seg.data.imagery.annotations import read_coco, read_labelme
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.shapes import Drawing, burn, rows_of
-from bohb_seg.data.imagery.vectors import files_of, read_layer
+from bohb_seg.data.imagery.vector_files import files_of
+from bohb_seg.data.imagery.vectors import read_layer
 from bohb_seg.data.labels.names import labels_of, rest_label
 from bohb_seg.data.labels.source import Buffer, Finding, Labels, Rows
 from bohb_seg.data.masks import MaskCode
@@ -59,11 +60,49 @@ class Layer:
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
         """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
-        drawing = read_layer(self.path, image, self.field, self.layer)
-        if self.only is not None:
-            shapes = tuple(replace(shape, name=self.only) for shape in drawing.shapes)
-            drawing = replace(drawing, shapes=shapes)
-        return DrawnLabels(drawing, image, code)
+        return DrawnLabels(self.drawing(image), image, code)
+
+    def drawing(self, image: Facts) -> Drawing:
+        """The shapes that lie on an image.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        found = read_layer(self.path, image, self.field, self.layer)
+        if self.only is None:
+            return found
+        return replace(found, shapes=tuple(replace(s, name=self.only) for s in found.shapes))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Several layers over each other, as one file or layer for each class.
+
+    Args:
+        layers: The layers; of overlapping shapes those of the later count.
+    """
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return f"its shapes {', '.join(dict.fromkeys(file.path.name for file in self.layers))}"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files."""
+        return tuple(dict.fromkeys(file for layer in self.layers for file in layer.files))
+
+    def open(self, image: Facts, code: MaskCode) -> Labels:
+        """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        drawings = [layer.drawing(image) for layer in self.layers]
+        joined = Drawing(
+            tuple(shape for drawing in drawings for shape in drawing.shapes),
+            sum(drawing.left_out for drawing in drawings),
+            warnings=tuple(dict.fromkeys(said for each in drawings for said in each.warnings)),
+        )
+        return DrawnLabels(joined, image, code)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 One kind of labels is taken, the first that the folder holds: masks of single classes, COCO files
 beside or above their images (or in a folder ``annotations`` beside them), Labelme files, vector
-files that are named like their images, or a single vector file for all of them.
+files that are named like their images, or a few vector files for all of them, which may hold one
+class each.
 """
 
 import json
@@ -12,21 +13,28 @@ from pathlib import Path, PurePosixPath
 
 from bohb_seg.data.imagery.annotations import is_coco, is_labelme, read_labelme
 from bohb_seg.data.imagery.reader import open_image
-from bohb_seg.data.imagery.vectors import layer_names, read_layer
-from bohb_seg.data.labels.drawn import CocoImage, LabelmeFile, Layer, coco_drawings
+from bohb_seg.data.imagery.vector_files import SUFFIXES, layers_of
+from bohb_seg.data.imagery.vectors import layer_names
+from bohb_seg.data.labels.drawn import CocoImage, LabelmeFile, Layer, Stack, coco_drawings
 from bohb_seg.data.labels.images import Images
 from bohb_seg.data.labels.layers import Layers
 from bohb_seg.data.labels.names import with_background
 from bohb_seg.data.labels.source import LabelSource
 from bohb_seg.data.layout.layers import layers
 from bohb_seg.data.layout.search import Tree, suffix_of
+from bohb_seg.data.masks import mask_code
 from bohb_seg.data.pixels import LARGEST
 from bohb_seg.errors import DataError
 from bohb_seg.files import read_regular
 
-_VECTORS = frozenset({".geojson", ".gpkg", ".shp", ".fgb"})
 _LESSER_COCO = ("keypoints", "captions", "panoptic", "info")
 """Words in the names of COCO files that say less about an image than others."""
+_NO_LABELS = frozenset({"aoi", "roi", "extent", "bounds", "bbox", "boundary", "tiles", "index"})
+"""Names of vector files that outline the images or a region."""
+_MOST_FILES = 20
+"""Number of vector files above which they are not one for each class."""
+_Read = tuple[Layer, tuple[str, ...]]
+"""A layer and the names of its classes."""
 _KINDS = "coco", "labelme", "vector"
 
 
@@ -89,7 +97,7 @@ def _kinds(tree: Tree) -> Mapping[str, list[str]]:
     """Paths of the files of labels by their kinds."""
     by_kind: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     for path in tree.labels:
-        if suffix_of(path) in _VECTORS:
+        if suffix_of(path) in SUFFIXES:
             by_kind["vector"].append(path)
         elif suffix_of(path) == ".json" and (kind := _kind_of_json(tree.root / path)):
             by_kind[kind].append(path)
@@ -161,45 +169,80 @@ def _from_vectors(tree: Tree, paths: list[str], class_field: str | None) -> Foun
     if not images.files:
         return FoundLabels()
     alike = {path: found for path in paths if (found := images.alike(path))}
-    pairs = {image: path for path, (image, _) in alike.items()}
-    if not pairs and len(paths) == 1:
-        pairs = dict.fromkeys((file.path for file in images.files), paths[0])
-    if not pairs:
-        listed = ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)  # enough
+    used = list(alike) or [path for path in paths if _stem(path) not in _NO_LABELS]
+    if not alike and len(used) > _MOST_FILES:
         said = (
-            f"{tree.root} holds {len(paths)} vector files ({listed}), and none is named like an"
-            " image; name each like its image, or join them in one file"
+            f"{tree.root} holds {len(used)} vector files such as {used[0]}, and none is named like"
+            " an image; name each like its image, or join them in one file"
         )
         return FoundLabels(problems=(said,))
-    _try(tree, *next(iter(pairs.items())), class_field)
-    per_file = [
-        layer_names(tree.root / path, class_field) for path in dict.fromkeys(pairs.values())
-    ]
-    names = sorted({name for each in per_file for name in each}, key=_numbers_first)
-    only = None if names else _only_class(paths, alike)
-    sources = {image: Layer(tree.root / path, class_field, only) for image, path in pairs.items()}
-    return FoundLabels(sources, with_background(names or [only or ""], of_objects=False))
+    only = _shared_letters(alike)
+    layers = {path: _layers_in(tree.root / path, class_field, only) for path in used}
+    if alike:
+        stacks = {image: _stack(layers[path]) for path, (image, _) in alike.items()}
+    else:
+        everything = [layer for found in layers.values() for layer in found]
+        stacks = {file.path: _stack(everything) for file in images.files}
+    names = {
+        name
+        for found in layers.values()
+        for layer, classes in found
+        for name in (*classes, layer.only)
+        if name
+    }
+    for image, source in list(stacks.items())[:1]:
+        _try(tree, image, source)
+    ordered = sorted(names, key=_numbers_first)
+    return FoundLabels(stacks, with_background(ordered, of_objects=False))
 
 
-def _try(tree: Tree, image: str, path: str, class_field: str | None) -> None:
-    """Reads the shapes of one image.
+def _layers_in(path: Path, class_field: str | None, only: str | None) -> list[_Read]:
+    """The layers of a file with their classes; one without is of the class it is named after.
+
+    Args:
+        path: The file.
+        class_field: The field that holds the class, or None to look for one.
+        only: A better name than the file's, or None.
+    """
+    found = layers_of(path)
+    several = len(found) > 1
+    layers = []
+    for layer in found:
+        names = layer_names(path, class_field, layer)
+        own = layer if several else only or path.stem
+        layers.append((Layer(path, class_field, None if names else own, layer), names))
+    return layers
+
+
+def _stack(layers: Sequence[_Read]) -> LabelSource:
+    found = tuple(layer for layer, _ in layers)
+    return found[0] if len(found) == 1 else Stack(found)
+
+
+def _try(tree: Tree, image: str, source: LabelSource) -> None:
+    """Opens the shapes of one image.
 
     Raises:
         DataError: a package, a field or the image's place is missing.
     """
+    nothing = mask_code((), "default")
     try:
-        with open_image(tree.root / image) as opened:
-            read_layer(tree.root / path, opened.facts, class_field)
+        with open_image(tree.root / image) as opened, source.open(opened.facts, nothing):
+            pass
     except (ValueError, OSError) as error:
         raise DataError(f"{image} cannot be read: the file {error}") from None
 
 
-def _only_class(paths: Sequence[str], alike: Mapping[str, tuple[str, str]]) -> str:
-    """A name for the only class: the letters that files share beside their images' names."""
+def _shared_letters(alike: Mapping[str, tuple[str, str]]) -> str | None:
+    """A class for files that are named like their images: the letters that they share besides."""
     shared = {rest for _, rest in alike.values()}
     if not alike:
-        return PurePosixPath(paths[0]).stem
+        return None
     return shared.pop() if len(shared) == 1 and shared != {""} else "object"
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem.casefold()
 
 
 def _numbers_first(name: str) -> tuple[bool, int, str]:

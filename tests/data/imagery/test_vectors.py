@@ -267,7 +267,7 @@ def test_what_is_no_vector_file_is_refused(tmp_path, content):
 
 
 def test_without_the_packages_the_cure_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("bohb_seg.data.imagery.vectors.available", lambda: False)
+    monkeypatch.setattr("bohb_seg.data.imagery.vector_files.available", lambda: False)
 
     with pytest.raises(DataError, match=r"pip install 'bohb-seg\[geo\]'"):
         read_layer(tmp_path / "a.gpkg", WORLD)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.classes import ClassEntry
-from bohb_seg.data.imagery import geotiff, vectors
+from bohb_seg.data.imagery import geotiff, vector_files
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.shapes import Drawing, Shape
 from bohb_seg.data.labels import drawn
@@ -234,13 +234,13 @@ def test_one_layer_for_many_images(tmp_path, suffix):
             crs=meta["crs"], geometry_type="Polygon",
         )  # fmt: skip
     source = pickle.loads(pickle.dumps(Layer(tmp_path / f"a{suffix}")))
-    read_before = vectors._parsed.cache_info().misses
+    read_before = vector_files._parsed.cache_info().misses
 
     for facts, expected in ((UTM, mask), (far, other)):
         found, _ = read(source, facts)
         assert (found != expected).mean() < 0.03
         assert set(np.unique(found)) == set(np.unique(expected))
-    assert vectors._parsed.cache_info().misses - read_before == (suffix == ".geojson")
+    assert vector_files._parsed.cache_info().misses - read_before == (suffix == ".geojson")
 
 
 @NEEDS

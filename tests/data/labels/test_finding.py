@@ -233,6 +233,33 @@ def test_files_of_a_single_class_share_its_name(tmp_path):
 
 
 @NEEDS
+@pytest.mark.parametrize("layers", [False, True])
+def test_a_file_or_layer_for_each_class(tmp_path, layers):
+    """Roads over buildings, as their names are sorted; the outline of the region is no class."""
+    import pyogrio
+
+    georeferenced(tmp_path / "images" / "a.tif")
+    boxes, _ = scene(1)
+    expected = np.full((HEIGHT, WIDTH), IGNORE, np.uint8)
+    for label, name in enumerate(NAMES):
+        file = tmp_path / f"{name}.geojson"
+        exports.collection(file, [box for box in boxes if box[0] == label + 1], places(), None)
+        for _, top, left, bottom, right in (box for box in boxes if box[0] == label + 1):
+            expected[top:bottom, left:right] = label
+        if layers:
+            meta, _, geometries, _ = pyogrio.raw.read(file)
+            pyogrio.raw.write(tmp_path / "all.gpkg", geometries, [], [], layer=name,
+                              crs=meta["crs"], geometry_type="Polygon", append=True)  # fmt: skip
+            file.unlink()
+    exports.collection(tmp_path / "aoi.geojson", [(1, 0, 0, 60, 80)], places(), None)
+
+    names, found = masks(tmp_path)
+
+    assert names == NAMES
+    assert nearly(found, {"images/a.tif": expected})
+
+
+@NEEDS
 def test_the_class_field_is_asked_for_or_given(tmp_path):
     georeferenced(tmp_path / "a.tif")
     exports.collection(tmp_path / "a.geojson", scene(1)[0], places(), "kind")
@@ -248,7 +275,7 @@ def no_place(root):
 
 def many_files(root):
     exports.picture(root / "a.png")
-    for n in range(2):
+    for n in range(30):
         exports.collection(root / f"part{n}x.geojson", [(1, 0, 0, 9, 9)])
 
 
@@ -275,7 +302,7 @@ def broken(root):
     ("write", "message"),
     [
         pytest.param(no_place, "give images that are georeferenced", marks=NEEDS),
-        (many_files, "2 vector files .* name each like its image, or join them"),
+        (many_files, "30 vector files .* name each like its image, or join them"),
         (boxes_only, "1 boxes or points, but no areas; export polygons or masks"),
         (missing_image, r"names the image b\.png, and .* give each its image"),
         (broken, "is no valid Labelme file"),
@@ -292,7 +319,7 @@ def test_labels_that_cannot_be_used_are_told_in_a_sentence(tmp_path, write, mess
 
 
 def test_without_the_packages_the_command_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("bohb_seg.data.imagery.vectors.available", lambda: False)
+    monkeypatch.setattr("bohb_seg.data.imagery.vector_files.available", lambda: False)
     no_place(tmp_path)
 
     (said,) = find_label_sources(search(tmp_path)).problems
