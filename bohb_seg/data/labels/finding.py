@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from bohb_seg.data.classes import MAX_CLASSES
 from bohb_seg.data.imagery.annotations import is_coco, is_labelme, read_labelme
 from bohb_seg.data.imagery.reader import open_image
 from bohb_seg.data.imagery.vector_files import SUFFIXES, layers_of
@@ -62,17 +63,29 @@ def find_label_sources(tree: Tree, class_field: str | None = None) -> FoundLabel
         class_field: The field of vector files that holds the class (``--class-field``).
     """
     try:
-        if found := _layered(tree):
-            return found
-        by_kind = _kinds(tree)
-        if by_kind["coco"]:
-            return _from_coco(tree, by_kind["coco"])
-        if by_kind["labelme"]:
-            return _from_labelme(tree, by_kind["labelme"])
-        if by_kind["vector"]:
-            return _from_vectors(tree, by_kind["vector"], class_field)
+        found = _found(tree, class_field)
     except DataError as error:
         return FoundLabels(problems=(str(error),))
+    if found.sources and not 2 <= len(found.names) <= MAX_CLASSES:
+        first = next(iter(found.sources.values()))
+        said = (
+            f"{first.files[0]} and its like hold {len(found.names)} classes, of at least 2 and at"
+            f" most {MAX_CLASSES}; name with --class-field the field that holds the class"
+        )
+        return FoundLabels(problems=(said, *found.problems))
+    return found
+
+
+def _found(tree: Tree, class_field: str | None) -> FoundLabels:
+    if found := _layered(tree):
+        return found
+    by_kind = _kinds(tree)
+    if by_kind["coco"]:
+        return _from_coco(tree, by_kind["coco"])
+    if by_kind["labelme"]:
+        return _from_labelme(tree, by_kind["labelme"])
+    if by_kind["vector"]:
+        return _from_vectors(tree, by_kind["vector"], class_field)
     return FoundLabels()
 
 

@@ -11,8 +11,8 @@ from bohb_seg.data.imagery.geotiff import listening, undecodable
 from bohb_seg.data.imagery.tags import Header
 from bohb_seg.data.mask_reading.containers import LOSSY_CODECS, RawMask, Values
 
-_AT_ONCE = 1 << 21
-"""Pixels that are read at once."""
+_AT_ONCE, _MOST_AT_ONCE = 1 << 21, 12_000_000
+"""Pixels that are read at once, and at most for the sake of the file's blocks."""
 _RARE_TYPES = frozenset({"int64", "uint64"})
 _HALF_FLOAT_BITS = 16
 
@@ -50,9 +50,11 @@ class MaskRows:
 
     @property
     def step(self) -> int:
-        """Rows to read at once, so that no block of the file is decoded twice."""
+        """Rows to read at once: whole blocks, so that none is decoded twice, if they are small."""
         block = int(self._dataset.block_shapes[0][0])
         wanted = max(1, _AT_ONCE // self.facts.width)
+        if block * self.facts.width > _MOST_AT_ONCE:
+            return wanted  # GDAL keeps the block, be it the whole file
         return min(block * max(1, wanted // block), self.facts.height)
 
     @property

@@ -298,6 +298,20 @@ def broken(root):
     (root / "a.json").write_text((root / "a.json").read_text().replace('"points"', '"dots"'))
 
 
+def nothing_drawn(root):
+    exports.picture(root / "a.jpg")
+    exports.labelme(root / "a.json", "a.jpg", [(1, 0, 0, 9, 9)])
+    content = json.loads((root / "a.json").read_text())
+    (root / "a.json").write_text(json.dumps({**content, "shapes": []}))
+
+
+def numbered(root):
+    georeferenced(root / "a.tif")
+    exports.collection(
+        root / "a.geojson", [(n, 0, 0, 9, 9) for n in range(1, 300)], places(), names=range(299)
+    )
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
@@ -306,8 +320,10 @@ def broken(root):
         (boxes_only, "1 boxes or points, but no areas; export polygons or masks"),
         (missing_image, r"names the image b\.png, and .* give each its image"),
         (broken, "is no valid Labelme file"),
+        (nothing_drawn, "hold 1 classes, of at least 2"),
+        pytest.param(numbered, "hold 299 classes.* --class-field", marks=NEEDS),
     ],
-    ids=["no place", "many files", "boxes", "missing", "broken"],
+    ids=["no place", "many files", "boxes", "missing", "broken", "nothing", "numbered"],
 )
 def test_labels_that_cannot_be_used_are_told_in_a_sentence(tmp_path, write, message):
     write(tmp_path)

@@ -105,6 +105,7 @@ print(json.dumps([counts.tolist(), opened.finding.unknown, peak() - before]))
 KINDS = {
     "indices": (INDICES, lambda p, a: tif(p, a)),
     "tiles": (INDICES, lambda p, a: tif(p, a, tiled=True, blockxsize=16, blockysize=16)),
+    "one strip": (INDICES, lambda p, a: tif(p, a, blockysize=96, compress="lzw")),
     "16 bits, no data": (INDICES, lambda p, a: tif(p, a.astype(np.uint16) * 7, nodata=21)),
     "floats": (INDICES, lambda p, a: tif(p, np.where(a == 3, np.nan, a).astype(np.float32))),
     "negative": (INDICES, lambda p, a: tif(p, a.astype(np.int32) - 1)),
@@ -132,6 +133,7 @@ def by_rows(source, code, monkeypatch, steps=(7, 20, 1)):
     """Reads a mask in strips of a few rows, asked for in other numbers of rows."""
     monkeypatch.setattr(mask_file, "WHOLE", 0)
     monkeypatch.setattr(rows, "_AT_ONCE", 300)
+    monkeypatch.setattr(rows, "_MOST_AT_ONCE", 2000)
     monkeypatch.setattr(histogram, "_PENDING", 3)
     with source.open(IMAGE, code) as opened:
         assert isinstance(opened, mask_file.RowLabels)
