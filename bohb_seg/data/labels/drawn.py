@@ -22,7 +22,7 @@ from bohb_seg.data.imagery.vectors import read_layer
 from bohb_seg.data.labels.names import labels_of, rest_label
 from bohb_seg.data.labels.source import Buffer, Finding, Labels, Rows
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, printable
 
 _AT_ONCE = 1 << 20
 """Pixels that are burnt at once; that takes 15 bytes each."""
@@ -211,7 +211,8 @@ class DrawnLabels:
             )
         if not self._covered:
             notes.append("holds no shape that lies on the image")
-        return Finding(dict(self._unknown), notes=tuple(notes))
+        unknown = {printable(name) or "no name": many for name, many in self._unknown.items()}
+        return Finding(unknown, notes=tuple(notes))
 
     def _burn(self, first: int, count: int) -> Rows:
         near = np.flatnonzero((self._first < first + count) & (self._end > first))

@@ -8,7 +8,7 @@ class each.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from bohb_seg.data.classes import MAX_CLASSES
@@ -25,7 +25,7 @@ from bohb_seg.data.layout.layers import layers
 from bohb_seg.data.layout.search import Tree, suffix_of
 from bohb_seg.data.masks import mask_code
 from bohb_seg.data.pixels import LARGEST
-from bohb_seg.errors import DataError
+from bohb_seg.errors import DataError, printable
 from bohb_seg.files import read_regular
 
 _LESSER_COCO = ("keypoints", "captions", "panoptic", "info")
@@ -66,13 +66,14 @@ def find_label_sources(tree: Tree, class_field: str | None = None) -> FoundLabel
         found = _found(tree, class_field)
     except DataError as error:
         return FoundLabels(problems=(str(error),))
+    found = replace(found, problems=tuple(map(printable, found.problems)))
     if found.sources and not 2 <= len(found.names) <= MAX_CLASSES:
         first = next(iter(found.sources.values()))
         said = (
             f"{first.files[0]} and its like hold {len(found.names)} classes, of at least 2 and at"
             f" most {MAX_CLASSES}; name with --class-field the field that holds the class"
         )
-        return FoundLabels(problems=(said, *found.problems))
+        return FoundLabels(problems=(printable(said), *found.problems))
     return found
 
 
@@ -132,9 +133,9 @@ def _kind_of_json(path: Path) -> str | None:
 
 def _from_coco(tree: Tree, paths: Iterable[str]) -> FoundLabels:
     images = Images(tree.images)
-    sources: dict[str, LabelSource] = {}
+    sources: dict[str, CocoImage] = {}
     names: set[str] = set()
-    missing, boxes = [], 0
+    missing, twice, boxes = [], [], 0
     for path in sorted(paths, key=lambda path: (_is_lesser(path), path)):
         drawings = coco_drawings(tree.root / path)
         for image_name, drawing in drawings.items():
@@ -143,17 +144,24 @@ def _from_coco(tree: Tree, paths: Iterable[str]) -> FoundLabels:
             boxes += drawing.left_out
             if (image := images.named(image_name, path)) is None:
                 missing.append(f"{path} names the image {image_name}")
-            else:
-                sources.setdefault(image, CocoImage(tree.root / path, image_name))
+                continue
+            source = CocoImage(tree.root / path, image_name)
+            other = sources.setdefault(image, source)
+            if other != source and not _is_lesser(path):
+                twice.append(f"{image} is in {other.path.relative_to(tree.root)} and in {path}")
     if not names:
         said = f"the COCO files such as {path} hold {boxes} boxes or points, but no areas;"
         return FoundLabels(problems=(f"{said} export polygons or masks",))
-    problems: tuple[str, ...] = ()
-    if missing:
-        said = f"{missing[0]}, and {tree.root} holds none or several of this name"
-        more = f" ({len(missing) - 1} more like this)" if len(missing) > 1 else ""
-        problems = (f"{said}{more}; give each its image, with its name",)
+    problems = (
+        *_first(missing, f", and {tree.root} holds none or several of this name; add or rename it"),
+        *_first(twice, "; move one of the two away, or join them"),
+    )
     return FoundLabels(sources, with_background(sorted(names), of_objects=True), problems)
+
+
+def _first(sentences: Sequence[str], cure: str) -> tuple[str, ...]:
+    more = f" ({len(sentences) - 1} more like this)" if len(sentences) > 1 else ""
+    return (f"{sentences[0]}{more}{cure}",) if sentences else ()
 
 
 def _is_lesser(path: str) -> bool:
@@ -195,7 +203,7 @@ def _from_vectors(tree: Tree, paths: list[str], class_field: str | None) -> Foun
         stacks = {image: _stack(layers[path]) for path, (image, _) in alike.items()}
     else:
         everything = [layer for found in layers.values() for layer in found]
-        stacks = {file.path: _stack(everything) for file in images.files}
+        stacks = {path: _stack(everything) for path in images.plainest()}
     names = {
         name
         for found in layers.values()

@@ -30,6 +30,15 @@ class Images:
             self._by_stem.setdefault(file.stem, []).append(file)
             self._by_key.setdefault(file.key, []).append(file)
 
+    def plainest(self) -> list[str]:
+        """The paths of all images, of several renderings of a scene the plainest."""
+        by_key: dict[str, list[tuple[int, str]]] = {}
+        for file in self.files:
+            by_key.setdefault(file.key, []).append((_lesser(file), file.path))
+        return sorted(
+            path for found in by_key.values() for words, path in found if words == min(found)[0]
+        )
+
     def named(self, name: str, labels: str) -> str | None:
         """The image that a file of labels names, None if there is none or one cannot tell.
 
@@ -79,13 +88,16 @@ def _nearest(files: Iterable[File], labels: str, wanted: list[str] | None = None
         # instances_val2017.json means the images in val2017/.
         said = any(piece and piece in fold(PurePosixPath(labels).stem) for piece in pieces[:-1])
         near = _shared(pieces[:-1], [fold(piece) for piece in labels.split("/")[:-1]])
-        words = iter((*file.folder_words, *file.stem_words))
-        return -agreed, not said, -near, lesser(Role.IMAGE, words)
+        return -agreed, not said, -near, _lesser(file)
 
     ranked = sorted((badness(file), file.path) for file in files)
     if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
         return None
     return ranked[0][1]
+
+
+def _lesser(file: File) -> int:
+    return lesser(Role.IMAGE, iter((*file.folder_words, *file.stem_words)))
 
 
 def _shared(ones: Iterable[str], others: Iterable[str]) -> int:

@@ -16,6 +16,7 @@ from bohb_seg.data.mask_reading.containers import RawMask, unpack
 from bohb_seg.data.mask_reading.rows import MaskRows
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.pixels import LARGEST
+from bohb_seg.errors import printable
 from bohb_seg.files import read_regular
 
 _AT_ONCE = 1 << 20
@@ -89,7 +90,8 @@ class LayeredLabels:
         said = (
             f"holds different classes for the same {self._contested:,} pixels; the later one counts"
         )
-        return Finding(dict(self._unknown), notes=(said,) if self._contested else ())
+        unknown = {printable(name): many for name, many in self._unknown.items()}
+        return Finding(unknown, notes=(said,) if self._contested else ())
 
     def _lay(self, first: int, count: int) -> Rows:
         labels = np.full((count, self.size[1]), self._rest, np.uint8)

@@ -132,6 +132,17 @@ def test_names_of_no_class_are_counted_and_ignored(tmp_path):
     assert (read(CocoImage(tmp_path / "c.json", "a.jpg"), code=reports)[0] == IGNORE).sum() == 0
 
 
+@NEEDS
+def test_shapes_without_a_class_are_counted(tmp_path):
+    boxes = [(1, 0, 0, 9, 9), (2, 20, 20, 30, 40)]
+    names = [None, "road"]
+    exports.collection(tmp_path / "a.geojson", boxes, to_world(UTM, "EPSG:4326"), names=names)
+
+    found, finding = read(Layer(tmp_path / "a.geojson"), UTM)
+
+    assert (finding.unknown, (found == 2).sum()) == ({"no name": 81}, 200)
+
+
 def test_an_image_without_shapes_says_so(tmp_path):
     exports.coco(tmp_path / "c.json", {"a.jpg": [(1, 0, 0, 9, 9)], "b.jpg": []})
 

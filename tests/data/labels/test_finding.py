@@ -219,6 +219,17 @@ def test_one_vector_file_for_all_images(tmp_path, field):
 
 
 @NEEDS
+def test_of_several_renderings_the_plainest_is_taken(tmp_path):
+    for name in ("2_Ortho_RGB/top_1_RGB", "3_Ortho_IRRG/top_1_IRRG", "2_Ortho_RGB/top_2_RGB"):
+        georeferenced(tmp_path / f"{name}.tif")
+    exports.collection(tmp_path / "trees.geojson", scene(1)[0], places(), None)
+
+    found = find_label_sources(search(tmp_path))
+
+    assert list(found.sources) == ["2_Ortho_RGB/top_1_RGB.tif", "2_Ortho_RGB/top_2_RGB.tif"]
+
+
+@NEEDS
 def test_files_of_a_single_class_share_its_name(tmp_path):
     for n in range(2):
         georeferenced(tmp_path / f"img{n}.tif", 1000 * n)
@@ -292,10 +303,21 @@ def missing_image(root):
     exports.coco(root / "c.json", {"b.png": [(1, 0, 0, 9, 9)]})
 
 
+def two_files(root):
+    exports.picture(root / "a.png")
+    for name in ("b.json", "c.json"):
+        exports.coco(root / name, {"a.png": [(1, 0, 0, 9, 9)]})
+
+
 def broken(root):
     exports.picture(root / "a.jpg")
     exports.labelme(root / "a.json", "a.jpg", [(1, 0, 0, 9, 9)])
     (root / "a.json").write_text((root / "a.json").read_text().replace('"points"', '"dots"'))
+
+
+def rude(root):
+    exports.picture(root / "a.png")
+    exports.coco(root / "c.json", {"b\n\x1b[31m.png": [(1, 0, 0, 9, 9)]})
 
 
 def nothing_drawn(root):
@@ -318,12 +340,14 @@ def numbered(root):
         pytest.param(no_place, "give images that are georeferenced", marks=NEEDS),
         (many_files, "30 vector files .* name each like its image, or join them"),
         (boxes_only, "1 boxes or points, but no areas; export polygons or masks"),
-        (missing_image, r"names the image b\.png, and .* give each its image"),
+        (missing_image, r"names the image b\.png, and .* add or rename it"),
+        (rude, r"names the image b.*\.png"),
+        (two_files, r"a\.png is in b\.json and in c\.json; move one of the two away"),
         (broken, "is no valid Labelme file"),
         (nothing_drawn, "hold 1 classes, of at least 2"),
         pytest.param(numbered, "hold 299 classes.* --class-field", marks=NEEDS),
     ],
-    ids=["no place", "many files", "boxes", "missing", "broken", "nothing", "numbered"],
+    ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_labels_that_cannot_be_used_are_told_in_a_sentence(tmp_path, write, message):
     write(tmp_path)
@@ -331,7 +355,7 @@ def test_labels_that_cannot_be_used_are_told_in_a_sentence(tmp_path, write, mess
     (said,) = find_label_sources(search(tmp_path)).problems
 
     assert re.search(message, said), said
-    assert "\n" not in said
+    assert said.isprintable()
 
 
 def test_without_the_packages_the_command_is_named(tmp_path, monkeypatch):
