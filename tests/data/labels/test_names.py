@@ -1,3 +1,6 @@
+import pickle
+from dataclasses import asdict
+
 import pytest
 
 from bohb_seg.data.classes import ClassEntry, check
@@ -26,6 +29,14 @@ def test_a_name_that_is_a_number_is_a_name():
     table = mask_code((ClassEntry(name="2", index=1), ClassEntry(name="1", index=2)), "default")
 
     assert labels_of(["1", "2"], table) == {"1": 1, "2": 0}
+
+
+def test_names_reach_other_processes_and_no_fingerprint_of_masks():
+    """Workers of runs that earlier versions began must find the same fingerprint."""
+    table = pickle.loads(pickle.dumps(code("road", "cloud", ignored=("cloud",))))
+
+    assert table.by_name == (("road", 0), ("cloud", IGNORE))
+    assert asdict(table).keys() == {"classes", "by_colour", "by_index", "unknown_label"}
 
 
 @pytest.mark.parametrize(
