@@ -60,21 +60,31 @@ class Digests:
 
 def digests(collection: Collection) -> Digests:
     """Hashes all files, at about 1 GB/s; decoding them is much slower."""
+    pairs = collection.pairs
+    files = {file for pair in pairs for file in (pair.image, *pair.label_files)}
     with _pool() as pool:
-        return Digests(
-            tuple(pool.map(_digest, (pair.image for pair in collection.pairs))),
-            tuple(pool.map(_digest, (pair.mask for pair in collection.pairs))),
-        )
+        known = dict(zip(files, pool.map(_digest, files), strict=True))
+    return Digests(
+        tuple(known[pair.image] for pair in pairs),
+        tuple(b"".join(known[file] for file in pair.label_files) for pair in pairs),
+    )
 
 
 def fingerprint(collection: Collection, contents: Digests, reading: Reading) -> str:
     """Hex digest of all that the decoded pixels follow from, wherever the files lie."""
     names = [pair.name for pair in collection.pairs]
     files = [content.hex() for content in contents.images + contents.masks]
-    chosen = [{"bands": reading.bands, "align": reading.align}]
-    # The beginning is that of the first version, so that its runs go on.
-    seldom = chosen if reading.bands or reading.align else []
-    return hex_digest([1, reading.downscale, asdict(collection.code), names, files, *seldom])
+    code = asdict(collection.code)
+    by_name = code.pop("by_name")
+    kinds = sorted({type(pair.labels).__name__ for pair in collection.pairs if pair.labels})
+    # Only where it is not as in the first version, so that its runs go on.
+    seldom = {
+        "bands": reading.bands,
+        "align": reading.align or None,
+        "labels": [kinds, by_name, reading.class_field] if kinds else None,
+    }
+    said = [{name: fact for name, fact in seldom.items() if fact}]
+    return hex_digest([1, reading.downscale, code, names, files, *filter(None, said)])
 
 
 def hex_digest(facts: object) -> str:

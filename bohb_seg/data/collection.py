@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bohb_seg.data.labels.source import LabelSource
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.errors import printable
 
@@ -16,18 +17,25 @@ class Pair:
         name: Path of the image below the data folder, with forward slashes; made harmless.
         group: Name of the images that belong together, e.g. ``"Tile 1"``: pieces of one mosaic.
         image: The image file.
-        mask: The mask file.
+        mask: The mask file, or the file that holds the labels otherwise.
+        labels: The labels, where they are no mask file.
     """
 
     name: str
     group: str
     image: Path
     mask: Path
+    labels: LabelSource | None = None
 
     def __post_init__(self) -> None:
         # Here, because a name is shown everywhere from now on, and a file's name may be any bytes.
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "group", printable(self.group))
+
+    @property
+    def label_files(self) -> tuple[Path, ...]:
+        """All files that the labels follow from."""
+        return (self.mask,) if self.labels is None else self.labels.files
 
 
 @dataclass(frozen=True)

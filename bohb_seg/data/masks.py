@@ -9,7 +9,7 @@ The class table and the file together decide what a mask's values mean:
 
 import colorsys
 from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -39,24 +39,15 @@ class MaskCode:
         by_colour: Pairs of a colour 0xRRGGBB and its label.
         by_index: Pairs of a grey value or palette index and its label.
         unknown_label: Label of pixels of no class.
-        named: Pairs of a class's name and its label; labels that are shapes have names only.
+        by_name: Pairs of a class's name and its label, those of ignored classes among them; labels
+            that are shapes have names only.
     """
 
     classes: ClassTable
     by_colour: tuple[tuple[int, int], ...]
     by_index: tuple[tuple[int, int], ...]
     unknown_label: int = IGNORE
-    # No field, for the fingerprints of masks follow from the fields, and earlier runs know them.
-    named: InitVar[tuple[tuple[str, int], ...]] = ()
-
-    def __post_init__(self, named: tuple[tuple[str, int], ...]) -> None:
-        self.__dict__["_named"] = named
-
-    @property
-    def by_name(self) -> tuple[tuple[str, int], ...]:
-        """Pairs of a class's name and its label, those of ignored classes among them."""
-        pairs: tuple[tuple[str, int], ...] = self.__dict__["_named"]
-        return pairs
+    by_name: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def colour_table(self) -> Labels:
@@ -107,7 +98,7 @@ def mask_code(entries: tuple[ClassEntry, ...], preset: str) -> MaskCode:
             if entry.index is not None
         ),
         unknown_label=0 if as_reports else IGNORE,
-        named=tuple((entry.name, label.get(entry.name, IGNORE)) for entry in entries),
+        by_name=tuple((entry.name, label.get(entry.name, IGNORE)) for entry in entries),
     )
 
 

@@ -183,4 +183,4 @@ def _in_their_groups(records: Sequence[Record], collection: Collection) -> tuple
 
 def reading_of(settings: DataSettings, code: MaskCode) -> Reading:
     """The settings by which the files of a data set become pixels."""
-    return Reading(code, settings.downscale, settings.bands, settings.align)
+    return Reading(code, settings.downscale, settings.bands, settings.align, settings.class_field)

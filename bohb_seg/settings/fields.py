@@ -72,6 +72,9 @@ class DataSettings(BaseModel):
     bands: str | None = Field(
         None, description="bands to train on, e.g. 1,2,3 or red,green,nir (default: all but alpha)"
     )
+    class_field: str | None = Field(
+        None, description="labels are shapes; this field of vector files holds their class"
+    )
     align: bool = Field(False, description="warp masks that lie on another grid onto their images")
     split: Literal["auto", "folders", "group", "image", "block", "patch"] = Field(
         "auto",
