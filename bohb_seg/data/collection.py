@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bohb_seg.data.labels.source import LabelSource
+from bohb_seg.data.label_source import LabelSource
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.errors import printable
 

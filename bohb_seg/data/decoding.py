@@ -19,8 +19,8 @@ from bohb_seg.data.imagery.alignment import refuse_unaligned
 from bohb_seg.data.imagery.damage import Range
 from bohb_seg.data.imagery.facts import Facts, Image, Valid, Values
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
+from bohb_seg.data.label_source import Labels
 from bohb_seg.data.labels.mask_file import MaskFile
-from bohb_seg.data.labels.source import Labels
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.pixels import Pixels, memory_errors
 from bohb_seg.data.records import Record

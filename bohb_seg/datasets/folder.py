@@ -16,9 +16,10 @@ from bohb_seg.data.classes import FILE_NAME
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.labels.finding import FoundLabels, find_label_sources
 from bohb_seg.data.labels.names import entries_for_names
-from bohb_seg.data.layout.finding import find, with_official_parts
+from bohb_seg.data.layout.finding import find_in, with_official_parts
+from bohb_seg.data.layout.names import Role
 from bohb_seg.data.layout.pairs import Found
-from bohb_seg.data.layout.roles import Role, assign
+from bohb_seg.data.layout.roles import assign
 from bohb_seg.data.layout.search import LeftOut, Tree, search, summary
 from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
@@ -39,7 +40,7 @@ def load(settings: DataSettings) -> Collection:
     root = Path(settings.data).expanduser()
     tree = search(root)
     with_parts = settings.split in WITH_PARTS
-    found = find(tree, settings.images, settings.masks, with_parts)
+    found = find_in(tree, settings.images, settings.masks, with_parts)
     if settings.class_field or not (found.pairs or settings.images):
         labels = find_label_sources(tree, settings.class_field)
         if labels.sources:

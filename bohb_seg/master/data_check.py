@@ -27,8 +27,8 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
     flags = [
         word
         for name, value in given.items()
-        if value is not None
-        for word in (f"--{name.replace('_', '-')}", str(value))
+        if value is not None and value is not False
+        for word in (f"--{name.replace('_', '-')}", *([] if value is True else [str(value)]))
     ]
     command = machine.tied("bohb_seg.commands.data", "check", "--json", *flags)
     check = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,8 +19,9 @@ from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.shapes import Drawing, burn, rows_of
 from bohb_seg.data.imagery.vector_files import files_of
 from bohb_seg.data.imagery.vectors import read_layer
+from bohb_seg.data.label_source import Finding, Labels, Rows
 from bohb_seg.data.labels.names import labels_of, rest_label
-from bohb_seg.data.labels.source import Buffer, Finding, Labels, Rows
+from bohb_seg.data.labels.source import Buffer
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.errors import DataError, printable
 
@@ -59,7 +60,7 @@ class Layer:
         return files_of(self.path)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         return DrawnLabels(self.drawing(image), image, code)
 
     def drawing(self, image: Facts) -> Drawing:
@@ -95,7 +96,7 @@ class Stack:
         return tuple(dict.fromkeys(file for layer in self.layers for file in layer.files))
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         drawings = [layer.drawing(image) for layer in self.layers]
         joined = Drawing(
             tuple(shape for drawing in drawings for shape in drawing.shapes),
@@ -128,7 +129,7 @@ class CocoImage:
         return (self.path,)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         drawings = coco_drawings(self.path)
         if self.image_name not in drawings:
             raise DataError(f"{self.path} names no image {self.image_name}; export it again")
@@ -156,7 +157,7 @@ class LabelmeFile:
         return (self.path,)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the shapes; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         _, drawing = read_labelme(self.path)
         return DrawnLabels(drawing, image, code)
 

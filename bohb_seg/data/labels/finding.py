@@ -16,11 +16,11 @@ from bohb_seg.data.imagery.annotations import is_coco, is_labelme, read_labelme
 from bohb_seg.data.imagery.reader import open_image
 from bohb_seg.data.imagery.vector_files import SUFFIXES, layers_of
 from bohb_seg.data.imagery.vectors import layer_names
+from bohb_seg.data.label_source import LabelSource
 from bohb_seg.data.labels.drawn import CocoImage, LabelmeFile, Layer, Stack, coco_drawings
 from bohb_seg.data.labels.images import Images
 from bohb_seg.data.labels.layers import Layers
 from bohb_seg.data.labels.names import with_background
-from bohb_seg.data.labels.source import LabelSource
 from bohb_seg.data.layout.layers import layers
 from bohb_seg.data.layout.search import Tree, suffix_of
 from bohb_seg.data.masks import mask_code

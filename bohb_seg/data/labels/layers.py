@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.imagery.facts import Facts
+from bohb_seg.data.label_source import Finding, Labels, Rows
 from bohb_seg.data.labels.mask_file import must_be_read_by_rows, open_rows
 from bohb_seg.data.labels.names import labels_of, rest_label
-from bohb_seg.data.labels.source import Buffer, Finding, Labels, Rows
+from bohb_seg.data.labels.source import Buffer
 from bohb_seg.data.mask_reading.containers import RawMask, unpack
 from bohb_seg.data.mask_reading.rows import MaskRows
 from bohb_seg.data.masks import MaskCode
@@ -47,7 +48,7 @@ class Layers:
         return tuple(path for _, paths in self.masks for path in paths)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the masks; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the masks; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         return LayeredLabels(self, image, code)
 
 

@@ -12,7 +12,8 @@ from bohb_seg.data.imagery import geotiff
 from bohb_seg.data.imagery.alignment import difference, open_aligned, open_mask
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.reader import header_of
-from bohb_seg.data.labels.source import Buffer, Finding, Labels, Rows, WholeLabels
+from bohb_seg.data.label_source import Finding, Labels, Rows
+from bohb_seg.data.labels.source import Buffer, WholeLabels
 from bohb_seg.data.mask_reading.histogram import Histogram, LookUp
 from bohb_seg.data.mask_reading.reading import labelled, read_mask
 from bohb_seg.data.mask_reading.rows import MaskRows
@@ -50,7 +51,7 @@ class MaskFile:
         return (self.path,)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
-        """Opens the mask; see :class:`~bohb_seg.data.labels.source.LabelSource`."""
+        """Opens the mask; see :class:`~bohb_seg.data.label_source.LabelSource`."""
         rows = open_rows(self.path)
         facts = None if rows is None else rows.facts
         if self.align and facts and facts.transform is not None and difference(image, facts):

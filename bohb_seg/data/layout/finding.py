@@ -1,15 +1,23 @@
 """From a data folder to its pairs, their official parts, and what is left out and why."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from bohb_seg.data.layout.globs import pair_by_globs
 from bohb_seg.data.layout.official import official_split
 from bohb_seg.data.layout.pairs import CHOOSE, Found, pair_up
-from bohb_seg.data.layout.search import NOWHERE, Tree
+from bohb_seg.data.layout.search import NOWHERE, Tree, search
 from bohb_seg.errors import DataError
 
 
 def find(
+    root: Path, images: str | None = None, masks: str | None = None, with_parts: bool = True
+) -> Found:
+    """Finds the pairs below a folder; see :func:`find_in`."""
+    return find_in(search(root), images, masks, with_parts)
+
+
+def find_in(
     tree: Tree, images: str | None = None, masks: str | None = None, with_parts: bool = True
 ) -> Found:
     """Finds the pairs of a data folder, by the names in it or by two patterns.

@@ -1,9 +1,13 @@
 import pickle
-from dataclasses import asdict
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bohb_seg.data import cache
 from bohb_seg.data.classes import ClassEntry, check
+from bohb_seg.data.collection import Collection, Pair
+from bohb_seg.data.decoding import Reading
 from bohb_seg.data.labels.names import entries_for_names, labels_of, rest_label, with_background
 from bohb_seg.data.masks import mask_code
 from bohb_seg.trials import IGNORE
@@ -36,7 +40,13 @@ def test_names_reach_other_processes_and_no_fingerprint_of_masks():
     table = pickle.loads(pickle.dumps(code("road", "cloud", ignored=("cloud",))))
 
     assert table.by_name == (("road", 0), ("cloud", IGNORE))
-    assert asdict(table).keys() == {"classes", "by_colour", "by_index", "unknown_label"}
+    pairs = (Pair("a", "", Path("a.png"), Path("b.png")),)
+    contents = cache.Digests((b"1",), (b"2",))
+    prints = {
+        cache.fingerprint(Collection(Path(), pairs, (), each), contents, Reading(each))
+        for each in (table, replace(table, by_name=()))
+    }
+    assert len(prints) == 1
 
 
 @pytest.mark.parametrize(
