@@ -1,22 +1,23 @@
 """The make-up of the parts: patches, images and pixels of each class, and whether that suffices.
 
-For a new run a part must have labelled pixels, and each class that occurs in the data, because a
-search by scores that some part cannot have would mislead. Where the parts are as published a
-missing class is only told: the split is not ours to change, and rare classes are missing in parts
-of many known data sets. So it is with the preset ``milestone3``, which does as the Milestone 3
-reports did.
+For a new run a part must have labelled pixels, because a search by scores that it cannot have would
+mislead. It must have each class of the data, if another split gives each class to each part; the
+sentence names that split. If none does, or the parts are as published, a missing class is only
+told: rare classes are missing in parts of many known data sets. So it is with the preset
+``milestone3``, which does as the Milestone 3 reports did.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bohb_seg.data.classes import ClassTable
-from bohb_seg.data.dealing import Dealt
+from bohb_seg.data.dealing import Dealt, deal
 from bohb_seg.data.records import Record
 from bohb_seg.data.split import PART_NAMES, Numbers
 from bohb_seg.errors import DataError
+from bohb_seg.settings import DataSettings
 
 _PERFECT = "whatever is predicted is right, unless what is ignored beside it becomes a class"
 _NAMED = 8
@@ -55,12 +56,14 @@ class Composition:
         classes: The classes.
         present: Whether each class occurs in the data.
         parts: The parts by name.
+        better: Another rule by which no part lacks a class; "" if there is none, or none is needed.
     """
 
     kind: str
     classes: ClassTable
     present: tuple[bool, ...]
     parts: Mapping[str, Part]
+    better: str = ""
 
     def missing(self) -> dict[str, tuple[str, ...]]:
         """Classes of the data that a part lacks, by the name of the part; all if it has no pixel.
@@ -87,6 +90,7 @@ def compose(
     places: Numbers,
     classes: ClassTable,
     pixels: Numbers,
+    settings: DataSettings,
 ) -> Composition:
     """The make-up of a data set that has been dealt out.
 
@@ -96,6 +100,7 @@ def compose(
         places: Image, row and column of every patch's upper left pixel, (n, 3).
         classes: The classes.
         pixels: Pixels of each class in every patch, (n, classes).
+        settings: By which they were dealt out.
     """
     split = dealt.split
     made = {}
@@ -105,7 +110,28 @@ def compose(
         groups = tuple(sorted({record.group for record in images}))
         made[name] = Part(len(numbers), names, groups, tuple(pixels[numbers].sum(axis=0).tolist()))
     totals = np.sum([record.pixels[:-1] for record in records], axis=0)
-    return Composition(dealt.kind, classes, tuple((totals > 0).tolist()), made)
+    found = Composition(dealt.kind, classes, tuple((totals > 0).tolist()), made)
+    if dealt.kind == "folders" or not found.missing():
+        return found
+    others = (kind for kind in ("image", "block") if kind != dealt.kind)
+    does = (kind for kind in others if _is_whole(kind, records, places, settings, pixels))
+    return replace(found, better=next(does, ""))
+
+
+def _is_whole(
+    kind: str,
+    records: Sequence[Record],
+    places: Numbers,
+    settings: DataSettings,
+    pixels: Numbers,
+) -> bool:
+    """Whether each part has each class if the data are dealt out by this rule."""
+    try:
+        dealt = deal(records, places, settings.model_copy(update={"split": kind}), pixels=pixels)
+    except DataError:
+        return False
+    parts = (dealt.split.train, dealt.split.validation, dealt.split.test)
+    return all((pixels[part].sum(axis=0) > 0)[pixels.sum(axis=0) > 0].all() for part in parts)
 
 
 def judge(composition: Composition, preset: str) -> None:
@@ -118,9 +144,13 @@ def judge(composition: Composition, preset: str) -> None:
         DataError: a part lacks something that cannot be borne.
     """
     has_empty = any(part.patches and not any(part.pixels) for part in composition.parts.values())
-    lenient = preset == "milestone3" or (composition.kind == "folders" and not has_empty)
-    if not lenient and (lacking := _lacking(composition)):
-        raise DataError(f"{' and '.join(lacking)}; {_remedy(composition)}")
+    if preset == "milestone3" or not (has_empty or composition.better):
+        return
+    if has_empty:
+        remedy = "label more, or use another --split, or other groups by --group-by"
+    else:
+        remedy = f"use --split {composition.better}, or give the class ignore: true in its table"
+    raise DataError(f"{' and '.join(_lacking(composition))}; {remedy}")
 
 
 def oddities(composition: Composition) -> list[str]:
@@ -144,14 +174,3 @@ def _listed(names: Sequence[str]) -> str:
         return f"the class {names[0]}"
     more = ", ..." * (len(names) > _NAMED)
     return f"the classes {', '.join(names[:_NAMED])}{more}"
-
-
-def _remedy(composition: Composition) -> str:
-    if composition.kind == "folders":
-        return "label it, or have the parts dealt out anew with --split group, image or block"
-    others = {"group": "--split image or block", "image": "--split block"}
-    other = others.get(composition.kind, "--split group or image")
-    return (
-        f"use {other}, or other groups by --group-by, label more, or give a class that is too rare"
-        " ignore: true in the class table"
-    )

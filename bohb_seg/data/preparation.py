@@ -151,7 +151,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     windows = laid(decoded.store, settings.patch_size, crop)
     found = surveyed(windows, crop, len(classes.names))
     dealt = deal(records, windows.places, settings, collection.parts, found.pixels)
-    made = compose(dealt, records, windows.places, classes, found.pixels)
+    made = compose(dealt, records, windows.places, classes, found.pixels, settings)
     parted = part(windows, found, dealt, records, settings)
     looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
     told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes

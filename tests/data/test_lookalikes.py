@@ -147,8 +147,7 @@ def _counted(notes):
     return sum(int(note.split()[0]) for note in notes if " left out, " in note)
 
 
-# Those in grey as RGB need the new reader of masks.
-@pytest.mark.parametrize("name", sorted(WANTED.keys() - {"inria"}))
+@pytest.mark.parametrize("name", WANTED)
 def test_its_parts_can_be_trained_on(place, name):
     settings, wanted = place(name), WANTED[name]
     if not wanted.classes:

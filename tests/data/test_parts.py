@@ -122,8 +122,8 @@ def test_a_part_without_labels_is_one_sentence(folder):
     data = prepare(folder.settings())
 
     assert refused(data).endswith(
-        " part holds no labelled pixel; use --split image or block, or other groups by --group-by,"
-        " label more, or give a class that is too rare ignore: true in the class table"
+        " part holds no labelled pixel; label more, or use another --split, or other groups by"
+        " --group-by"
     )
     empty = [part.groups for part in data.composition.parts.values() if not any(part.pixels)]
     assert empty == [("b",)]
@@ -140,9 +140,22 @@ def test_a_part_without_a_class_is_one_sentence(folder):
 
     data = prepare(folder.settings())
 
-    assert " part holds no pixel of the class road; use --split image or block" in refused(data)
+    assert refused(data).endswith(
+        " part holds no pixel of the class road; use --split image, or give the class ignore: true"
+        " in its table"
+    )
     judge(data.composition, "milestone3")
-    judge(prepare(folder.settings(split="block")).composition, "default")
+    for other in ("image", "block"):
+        assert prepare(folder.settings(split=other)).composition.missing() == {}
+
+
+def test_a_class_that_no_split_can_give_to_all_parts_is_told(folder):
+    fill(folder, "a", "b", "c", "d", rare=("a",))
+
+    data = prepare(folder.settings())
+
+    judge(data.composition, "default")
+    assert sum("holds no pixel of the class road" in said for said in data.audit.warnings) >= 1
 
 
 @pytest.mark.parametrize("empty", [(), ("test",)])
@@ -152,7 +165,7 @@ def test_a_published_part_may_lack_a_class_but_not_labels(folder, empty):
     data = prepare(folder.settings())
 
     if empty:
-        assert "the test part holds no labelled pixel; label it, or have" in refused(data)
+        assert "the test part holds no labelled pixel; label more" in refused(data)
     else:
         judge(data.composition, "default")
         assert data.audit.warnings[-1] == "the test part holds no pixel of the class road"
