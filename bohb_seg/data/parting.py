@@ -14,7 +14,7 @@ from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
 from bohb_seg.data.patch_sets import PatchSet, StoredPatches
 from bohb_seg.data.records import Record
 from bohb_seg.data.store.windows import Numbers, Survey, Windows
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import DataError, SettingsError
 from bohb_seg.settings import DataSettings
 from bohb_seg.trials import IGNORE
 
@@ -70,9 +70,8 @@ def part(
     """
     _refuse_impossible(settings, dealt.kind)
     crop, names = settings.preset == "milestone3", [record.name for record in records]
-    train = dealt.split.train
-    if settings.preset != "milestone3":  # the reports trained on all
-        train = train[found.informative[train]]
+    # The reports trained on all.
+    train = dealt.split.train if crop else _informative(dealt.split.train, found)
     scaling = _scaling(windows[train], records)
     random = None
     if settings.sampling == "random":
@@ -85,6 +84,16 @@ def part(
     first, second, third = (StoredPatches(windows[order], scaling, names) for order in orders)
     first = replace(first, windows=first.windows.for_training())
     return Parted(first, second, third, scaling, random, notes)
+
+
+def _informative(train: Numbers, found: Survey) -> Numbers:
+    kept = train[found.informative[train]]
+    if not len(kept):
+        raise DataError(
+            f"none of the {len(train)} training patches holds a class and more than one value:"
+            " there is nothing to learn; check images, masks and class table"
+        )
+    return kept
 
 
 def _refuse_impossible(settings: DataSettings, kind: str) -> None:

@@ -4,14 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from helpers import lookalikes
 
-from bohb_seg.data.class_tables import draft
-from bohb_seg.data.layout.finding import find as find_pairs
-from bohb_seg.data.preparation import find, prepare
+from bohb_seg.data import cache
+from bohb_seg.data.preparation import find, prepare, reading_of
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings
+from bohb_seg.trials import IGNORE
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,6 @@ def place(tmp_path):
 @pytest.mark.parametrize("name", WANTED)
 def test_a_layout_is_read_as_it_comes(place, name):
     settings, wanted = place(name), WANTED[name]
-    root = Path(settings.data)
-
-    if not wanted.classes:
-        with pytest.raises(DataError, match=r"has no class table.* bohb-data classes .*drafts"):
-            find(settings)
-        draft.write([pair.mask for pair in find_pairs(root).pairs], root)
     found = find(settings)
 
     masks = {pair.name: pair.mask.relative_to(found.root).as_posix() for pair in found.pairs}
@@ -140,6 +136,8 @@ def test_a_layout_is_read_as_it_comes(place, name):
     assert _counted(found.notes) == wanted.left_out
     if wanted.classes:
         assert found.code.classes.names == wanted.classes
+    else:
+        assert "has no class table: its" in " ".join(found.notes)
 
 
 def _counted(notes):
@@ -150,9 +148,6 @@ def _counted(notes):
 @pytest.mark.parametrize("name", WANTED)
 def test_its_parts_can_be_trained_on(place, name):
     settings, wanted = place(name), WANTED[name]
-    if not wanted.classes:
-        root = Path(settings.data)
-        draft.write([pair.mask for pair in find_pairs(root).pairs], root)
 
     data = prepare(settings)
 
@@ -161,6 +156,26 @@ def test_its_parts_can_be_trained_on(place, name):
     for name, count in wanted.parts.items():  # no image of one published part is in another
         if name == "train":
             assert len(data.composition.parts[name].images) == count
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_its_pixels_are_those_that_were_drawn(place, name):
+    settings = place(name)
+    found = find(settings)
+    reading = reading_of(settings, found.code)
+    store = cache.open_or_build(settings.cache_dir, "drawn", found, reading).store
+    meant = {}
+    for number, pair in enumerate(found.pairs):
+        bands, labels = store.window(number, 0, 0, lookalikes.EDGE, lookalikes.EDGE)
+        drawn = lookalikes.DRAWN[pair.mask]
+        for label in np.unique(drawn):
+            (read,) = np.unique(labels[drawn == label])
+            assert meant.setdefault(int(label), int(read)) == read
+        if pair.image.suffix != ".jpg":
+            wanted = cv2.imread(str(pair.image), cv2.IMREAD_UNCHANGED | cv2.IMREAD_COLOR)
+            assert np.array_equal(bands, wanted[..., ::-1])
+    known = [read for read in meant.values() if read != IGNORE]
+    assert len(known) == len(set(known)) == len(found.code.classes.names)
 
 
 def test_channels_in_files_of_their_own_are_one_sentence(place):

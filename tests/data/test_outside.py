@@ -69,7 +69,7 @@ def test_a_link_to_nothing_is_a_sentence(tiles, name):
 @pytest.mark.parametrize("name", [IMAGE, MASK])
 def test_an_image_that_claims_a_billion_pixels_is_a_sentence(tiles, name):
     (tiles.root / name).write_bytes(HUGE)
-    with pytest.raises(DataError, match="has more than a billion pixels|GDAL cannot decode it"):
+    with pytest.raises(DataError, match=r"has more than a billion pixels|GDAL cannot decode it"):
         prepare(tiles.settings())
 
 

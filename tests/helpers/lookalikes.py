@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 EDGE = 48
+DRAWN = {}
+"""Classes that were drawn, (EDGE, EDGE), by the path of their mask."""
 Colours = Sequence[tuple[int, int, int]]
 
 SIX = ((255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
@@ -32,6 +34,7 @@ def mask(root: Path, path: str, classes: int = 2, colours: Colours | None = None
     """Writes a mask in which each class has a rectangle, as indices or in colours (RGB)."""
     labels = _random(path).integers(0, classes, (6, 6)).repeat(8, axis=0).repeat(8, axis=1)
     labels[:2, :classes] = np.arange(classes)
+    DRAWN[root / path] = labels
     drawn = labels if colours is None else np.array(colours)[labels][..., ::-1]
     _write(root / path, drawn.astype(np.uint8))
 

@@ -79,7 +79,6 @@ def holds(sentence: str, words: tuple[str, ...]) -> None:
         (unknown_colours, 16, ("31", "%", "bohb-data classes")),
         (one_class, 16, ("only the class",)),
         (two_tiles, 16, ("split",)),
-        (lambda data: None, 64, ("64", "32")),
     ],
 )
 def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):

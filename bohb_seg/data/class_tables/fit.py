@@ -2,7 +2,7 @@
 
 ``--classes`` wins, then ``classes.yaml`` of the folder. Of tables in other forms the one that names
 the most pixels of a few masks counts, because some data sets bring one whose colours no mask uses.
-The colours of the Dubai data set are known without a table.
+The colours of the Dubai data set are known without a table; else each value is a class.
 """
 
 import io
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bohb_seg.data.class_tables import draft
 from bohb_seg.data.class_tables.finder import FoundTable, find_tables, read_table
 from bohb_seg.data.classes import DUBAI, FILE_NAME, ClassEntry
 from bohb_seg.data.mask_reading.reading import read_mask
@@ -19,7 +20,7 @@ from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
 from bohb_seg.files import read_regular
 
-MOST_SAMPLES = 8
+MOST_SAMPLES = 32
 """Masks that tables are tried on, evenly over all."""
 MOST_PIXELS = 1 << 25
 """Pixels of these masks together, but for the first: about a second's work."""
@@ -45,7 +46,8 @@ def table_for(root: Path, file: Path | None, masks: Sequence[Path], preset: str)
             hold, as the Milestone 3 reports did (docs/origin.md).
 
     Raises:
-        DataError: a table cannot be read, several fit equally well, or none is there that fits.
+        DataError: a table cannot be read, several fit equally well, or there is none and the masks
+            hold too many values.
     """
     if file is not None:
         return read_table(file)
@@ -117,10 +119,7 @@ def _chosen(
     elif preset == "milestone3":
         return _DUBAI
     else:
-        raise DataError(
-            f"{root} has no class table, and its masks hold {known:.0%} of known colours;"
-            f" bohb-data classes {root} drafts a classes.yaml from them"
-        )
+        return _provisional(root, masks)
     notes = (
         f"the class table {', '.join(map(str, table.files))} is left out: it names {share:.0%} of"
         f" the mask pixels, {', '.join(map(str, winner.files)) or 'the Dubai data set'} {best:.0%}"
@@ -128,6 +127,24 @@ def _chosen(
         if table is not winner
     )
     return FoundTable(winner.files, winner.entries, (*winner.notes, *notes))
+
+
+def _provisional(root: Path, masks: Sequence[bytes]) -> FoundTable:
+    """A class for each value, so that masks without a table can be used as they are."""
+    try:
+        entries = draft.entries(masks)
+    except ValueError as error:
+        raise DataError(
+            f"{root} has no class table, and a mask {error}; bohb-data classes {root} says which"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{root} has no class table, and {error}") from None
+    note = (
+        f"{root} has no class table: its {len(entries)} classes are named after the values in"
+        f" {len(masks)} masks; bohb-data classes {root} drafts a classes.yaml from more, in which"
+        " they can be named"
+    )
+    return FoundTable((), entries, (note,))
 
 
 def _only(tables: Sequence[FoundTable]) -> FoundTable:

@@ -327,14 +327,15 @@ def test_of_tables_that_contradict_each_other_the_one_that_fits_counts(tmp_path)
     assert "classes.json is left out: it names 0%" in table.notes[0]
 
 
-def test_masks_of_unknown_colours_without_a_table_are_one_sentence(tmp_path):
-    colours = 0x3C1098, 0x010203, 0x040506, 0x070809
-    with pytest.raises(DataError) as raised:
-        table_for(tmp_path, None, [colour_mask(tmp_path, *colours)], "default")
+def test_without_a_table_each_colour_is_a_class(tmp_path):
+    colours = 0x010203, 0x400506, 0x3C1098, 0x078009
+    found = table_for(tmp_path, None, [colour_mask(tmp_path, *colours)], "default")
 
-    assert str(raised.value) == (
-        f"{tmp_path} has no class table, and its masks hold 25% of known colours;"
-        f" bohb-data classes {tmp_path} drafts a classes.yaml from them"
+    assert [entry.packed_colour for entry in found.entries] == sorted(colours)
+    assert found.notes == (
+        f"{tmp_path} has no class table: its 4 classes are named after the values in 1 masks;"
+        f" bohb-data classes {tmp_path} drafts a classes.yaml from more, in which they can be"
+        " named",
     )
 
 
