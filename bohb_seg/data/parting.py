@@ -87,7 +87,7 @@ def part(
 
 
 def _informative(train: Numbers, found: Survey) -> Numbers:
-    kept = train[found.informative[train]]
+    kept: Numbers = train[found.informative[train]]
     if not len(kept):
         raise DataError(
             f"none of the {len(train)} training patches holds a class and more than one value:"

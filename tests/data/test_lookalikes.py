@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -203,8 +202,6 @@ def test_the_patterns_that_the_sentence_proposes_are_taken(place):
 
 def test_cities_are_groups_by_an_expression(place):
     settings = place("inria", group_by=r"([a-z]+)\d+\.tif$")
-    root = Path(settings.data)
-    draft.write([pair.mask for pair in find_pairs(root).pairs], root)
 
     assert [pair.group for pair in find(settings).pairs] == [
         *("austin", "austin", "chicago", "chicago", "kitsap", "kitsap")
