@@ -176,6 +176,7 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
         ("sizes in pixels", sizes),
         ("palette masks", str(audit.palette_masks)),
         ("pixels of no class", f"{audit.unknown_share:.2%}"),
+        ("pixels given to the nearest class", f"{audit.smeared_share:.2%}"),
         ("pixels ignored", f"{audit.ignored_share:.2%}"),
         ("equal images", str(sum(map(len, audit.duplicates)))),
         ("fingerprint", data.fingerprint),

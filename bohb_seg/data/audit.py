@@ -26,6 +26,7 @@ class Audit:
         frequencies: Each class's share of the pixels that count; adds up to 1.
         duplicates: Names of images whose files are equal.
         warnings: One sentence each.
+        smeared_share: Share of the mask pixels that were given to the nearest class, 0..1.
     """
 
     images: int
@@ -38,6 +39,7 @@ class Audit:
     frequencies: Mapping[str, float]
     duplicates: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...]
+    smeared_share: float = 0.0
 
 
 def examine(
@@ -76,7 +78,26 @@ def examine(
         ignored_share=counts[-1] / all_pixels,
         frequencies={name: count / counted for name, count in zip(names, counts[:-1], strict=True)},
         duplicates=duplicates,
-        warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset)),
+        warnings=(
+            *_warnings(unknown, share, names, present, duplicates, preset),
+            *_smeared(records),
+        ),
+        smeared_share=sum(map(_smeared_pixels, records)) / total,
+    )
+
+
+def _smeared_pixels(record: Record) -> float:
+    return record.smeared * record.original[0] * record.original[1]
+
+
+def _smeared(records: Sequence[Record]) -> Iterable[str]:
+    if not (blurred := [record for record in records if record.smeared]):
+        return
+    worst = max(blurred, key=lambda record: record.smeared)
+    yield (
+        f"the masks of {len(blurred)} images have pixels between the classes (soft edges, or lossy"
+        f" files), most of them {worst.name} with {worst.smeared:.2%}; each counts as the nearest"
+        " class"
     )
 
 

@@ -107,7 +107,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, reading: Re
             _build(building, collection, reading)
     except OSError as error:
         raise DataError(
-            f"--cache-dir {cache_dir} cannot be written ({error.strerror});"
+            f"--cache-dir {cache_dir} cannot be written ({error.strerror or error});"
             " choose another or make room"
         ) from None
     built = _open(folder)

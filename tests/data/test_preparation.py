@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.data_folder import COLOURS
 
 from bohb_seg.data import parting
 from bohb_seg.data.preparation import prepare
@@ -212,3 +213,18 @@ def test_patches_at_random_places_lie_in_the_training_part(tiles):
 def test_patches_that_cannot_be_drawn_so_are_a_sentence(tiles, flags, message):
     with pytest.raises(SettingsError, match=message):
         prepare(tiles.settings(**flags))
+
+
+def test_soft_edges_of_masks_are_told(folder):
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        labels = np.zeros((40, 40), int)
+        labels[:, 20:] = 1
+        mask = COLOURS[labels]
+        mask[:, 20] = COLOURS[1].astype(int) - 1
+        folder.add(group, "a", labels=labels, mask=mask)
+
+    data = prepare(folder.settings())
+
+    assert data.audit.smeared_share == 1 / 40
+    assert not data.audit.unknown
+    assert any("have pixels between the classes" in each for each in data.audit.warnings)
