@@ -62,7 +62,7 @@ def examine(
     unknown: Counter[str] = sum((Counter(record.unknown) for record in records), Counter())
     total = sum(height * width for height, width in (record.original for record in records))
     share = unknown.total() / total
-    duplicates = _duplicates(records, digests)
+    duplicates, smeared = _duplicates(records, digests), sum(map(_smeared_pixels, records))
     present = [name for name, count in zip(names, counts[:-1], strict=True) if count]
     if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
         raise DataError(_too_many_unknown(unknown, share))
@@ -78,11 +78,8 @@ def examine(
         ignored_share=counts[-1] / all_pixels,
         frequencies={name: count / counted for name, count in zip(names, counts[:-1], strict=True)},
         duplicates=duplicates,
-        warnings=(
-            *_warnings(unknown, share, names, present, duplicates, preset),
-            *_smeared(records),
-        ),
-        smeared_share=sum(map(_smeared_pixels, records)) / total,
+        warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset, records)),
+        smeared_share=smeared / total,
     )
 
 
@@ -124,6 +121,7 @@ def _warnings(
     present: Sequence[str],
     duplicates: Sequence[Sequence[str]],
     preset: str,
+    records: Sequence[Record],
 ) -> Iterable[str]:
     if unknown:
         fate = "are ignored"
@@ -138,6 +136,7 @@ def _warnings(
             yield f"the class {name} does not occur"
     for group in duplicates:
         yield f"these images are equal: {', '.join(group)}"
+    yield from _smeared(records)
 
 
 def _most(unknown: Counter[str]) -> str:

@@ -4,19 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from bohb_seg.data.cutting import cut
 from bohb_seg.data.dealing import Dealt
 from bohb_seg.data.drawing import RandomPatches, random_patches
 from bohb_seg.data.imagery.scaling import Scaling
-from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
 from bohb_seg.data.patch_sets import PatchSet, StoredPatches
 from bohb_seg.data.records import Record
 from bohb_seg.data.store.windows import Numbers, Survey, Windows
+from bohb_seg.data.surveying import scaling_of
 from bohb_seg.errors import DataError, SettingsError
 from bohb_seg.settings import DataSettings
-from bohb_seg.trials import IGNORE
 
 HELD_BYTES: Final = 256 * 1024 * 1024
 """Bytes of all patches up to which every process holds them in memory."""
@@ -72,7 +69,7 @@ def part(
     crop, names = settings.preset == "milestone3", [record.name for record in records]
     # The reports trained on all.
     train = dealt.split.train if crop else _informative(dealt.split.train, found)
-    scaling = _scaling(windows[train], records)
+    scaling = scaling_of(windows[train], records)
     random = None
     if settings.sampling == "random":
         grid = StoredPatches(windows[train].for_training(), scaling, names)
@@ -107,21 +104,6 @@ def _refuse_impossible(settings: DataSettings, kind: str) -> None:
             "--sampling random with --split patch would train on pixels of the other parts; choose"
             " another --split"
         )
-
-
-def _scaling(train: Windows, records: Sequence[Record]) -> Scaling:
-    """The scale of the values of the training part, by its labelled pixels."""
-    dtype = records[0].dtype
-    if dtype == "uint8":
-        return Scaling(dtype)
-    found = ValueSurvey(dtype, len(records[0].bands))
-    for number, (image, row, column) in enumerate(train.places.tolist()):
-        (values,), (labels,) = train.read([number])
-        valid = labels != IGNORE
-        if dtype == "float32":
-            valid &= np.isfinite(values).all(axis=2)
-        found.add(values, valid, f"{records[image].name}@{row},{column}")
-    return found.scaling()
 
 
 def _padded(records: Sequence[Record], size: int) -> Iterator[str]:

@@ -105,6 +105,8 @@ class SegmentationData:
             "split_hash": self.split_hash,
             "split": self.composition.kind,
             "classes": [{"name": name, "colour": list(colour)} for name, colour in pairs],
+            "bands": list(self.bands),
+            "scaling": None if self.scaling.keeps else self.scaling.to_json(),
             "patches": {name: len(part) for name, part in self.parts.items()},
             "images": self.audit.images,
             "warnings": list(self.audit.warnings),

@@ -31,7 +31,7 @@ def test_check_prints_json(tiles):
     assert sum(found["frequencies"].values()) == pytest.approx(1)
     assert found.keys() == {
         "fingerprint", "split_hash", "classes", "patches", "images", "warnings", "frequencies",
-        "split",
+        "split", "bands", "scaling",
     }  # fmt: skip
 
 
