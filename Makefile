@@ -16,6 +16,7 @@ test-deploy: .venv/installed
 # tests/training would take many minutes, because XLA compiles slowly on a CPU.
 JAX_TESTS := $(addprefix tests/training/, test_devices.py graph/test_losses.py graph/test_counts.py \
   graph/test_compiled_model.py::test_micro_batches_give_the_weights_of_the_whole_batch \
+  test_feeding.py::test_the_next_epoch_is_read_by_the_same_compiled_step \
   test_out_of_memory.py::test_a_process_with_little_memory_finishes_its_evaluation)
 test-jax: .venv-jax/installed
 	.venv-jax/bin/python -m pytest $(JAX_TESTS)

@@ -32,9 +32,10 @@ def build(
     precision: str,
     seed: int,
     dropout: MakeDropout,
+    bands: int = 3,
 ) -> keras.Model:
     """Builds the network; see :class:`bohb_seg.training.graph.architecture.Build`."""
-    images = keras.Input((None, None, 3), dtype="float32", name="image")
+    images = keras.Input((None, None, bands), dtype="float32", name="image")
     x = to_unit(images)
     for ring in range(hyperparameters["rings"]):
         x = layers.Conv2D(

@@ -8,7 +8,7 @@ Run it::
 
 from pathlib import Path
 
-from bohb_seg.data.classes import entries_for
+from bohb_seg.data.class_tables.fit import table_for
 from bohb_seg.data.collection import Collection, Pair
 from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
@@ -30,7 +30,7 @@ def load(settings: DataSettings) -> Collection:
     if not images:
         raise DataError(f"{root} holds no {' or '.join(IMAGES)}; check the path behind the colon")
     masks = {image: image.with_name(image.stem + MASK) for image in images}
-    pairs = (
+    pairs = tuple(
         Pair(image.name, group=image.stem, image=image, mask=mask)
         for image, mask in masks.items()
         if mask.is_file()
@@ -40,5 +40,6 @@ def load(settings: DataSettings) -> Collection:
         for image, mask in masks.items()
         if not mask.is_file()
     )
-    code = mask_code(entries_for(root, settings.classes), settings.preset)
-    return Collection(root, tuple(pairs), tuple(problems), code)
+    table = table_for(root, settings.classes, [pair.mask for pair in pairs], settings.preset)
+    code = mask_code(table.entries, settings.preset)
+    return Collection(root, pairs, tuple(problems), code, notes=table.notes)

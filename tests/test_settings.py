@@ -112,6 +112,14 @@ OTHERS = {
     "trial_gb": 2.5,
     "notice": 20.0,
     **{"data": "/photos", "preset": "milestone3", "classes": "classes.yaml", "patch_size": "32"},
+    **{"images": "a/{stem}.tif", "masks": "b/{stem}.tif", "group_by": "(a|b)/"},
+    **{
+        "bands": "4,3,2",
+        "align": "true",
+        "class_field": "kind",
+        "sampling": "random",
+        "rare_share": "0.5",
+    },
     **{"downscale": "4", "split": "image", "cache_dir": "cache", "log_level": "error"},
     **{"model": "other", "objective": "milestone3", "precision": "bfloat16", "seed": "8"},
     **{"max_budget": "81", "n_iterations": "9", "run_id": "r", "run_dir": "r", "space": "s"},
@@ -187,7 +195,7 @@ def test_variables_that_are_nobodys_are_left_alone():
     [
         (
             "colour: red",
-            ": unknown setting 'colour'; there are: cache_dir, checkpoint_gb, classes, ",
+            ": unknown setting 'colour'; there are: align, bands, cache_dir, ",
         ),
         ("7: red", ": unknown setting '7'; there are: "),
         ("seed: 1\n  eta: 2", ", line 2 is not YAML: mapping values are not allowed here;"),

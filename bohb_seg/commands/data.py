@@ -13,7 +13,10 @@ from rich.text import Text
 
 from bohb_seg import plugins
 from bohb_seg.commands import command_line
+from bohb_seg.data import composition
 from bohb_seg.data.class_tables import draft
+from bohb_seg.data.composition import Composition
+from bohb_seg.data.layout import finding
 from bohb_seg.data.looking.outlook import outlook
 from bohb_seg.data.preparation import SegmentationData, find, prepare
 from bohb_seg.data.records import UnusableDataError
@@ -22,6 +25,16 @@ from bohb_seg.settings import DataSettings, merge
 
 MASK_SUFFIXES = {".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp"}
 """Files of a folder of masks."""
+_UNITS = {
+    "folders": "as published",
+    "group": "whole groups",
+    "image": "whole images",
+    "block": "blocks of",
+    "patch": "",
+}
+"""Heading of a part's units by the rule of the split."""
+_NAMED_UNITS = 100
+"""Units that are named where there are more."""
 
 
 @click.group("bohb-data")
@@ -58,10 +71,11 @@ def check(
         for problem in error.problems if not as_json else ():
             console.print(Text(f"problem: {problem}", style="red"), soft_wrap=True)
         raise
+    if not as_json:
+        _print(console, settings, data)
+    composition.judge(data.composition, settings.preset)
     if as_json:
         click.echo(json.dumps(data.summary()))
-    else:
-        _print(console, settings, data)
 
 
 def _shown(
@@ -82,7 +96,7 @@ def _shown(
         raise DataError(f"{error.filename or place}: {error.strerror}") from None
     click.echo(printable(f"wrote {place}"), err=True)
     if known.data is None:
-        assert known.refusal, "data are either known or refused"
+        assert known.refusal, "data are either prepared or refused"
         raise known.refusal
     return known.data
 
@@ -166,8 +180,14 @@ def draft_classes(path: str | None, config: Path | None, **flags: Any) -> None:
 
 
 def _masks(settings: DataSettings) -> tuple[Sequence[Path], Path]:
-    folder = Path(plugins.data_source(settings.data)[1]).expanduser()
+    dataset, path = plugins.data_source(settings.data)
+    folder = Path(path).expanduser()
     try:
+        if dataset == "folder":  # alone, because its load() wants the classes that are missing
+            found = finding.find(folder, settings.images, settings.masks, with_parts=False)
+            if not found.pairs:
+                raise DataError("; ".join(found.problems))
+            return [pair.mask for pair in found.pairs], folder
         collection = find(settings)
     except DataError:
         images = (file for file in sorted(folder.glob("*")) if file.suffix.lower() in MASK_SUFFIXES)
@@ -199,6 +219,7 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
         ("sizes in pixels", sizes),
         ("palette masks", str(audit.palette_masks)),
         ("pixels of no class", f"{audit.unknown_share:.2%}"),
+        ("pixels given to the nearest class", f"{audit.smeared_share:.2%}"),
         ("pixels ignored", f"{audit.ignored_share:.2%}"),
         ("equal images", str(sum(map(len, audit.duplicates)))),
         ("fingerprint", data.fingerprint),
@@ -206,38 +227,33 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
     ):
         facts.add_row(name, value)
     console.print(facts)
-    console.print(_classes(data))
-    console.print(_parts(settings, data))
+    console.print(_classes(data.composition))
+    console.print(_parts(settings, data.composition))
 
 
-def _classes(data: SegmentationData) -> Table:
-    table = Table("", "class", "share of counted pixels", title="classes")
-    for name, colour in zip(data.classes.names, data.classes.colours, strict=True):
+def _classes(made: Composition) -> Table:
+    shown = {name: part for name, part in made.parts.items() if part.patches}
+    table = Table("", "class", *shown, title="share of the pixels that count, by class and part")
+    shares = zip(*(part.shares for part in shown.values()), strict=True)
+    for name, colour, row in zip(made.classes.names, made.classes.colours, shares, strict=True):
         swatch = Text("   ", style=f"on rgb({','.join(map(str, colour))})")
-        table.add_row(swatch, _text(name), f"{data.audit.frequencies[name]:.1%}")
+        table.add_row(swatch, _text(name), *(f"{share:.1%}" if share else "none" for share in row))
     return table
 
 
-def _parts(settings: DataSettings, data: SegmentationData) -> Table:
-    table = Table("part", "patches", f"whole {settings.split}s" * (settings.split != "patch"))
-    table.title = f"split by {settings.split}, {settings.patch_size}-pixel patches"
-    for name, part in data.parts.items():
-        table.add_row(name, str(len(part)), _text(", ".join(_units(settings.split, part.sources))))
+def _parts(settings: DataSettings, made: Composition) -> Table:
+    table = Table("part", "patches", "images", _UNITS[made.kind])
+    table.title = f"split by {made.kind}, {settings.patch_size}-pixel patches"
+    for name, part in made.parts.items():
+        units = {"group": part.groups, "patch": ()}.get(made.kind, part.images)
+        named = ", ".join(units[:_NAMED_UNITS]) + ", ..." * (len(units) > _NAMED_UNITS)
+        table.add_row(name, str(part.patches), str(len(part.images)), _text(named))
     return table
 
 
 def _text(text: str) -> Text:
     """Text from outside as it is: brackets and colons in it are no markup."""
     return Text(printable(text))
-
-
-def _units(split: str, sources: tuple[str, ...]) -> list[str]:
-    images = sorted({source.rpartition("@")[0] for source in sources})
-    if split == "image":
-        return images
-    return sorted({image.rpartition("images/")[0].rstrip("/") for image in images}) * (
-        split == "group"
-    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class Audit:
 
     Args:
         images: Number of pairs of image and mask.
-        groups: Number of folders above ``images/``.
+        groups: Number of groups.
         sizes: Number of images of each size, e.g. ``{"797x644": 9}``, before downscaling.
         palette_masks: Number of masks that are palette PNGs.
         unknown: Pixels of each colour or index that is in no class, before downscaling.
@@ -26,6 +26,7 @@ class Audit:
         frequencies: Each class's share of the pixels that count; adds up to 1.
         duplicates: Names of images whose files are equal.
         warnings: One sentence each.
+        smeared_share: Share of the mask pixels that were given to the nearest class, 0..1.
     """
 
     images: int
@@ -38,6 +39,7 @@ class Audit:
     frequencies: Mapping[str, float]
     duplicates: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...]
+    smeared_share: float = 0.0
 
 
 def examine(
@@ -53,18 +55,18 @@ def examine(
             (docs/origin.md), with a warning.
 
     Raises:
-        DataError: too many unknown colours, or fewer than two classes occur.
+        DataError: too many unknown colours, or fewer than two classes occur of several.
     """
     counts = [sum(column) for column in zip(*(record.pixels for record in records), strict=True)]
     counted, all_pixels = sum(counts[:-1]), sum(counts)
     unknown: Counter[str] = sum((Counter(record.unknown) for record in records), Counter())
     total = sum(height * width for height, width in (record.original for record in records))
     share = unknown.total() / total
-    duplicates = _duplicates(records, digests)
+    duplicates, smeared = _duplicates(records, digests), sum(map(_smeared_pixels, records))
     present = [name for name, count in zip(names, counts[:-1], strict=True) if count]
     if preset != "milestone3" and share > MAX_UNKNOWN_SHARE:
         raise DataError(_too_many_unknown(unknown, share))
-    if len(present) < 2:
+    if len(present) < min(2, len(names)):  # one class beside what is ignored is legal
         raise DataError(_too_few(present, names))
     return Audit(
         images=len(records),
@@ -76,20 +78,40 @@ def examine(
         ignored_share=counts[-1] / all_pixels,
         frequencies={name: count / counted for name, count in zip(names, counts[:-1], strict=True)},
         duplicates=duplicates,
-        warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset)),
+        warnings=tuple(_warnings(unknown, share, names, present, duplicates, preset, records)),
+        smeared_share=smeared / total,
+    )
+
+
+def _smeared_pixels(record: Record) -> float:
+    return record.smeared * record.original[0] * record.original[1]
+
+
+def _smeared(records: Sequence[Record]) -> Iterable[str]:
+    if not (blurred := [record for record in records if record.smeared]):
+        return
+    worst = max(blurred, key=lambda record: record.smeared)
+    yield (
+        f"the masks of {len(blurred)} images have pixels between the classes (soft edges, or lossy"
+        f" files), most of them {worst.name} with {worst.smeared:.2%}; each counts as the nearest"
+        " class"
     )
 
 
 def _too_many_unknown(unknown: Counter[str], share: float) -> str:
     return (
         f"{share:.1%} of the mask pixels are of no class (most of them {_most(unknown)});"
-        " name these colours in classes.yaml"
+        " name these values in classes.yaml, which bohb-data classes drafts, or name another table"
+        " with --classes"
     )
 
 
 def _too_few(present: Sequence[str], names: Sequence[str]) -> str:
     found = f"only the class {present[0]!r}" if present else "no class at all"
-    return f"the masks hold {found} of {', '.join(names)}; there is nothing to tell apart"
+    return (
+        f"the masks hold {found} of {', '.join(names)}; there is nothing to tell apart, unless"
+        " another class table names more: bohb-data classes drafts one"
+    )
 
 
 def _warnings(
@@ -99,6 +121,7 @@ def _warnings(
     present: Sequence[str],
     duplicates: Sequence[Sequence[str]],
     preset: str,
+    records: Sequence[Record],
 ) -> Iterable[str]:
     if unknown:
         fate = "are ignored"
@@ -113,6 +136,7 @@ def _warnings(
             yield f"the class {name} does not occur"
     for group in duplicates:
         yield f"these images are equal: {', '.join(group)}"
+    yield from _smeared(records)
 
 
 def _most(unknown: Counter[str]) -> str:

@@ -62,21 +62,31 @@ class Digests:
 
 def digests(collection: Collection) -> Digests:
     """Hashes all files, at about 1 GB/s; decoding them is much slower."""
+    pairs = collection.pairs
+    files = {file for pair in pairs for file in (pair.image, *pair.label_files)}
     with _pool() as pool:
-        return Digests(
-            tuple(pool.map(_digest, (pair.image for pair in collection.pairs))),
-            tuple(pool.map(_digest, (pair.mask for pair in collection.pairs))),
-        )
+        known = dict(zip(files, pool.map(_digest, files), strict=True))
+    return Digests(
+        tuple(known[pair.image] for pair in pairs),
+        tuple(b"".join(known[file] for file in pair.label_files) for pair in pairs),
+    )
 
 
 def fingerprint(collection: Collection, contents: Digests, reading: Reading) -> str:
     """Hex digest of all that the decoded pixels follow from, wherever the files lie."""
     names = [pair.name for pair in collection.pairs]
     files = [content.hex() for content in contents.images + contents.masks]
-    chosen = [{"bands": reading.bands, "align": reading.align}]
-    # The beginning is that of the first version, so that its runs go on.
-    seldom = chosen if reading.bands or reading.align else []
-    return hex_digest([1, reading.downscale, asdict(collection.code), names, files, *seldom])
+    code = asdict(collection.code)
+    by_name = code.pop("by_name")
+    kinds = sorted({type(pair.labels).__name__ for pair in collection.pairs if pair.labels})
+    # Only where it is not as in the first version, so that its runs go on.
+    seldom = {
+        "bands": reading.bands,
+        "align": reading.align or None,
+        "labels": [kinds, by_name, reading.class_field] if kinds else None,
+    }
+    said = [{name: fact for name, fact in seldom.items() if fact}]
+    return hex_digest([1, reading.downscale, code, names, files, *filter(None, said)])
 
 
 def hex_digest(facts: object) -> str:
@@ -100,7 +110,7 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, reading: Re
             _build(building, collection, reading)
     except OSError as error:
         raise DataError(
-            f"--cache-dir {cache_dir} cannot be written ({error.strerror});"
+            f"--cache-dir {cache_dir} cannot be written ({error.strerror or error});"
             " choose another or make room"
         ) from None
     built = _open(folder)
@@ -138,7 +148,8 @@ def _decoded(folder: Path, collection: Collection, reading: Reading) -> list[Rec
     numbers = range(len(collection.pairs))
     with _pool() as pool:
         decode = partial(decode_into, writer, reading=reading)
-        outcomes = list(_with_progress(pool.map(decode, numbers, collection.pairs), len(numbers)))
+        sizes = [_size(pair.image) for pair in collection.pairs]
+        outcomes = list(_with_progress(pool.map(decode, numbers, collection.pairs), sizes))
     problems = [outcome for outcome in outcomes if isinstance(outcome, str)]
     refuse((*collection.problems, *problems))
     writer.finish()
@@ -172,14 +183,25 @@ def _refuse_mixed(records: Sequence[Record]) -> None:
             )
 
 
-def _with_progress(outcomes: Iterator[Record | str], total: int) -> Iterator[Record | str]:
+def _with_progress(
+    outcomes: Iterator[Record | str], sizes: Sequence[int]
+) -> Iterator[Record | str]:
+    """Tells from time to time how far it is; a file's bytes tell how long it takes."""
     started = told = time.monotonic()
-    for done, outcome in enumerate(outcomes, start=1):
-        now = time.monotonic()
-        if done < total and now - told > _SECONDS_BETWEEN_PROGRESS:
-            told, left = now, (now - started) / done * (total - done)
-            _log.info("decoded %d of %d images, about %s left", done, total, duration(left))
+    done, total = 0, sum(sizes)
+    for count, (outcome, size) in enumerate(zip(outcomes, sizes, strict=True), start=1):
+        now, done = time.monotonic(), done + size
+        if count < len(sizes) and now - told > _SECONDS_BETWEEN_PROGRESS:
+            told, left = now, (now - started) * (total - done) / max(1, done)
+            _log.info("decoded %d of %d images, about %s left", count, len(sizes), duration(left))
         yield outcome
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _pool() -> ThreadPoolExecutor:

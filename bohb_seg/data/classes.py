@@ -1,11 +1,12 @@
 """Class tables: the class that each colour or index of a mask stands for.
 
-A table is looked for in ``--classes FILE``, then in ``classes.yaml`` of the data folder; without
-either the colours of the Dubai data set are taken. A file is a list of entries::
+A table in the project's own form, as in ``classes.yaml`` of a data folder, is a list of entries::
 
     - {name: building, colour: "#3C1098"}
     - {name: road, index: 2, colour: "#6EC1E4"}   # index PNGs; the colour is for pictures
     - {name: unlabeled, colour: "#9B9B9B", ignore: true}
+
+Tables in other forms, and which table counts: see :mod:`bohb_seg.data.class_tables`.
 """
 
 from collections import Counter
@@ -87,17 +88,6 @@ DUBAI = (
 )
 """Colours in the masks of "Semantic segmentation of aerial imagery" (Humans in the Loop). The data
 set's own ``classes.json`` names other colours, which its masks do not use."""
-
-
-def entries_for(root: Path, file: Path | None) -> tuple[ClassEntry, ...]:
-    """The class table for the data folder ``root``; ``file`` (``--classes``) is stronger.
-
-    Raises:
-        DataError: the file cannot be read or is no class table.
-    """
-    if file is None and (root / FILE_NAME).exists():
-        file = root / FILE_NAME
-    return DUBAI if file is None else read_file(file)
 
 
 def rgb(packed: int) -> Colour:

@@ -17,8 +17,12 @@ TRAIN = 0
 
 
 def cut(
-    windows: Windows, crop: bool, orders: Sequence[Numbers], scaling: Scaling, names: Sequence[str]
-) -> list[HeldPatches]:
+    windows: Windows,
+    crop: bool,
+    orders: tuple[Numbers, Numbers, Numbers],
+    scaling: Scaling,
+    names: Sequence[str],
+) -> tuple[HeldPatches, HeldPatches, HeldPatches]:
     """Copies every patch to its place in its part.
 
     Args:
@@ -47,10 +51,11 @@ def cut(
             target = place[mine][here]
             images[part][target] = cut_images[here]
             labels[part][target] = (cut_labels if part == TRAIN else counted)[here]
-    return [
+    train, validation, test = (
         HeldPatches(images[part], labels[part], tuple(windows[order].sources(names)))
         for part, order in enumerate(orders)
-    ]
+    )
+    return train, validation, test
 
 
 def _patches(store: Store, number: int, laid: Grid, scaling: Scaling) -> tuple[Pixels, Pixels]:

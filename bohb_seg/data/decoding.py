@@ -6,8 +6,8 @@ float32, in which NaN marks pixels without data. Where an image holds no data it
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import cv2
@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.collection import Pair
+from bohb_seg.data.imagery.alignment import refuse_unaligned
 from bohb_seg.data.imagery.damage import Range
 from bohb_seg.data.imagery.facts import Facts, Image, Valid, Values
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
-from bohb_seg.data.mask_reading.reading import DecodedMask, read_mask
+from bohb_seg.data.label_source import Labels
+from bohb_seg.data.labels.mask_file import MaskFile
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.data.pixels import LARGEST, Pixels, memory_errors
+from bohb_seg.data.pixels import Pixels, memory_errors
 from bohb_seg.data.records import Record
 from bohb_seg.data.store.arrays import StoreWriter, Strip
 from bohb_seg.errors import DataError
-from bohb_seg.files import read_regular
 from bohb_seg.trials import IGNORE
 
 WHOLE_BYTES = 1 << 26
@@ -46,6 +47,7 @@ class Reading:
         downscale: Pixels that become one along each axis.
         bands: The bands that are kept, see :func:`~bohb_seg.data.imagery.reader.chosen_bands`.
         align: Whether masks are warped onto their images.
+        class_field: The field of vector files that holds the class.
         alpha_is_data: Whether a band that is tagged as alpha is a channel in any case.
     """
 
@@ -53,6 +55,7 @@ class Reading:
     downscale: int = 1
     bands: str | None = None
     align: bool = False
+    class_field: str | None = None
     alpha_is_data: bool = False
 
 
@@ -71,35 +74,61 @@ def _decoded(
     writer: StoreWriter, number: int, pair: Pair, image: Image, reading: Reading
 ) -> Record | str:
     bands = _bands(image.facts, reading.bands, pair.name)
-    mask_name = f"its mask {pair.mask.name}"
+    source = pair.labels or MaskFile(pair.mask, reading.align)
     try:
-        mask = read_mask(read_regular(pair.mask, LARGEST), reading.code)
+        with source.open(image.facts, reading.code) as labels:
+            if problem := _misfit(pair.name, image.facts, source.name, labels):
+                return problem
+            return _written(writer, number, pair, _Opened(image, labels, bands), reading)
     except (ValueError, OSError) as error:
-        return f"{pair.name}: {mask_name} cannot be read: {_reason(error)}"
-    facts = image.facts
+        return f"{pair.name}: {source.name} cannot be read: {_reason(error)}"
+
+
+def _misfit(name: str, image: Facts, mask_name: str, labels: Labels) -> str | None:
+    """The sentence about a mask that does not belong to an image pixel by pixel."""
+    if labels.facts is not None and labels.facts.transform is not None:
+        refuse_unaligned(name, image, labels.facts)
+    if labels.size == (image.height, image.width):
+        return None
+    return (
+        f"{name} is {_size((image.height, image.width))} pixels but {mask_name} is"
+        f" {_size(labels.size)}; they must be equal"
+    )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An image, its labels, and the bands that are kept."""
+
+    image: Image
+    labels: Labels
+    bands: tuple[int, ...]
+
+
+def _written(
+    writer: StoreWriter, number: int, pair: Pair, opened: _Opened, reading: Reading
+) -> Record:
+    facts, bands = opened.image.facts, opened.bands
     original = facts.height, facts.width
-    if mask.labels.shape != original:
-        return (
-            f"{pair.name} is {_size(original)} pixels but {mask_name} is"
-            f" {_size(mask.labels.shape)}; they must be equal"
-        )
     size = max(1, original[0] // reading.downscale), max(1, original[1] // reading.downscale)
     dtype = facts.dtype if facts.dtype in _KEPT_TYPES else "float32"
     tally = _Tally(len(reading.code.classes.names), math.prod(size))
-    strips = tally.counting(_strips(image, mask, bands, reading.downscale, dtype))
+    strips = tally.counting(_strips(opened, reading.downscale, dtype))
     writer.add(number, (*size, len(bands)), dtype, strips)
+    found, facts = opened.labels.finding, opened.image.facts  # complete only now
+    said = *facts.warnings, *(f"{pair.mask.name} {note}" for note in found.notes)
     return Record(
         name=pair.name,
         group=pair.group,
         size=size,
         original=original,
         pixels=tuple(tally.pixels.tolist()),
-        unknown=mask.unknown,
-        palette=mask.palette,
-        smeared=mask.smeared,
+        unknown=found.unknown,
+        palette=found.palette,
+        smeared=found.smeared,
         dtype=dtype,
         bands=tuple(facts.names[band] for band in bands),
-        facts=image.facts,
+        facts=replace(facts, warnings=said),
         values=tally.range(),
     )
 
@@ -111,15 +140,14 @@ def _bands(facts: Facts, wanted: str | None, name: str) -> tuple[int, ...]:
         raise DataError(f"{name}: {error}") from None
 
 
-def _strips(
-    image: Image, mask: DecodedMask, bands: Sequence[int], factor: int, dtype: str
-) -> Iterator[Strip]:
+def _strips(opened: _Opened, factor: int, dtype: str) -> Iterator[Strip]:
     """The rows of an image with their labels, from top to bottom, shrunk."""
-    height, width = image.facts.height, image.facts.width
-    for first, rows in _cuts(image.facts, len(bands), factor):
-        across = width if rows == height else width // factor * factor
-        values, valid = image.window(first, 0, rows, across, bands)
-        labels = np.where(valid, mask.labels[first : first + rows, :across], np.uint8(IGNORE))
+    facts = opened.image.facts
+    for first, rows in _cuts(facts, len(opened.bands), factor):
+        across = facts.width if rows == facts.height else facts.width // factor * factor
+        values, valid = opened.image.window(first, 0, rows, across, opened.bands)
+        given = opened.labels.rows(first, rows)[:, :across]
+        labels = np.where(valid, given, np.uint8(IGNORE))
         yield shrink(_kept(values, valid, dtype), labels, factor)
 
 

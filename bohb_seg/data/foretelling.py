@@ -14,11 +14,9 @@ from bohb_seg.data.imagery import geotiff
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.glance import glance
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
-from bohb_seg.data.mask_reading.reading import read_mask
-from bohb_seg.data.pixels import LARGEST
+from bohb_seg.data.labels.mask_file import MaskFile
 from bohb_seg.data.store.forecast import Forecast, Header, forecast, sampled_rate
 from bohb_seg.errors import DataError
-from bohb_seg.files import read_regular
 
 SAMPLE_ROWS = 1024
 """Rows of a large image that are decoded as a sample."""
@@ -108,9 +106,11 @@ def _decode_some(pair: Pair, facts: Facts, header: Header, reading: Reading) -> 
             bands = chosen_bands(image.facts, reading.bands)
             rows = _rows(facts, header)
             values = image.window(0, 0, rows, image.facts.width, bands).values
-        labels = np.zeros(values.shape[:2], np.uint8)
-        if header.pixels <= LARGEST_MASK_SAMPLE:
-            labels = read_mask(read_regular(pair.mask, LARGEST), reading.code).labels[:rows]
+            labels = np.zeros(values.shape[:2], np.uint8)
+            if header.pixels <= LARGEST_MASK_SAMPLE:
+                source = pair.labels or MaskFile(pair.mask, reading.align)
+                with source.open(image.facts, reading.code) as opened:
+                    labels = opened.rows(0, rows)
         if labels.shape == values.shape[:2]:
             shrink(values, labels, reading.downscale)
     except (ValueError, OSError, DataError):

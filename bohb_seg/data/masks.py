@@ -39,12 +39,15 @@ class MaskCode:
         by_colour: Pairs of a colour 0xRRGGBB and its label.
         by_index: Pairs of a grey value or palette index and its label.
         unknown_label: Label of pixels of no class.
+        by_name: Pairs of a class's name and its label, those of ignored classes among them; labels
+            that are shapes have names only.
     """
 
     classes: ClassTable
     by_colour: tuple[tuple[int, int], ...]
     by_index: tuple[tuple[int, int], ...]
     unknown_label: int = IGNORE
+    by_name: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def colour_table(self) -> Labels:
@@ -95,6 +98,7 @@ def mask_code(entries: tuple[ClassEntry, ...], preset: str) -> MaskCode:
             if entry.index is not None
         ),
         unknown_label=0 if as_reports else IGNORE,
+        by_name=tuple((entry.name, label.get(entry.name, IGNORE)) for entry in entries),
     )
 
 

@@ -7,35 +7,32 @@ are read when they are used, so that memory does not grow with the data.
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from bohb_seg import plugins
-from bohb_seg.data import cache, split
+from bohb_seg.data import cache
 from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
-from bohb_seg.data.cutting import cut
+from bohb_seg.data.composition import Composition, compose, oddities
 from bohb_seg.data.dealing import deal
 from bohb_seg.data.decoding import Reading
-from bohb_seg.data.drawing import RandomPatches, random_patches
+from bohb_seg.data.drawing import RandomPatches
 from bohb_seg.data.imagery.damage import Look, findings
 from bohb_seg.data.imagery.scaling import Scaling
-from bohb_seg.data.imagery.scaling import Survey as ValueSurvey
+from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.data.patch_sets import PatchSet, StoredPatches
+from bohb_seg.data.parting import part
+from bohb_seg.data.patch_sets import PatchSet
 from bohb_seg.data.records import Record
-from bohb_seg.data.store.windows import Numbers, Survey, Windows, laid
+from bohb_seg.data.store.windows import laid
 from bohb_seg.data.surveying import surveyed
 from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
-from bohb_seg.trials import IGNORE
-
-HELD_BYTES: Final = 256 * 1024 * 1024
-"""Bytes of all patches up to which every process holds them in memory."""
 
 AS_STORED: Final = Scaling("uint8")
 """The scaling of 8-bit images, which stay as they are."""
@@ -57,6 +54,7 @@ class SegmentationData:
             preset and downscaling.
         split_hash: Hex digest of the part that each patch lies in.
         audit: Findings in the data set.
+        composition: Make-up of the parts, and the rule by which the data were split.
         scaling: Makes values of the files those that a network sees.
         bands: Names of the images' bands, "" for one without a name.
         random: Draws the patches of an epoch; None: an epoch trains on all.
@@ -69,6 +67,7 @@ class SegmentationData:
     fingerprint: str
     split_hash: str
     audit: Audit
+    composition: Composition
     scaling: Scaling = AS_STORED
     bands: tuple[str, ...] = ("red", "green", "blue")
     random: RandomPatches | None = None
@@ -104,7 +103,10 @@ class SegmentationData:
         return {
             "fingerprint": self.fingerprint,
             "split_hash": self.split_hash,
+            "split": self.composition.kind,
             "classes": [{"name": name, "colour": list(colour)} for name, colour in pairs],
+            "bands": list(self.bands),
+            "scaling": None if self.scaling.keeps else self.scaling.to_json(),
             "patches": {name: len(part) for name, part in self.parts.items()},
             "images": self.audit.images,
             "warnings": list(self.audit.warnings),
@@ -118,6 +120,7 @@ def find(settings: DataSettings) -> Collection:
     Raises:
         DataError: there is no such data set or folder, or it holds no images and masks.
         PluginError: the file of a data set is missing, is none, or fails.
+        SettingsError: --group-by does not fit the files.
     """
     dataset, path = plugins.data_source(settings.data)
     found = plugins.call("datasets", dataset, settings.model_copy(update={"data": path}))
@@ -128,7 +131,7 @@ def find(settings: DataSettings) -> Collection:
         )
     if not found.pairs:
         raise DataError(f"--data {settings.data} holds no pair of image and mask; check the path")
-    return found
+    return grouped(found, settings.group_by)
 
 
 def prepare(settings: DataSettings) -> SegmentationData:
@@ -136,121 +139,50 @@ def prepare(settings: DataSettings) -> SegmentationData:
 
     Raises:
         DataError: one sentence that says what is wrong with the data and what to do.
+        SettingsError: settings do not fit the data.
     """
     collection = find(settings)
     contents = cache.digests(collection)
     reading = reading_of(settings, collection.code)
     key = cache.fingerprint(collection, contents, reading)
     decoded = cache.open_or_build(settings.cache_dir, key, collection, reading)
+    records = _in_their_groups(decoded.records, collection)
     classes = collection.code.classes
-    audit = examine(decoded.records, contents.images, classes.names, settings.preset)
+    audit = examine(records, contents.images, classes.names, settings.preset)
     crop = settings.preset == "milestone3"
     windows = laid(decoded.store, settings.patch_size, crop)
     found = surveyed(windows, crop, len(classes.names))
-    dealt = deal(decoded.records, windows.places, settings)
-    orders = [_informative(dealt.train, found, settings), dealt.validation, dealt.test]
-    scaling = _scaling(windows[orders[0]], decoded.records)
-    names = [each.name for each in decoded.records]
-    parts = _parts(windows, orders, scaling, settings, names)
-    split_hash = cache.hex_digest([settings.patch_size, [part.sources for part in parts]])
-    audit = dataclasses.replace(
-        audit,
-        warnings=(
-            *audit.warnings,
-            *findings([Look(r.name, r.facts, r.values, scaling) for r in decoded.records]),
-            *_split_warnings(settings, classes, found, orders),
-            *_padded(decoded.records, settings.patch_size),
-            *_left_out(dealt.train, orders[0]),
-        ),
-    )
-    for warning in audit.warnings:
+    dealt = deal(records, windows.places, settings, collection.parts, found.pixels)
+    made = compose(dealt, records, windows.places, classes, found.pixels, settings)
+    parted = part(windows, found, dealt, records, settings)
+    looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
+    told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes
+    warnings = *audit.warnings, *told
+    for warning in warnings:
         _log.warning("%s", warning)
-    bands = decoded.records[0].bands
-    random = _random_patches(windows[orders[0]], scaling, names, found.pixels[orders[0]], settings)
-    return SegmentationData(classes, *parts, key, split_hash, audit, scaling, bands, random)
+    return SegmentationData(
+        classes=classes,
+        train=parted.train,
+        validation=parted.validation,
+        test=parted.test,
+        fingerprint=key,
+        split_hash=cache.hex_digest([settings.patch_size, parted.sources]),
+        audit=dataclasses.replace(audit, warnings=warnings),
+        composition=made,
+        scaling=parted.scaling,
+        bands=records[0].bands,
+        random=parted.random,
+    )
+
+
+def _in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:
+    """The records with the groups of this start; the cache may have been built by another."""
+    return tuple(
+        dataclasses.replace(record, group=pair.group)
+        for record, pair in zip(records, collection.pairs, strict=True)
+    )
 
 
 def reading_of(settings: DataSettings, code: MaskCode) -> Reading:
     """The settings by which the files of a data set become pixels."""
-    return Reading(code, settings.downscale, settings.bands, settings.align)
-
-
-def _informative(train: Numbers, found: Survey, settings: DataSettings) -> Numbers:
-    """The patches from which there is something to learn; the reports trained on all."""
-    return train if settings.preset == "milestone3" else train[found.informative[train]]
-
-
-def _padded(records: Sequence[Record], size: int) -> Iterator[str]:
-    small = [record for record in records if min(record.size) < size]
-    if small:
-        height, width = small[0].size
-        yield (
-            f"{len(small)} of {len(records)} images are smaller than a patch of {size} pixels and"
-            f" are filled up with ignored ones, for example {small[0].name} with {width}x{height}"
-        )
-
-
-def _left_out(train: Numbers, kept: Numbers) -> Iterator[str]:
-    if count := len(train) - len(kept):
-        yield (
-            f"{count} of {len(train)} training patches hold no class, or one value alone, and are"
-            " left out of training"
-        )
-
-
-def _scaling(train: Windows, records: Sequence[Record]) -> Scaling:
-    """The scale of the values of the training part, by its labelled pixels."""
-    dtype = records[0].dtype
-    if dtype == "uint8":
-        return Scaling(dtype)
-    found = ValueSurvey(dtype, len(records[0].bands))
-    for number, (image, row, column) in enumerate(train.places.tolist()):
-        (values,), (labels,) = train.read([number])
-        valid = labels != IGNORE
-        if dtype == "float32":
-            valid &= np.isfinite(values).all(axis=2)
-        found.add(values, valid, f"{records[image].name}@{row},{column}")
-    return found.scaling()
-
-
-def _parts(
-    windows: Windows,
-    orders: Sequence[Numbers],
-    scaling: Scaling,
-    settings: DataSettings,
-    names: Sequence[str],
-) -> tuple[PatchSet, PatchSet, PatchSet]:
-    bands = windows.store.layouts[0].bands
-    size = sum(map(len, orders)) * settings.patch_size**2 * (bands + 1)
-    if size <= HELD_BYTES:
-        train, validation, test = cut(
-            windows, settings.preset == "milestone3", orders, scaling, names
-        )
-        return train, validation, test
-    first, *others = (StoredPatches(windows[order], scaling, names) for order in orders)
-    trained = dataclasses.replace(first, windows=first.windows.for_training())
-    return trained, others[0], others[1]
-
-
-def _random_patches(
-    train: Windows, scaling: Scaling, names: Sequence[str], pixels: Numbers, settings: DataSettings
-) -> RandomPatches | None:
-    if settings.sampling == "grid":
-        return None
-    grid = StoredPatches(train.for_training(), scaling, names)
-    return random_patches(grid, pixels.sum(axis=0), settings.rare_share)
-
-
-def _split_warnings(
-    settings: DataSettings, classes: ClassTable, found: Survey, orders: Sequence[Numbers]
-) -> Iterator[str]:
-    if settings.split == "patch":
-        yield (
-            "--split patch leaks: neighbouring patches of one image train and validate,"
-            " which flatters every score"
-        )
-    for part_name, order in zip(split.PART_NAMES, orders, strict=True):
-        pixels = found.pixels[order].sum(axis=0)
-        for name, count in zip(classes.names, pixels, strict=True):
-            if len(order) and not count:
-                yield f"the {part_name} part holds no pixel of the class {name}"
+    return Reading(code, settings.downscale, settings.bands, settings.align, settings.class_field)

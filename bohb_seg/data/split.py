@@ -3,10 +3,11 @@
 ``group`` and ``image`` never tear a group or an image apart: neighbouring pieces of one mosaic on
 both sides would flatter the score (measured on the Dubai tiles: mean IoU .63 with random patches,
 .49 with whole tiles held out). ``patch`` is the random split of the Milestone 3 reports
-(docs/origin.md), kept for comparison.
+(docs/origin.md), kept for comparison. ``block`` is in :mod:`bohb_seg.data.blocks`, ``folders`` and
+the choice in :mod:`bohb_seg.data.dealing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,11 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the patches in each part; every patch is in exactly one."""
+    """Numbers of the patches in each part.
+
+    No patch is in two; those between blocks, and those that an official split leaves out, are in
+    none.
+    """
 
     train: Numbers
     validation: Numbers
@@ -72,8 +77,23 @@ def by_unit(units: Sequence[Unit], kind: str) -> Split:
             f"train, validation and test need three {kind}s, but there {_are(len(units), kind)};"
             f" {_REMEDY[kind]}"
         )
-    dealt = min(_arrangements(units), key=lambda owner: _badness(units, owner))
-    return Split(*(_patches(units, dealt == part) for part in range(len(SHARES))))
+    return Split(*deal_units(units, SHARES))
+
+
+def deal_units(units: Sequence[Unit], shares: Sequence[float]) -> list[Numbers]:
+    """Numbers of the patches in as many parts as there are shares, as :func:`by_unit` deals them.
+
+    Args:
+        units: The groups or images; at least as many as shares.
+        shares: Wanted shares of the patches in the parts; they add up to 1.
+    """
+    patches = np.array([len(unit.patches) for unit in units])
+    pixels = np.array([unit.pixels for unit in units], np.float64)
+    owner = min(
+        _arrangements(patches, shares),
+        key=lambda each: _badness(patches, pixels, each, shares),
+    )
+    return [_patches(units, owner == part) for part in range(len(shares))]
 
 
 def by_patch(patches: int) -> Split:
@@ -112,8 +132,8 @@ def as_reports(patches: int) -> Split:
 
 
 _REMEDY = {
-    "group": "use --split image, or sort the images into more folders",
-    "image": "use --split patch, or add images",
+    "group": "use --split image or block, --group-by, or sort the images into more folders",
+    "image": "use --split block, or add images",
     "patch": "choose a smaller --patch-size",
 }
 
@@ -123,33 +143,35 @@ def _are(count: int, kind: str) -> str:
     return f"is only 1 {kind}" if count == 1 else f"are only {count} {plural}"
 
 
-def _arrangements(units: Sequence[Unit]) -> list[Numbers]:
-    """The part (0, 1, 2) of every unit, for many random orders of the units."""
+def _arrangements(patches: Numbers, shares: Sequence[float]) -> Iterator[Numbers]:
+    """The part (0, 1, ...) of every unit, for many random orders of the units."""
     random = np.random.RandomState(0)
-    sizes = np.array([len(unit.patches) for unit in units])
-    return [_deal(random.permutation(len(units)), sizes) for _ in range(CANDIDATES)]
+    for _ in range(CANDIDATES):
+        yield _deal(random.permutation(len(patches)), patches, shares)
 
 
-def _deal(order: Numbers, sizes: Numbers) -> Numbers:
-    """Cuts an order of units into three runs, each at least one unit long."""
+def _deal(order: Numbers, sizes: Numbers, shares: Sequence[float]) -> Numbers:
+    """Cuts an order of units into runs, one for each share, each at least one unit long."""
     filled = np.cumsum(sizes[order]) / sizes.sum()
     units = len(order)
     cuts: list[int] = []
-    for number, wanted in enumerate(np.cumsum(SHARES)[:-1]):
+    for number, wanted in enumerate(np.cumsum(shares)[:-1]):
         nearest = int(np.argmin(np.abs(filled - wanted))) + 1
         lowest = cuts[-1] + 1 if cuts else 1
-        cuts.append(min(max(nearest, lowest), units - len(SHARES) + 1 + number))
+        cuts.append(min(max(nearest, lowest), units - len(shares) + 1 + number))
     owner = np.empty(units, np.int64)
     owner[order] = np.searchsorted(cuts, np.arange(units), side="right")
     return owner
 
 
-def _badness(units: Sequence[Unit], owner: Numbers) -> tuple[int, float]:
-    part = owner[None, :] == np.arange(len(SHARES))[:, None]
-    patches = part @ np.array([len(unit.patches) for unit in units])
-    pixels = part @ np.array([unit.pixels for unit in units], np.float64)
+def _badness(
+    sizes: Numbers, contents: npt.NDArray[np.float64], owner: Numbers, shares: Sequence[float]
+) -> tuple[int, float]:
+    """Missing classes, then distances from what is wanted; of units with these patches, pixels."""
+    part = owner[None, :] == np.arange(len(shares))[:, None]
+    patches, pixels = part @ sizes, part @ contents
     missing = int(((pixels == 0) & (pixels.sum(axis=0) > 0)).sum())
-    off_share = np.abs(patches / patches.sum() - SHARES).sum()
+    off_share = np.abs(patches / patches.sum() - shares).sum()
     frequencies = pixels / np.maximum(1, pixels.sum(axis=1, keepdims=True))
     overall = pixels.sum(axis=0) / max(1, pixels.sum())
     unlike = np.abs(frequencies - overall).sum(axis=1).mean() / 2

@@ -1,90 +1,94 @@
-"""A folder of ``images/`` and ``masks/`` twins, at any depth.
+"""A folder of images and labels, as public data sets and labelling tools lay it out.
 
-A mask belongs to the image with the same path below its twin and the same stem::
+The names of folders and files say which is an image, which its mask and which part it belongs to
+(:mod:`bohb_seg.data.layout`), or ``--images`` and ``--masks`` do. Twins always work::
 
     Tile 1/images/part_001.jpg   <->   Tile 1/masks/part_001.png
+
+Where no masks are, labels may be shapes or masks of single classes (:mod:`bohb_seg.data.labels`).
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from bohb_seg.data.classes import entries_for
+from bohb_seg.data.class_tables.finder import read_table
+from bohb_seg.data.class_tables.fit import table_for
+from bohb_seg.data.classes import FILE_NAME
 from bohb_seg.data.collection import Collection, Pair
+from bohb_seg.data.labels.finding import FoundLabels, find_label_sources
+from bohb_seg.data.labels.names import entries_for_names
+from bohb_seg.data.layout.finding import find_in, with_official_parts
+from bohb_seg.data.layout.names import Role
+from bohb_seg.data.layout.pairs import Found
+from bohb_seg.data.layout.roles import assign
+from bohb_seg.data.layout.search import LeftOut, Tree, search, summary
 from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
+WITH_PARTS = ("auto", "folders")
+"""Values of ``--split`` for which the official split is read; else it may contradict itself."""
+
+UNLABELLED = "an image without labels"
 
 
 def load(settings: DataSettings) -> Collection:
     """Finds the pairs below the folder ``settings.data``, at any depth.
 
     Raises:
-        DataError: it holds no images, no masks or no usable class table.
+        DataError: it holds no pairs or no usable class table.
     """
     root = Path(settings.data).expanduser()
-    twins = tuple(_twins(root))
-    images = {path for twin in twins for path in twin.images.values()}
-    if not images:
-        raise DataError(f"{root} holds no images; it must hold folders images/ and masks/")
-    if not any(twin.masks for twin in twins):
-        raise DataError(
-            f"{root} holds {len(images)} images but no masks;"
-            " put a folder masks/ beside each images/"
-        )
-    pairs = sorted((pair for twin in twins for pair in twin.pairs(root)), key=lambda p: p.name)
-    problems = sorted(problem for twin in twins for problem in twin.problems(root))
-    code = mask_code(entries_for(root, settings.classes), settings.preset)
-    return Collection(root, tuple(pairs), tuple(problems), code)
+    tree = search(root)
+    with_parts = settings.split in WITH_PARTS
+    found = find_in(tree, settings.images, settings.masks, with_parts)
+    if settings.class_field or not (found.pairs or settings.images):
+        labels = find_label_sources(tree, settings.class_field)
+        if labels.sources:
+            return _of_shapes(tree, labels, settings)
+        if labels.problems:
+            raise DataError("; ".join(labels.problems))
+        if settings.class_field:
+            raise DataError(
+                f"--class-field {settings.class_field}: {root} holds no vector files; drop it"
+            )
+    if not found.pairs:
+        raise DataError("; ".join(found.problems))
+    masks = [pair.mask for pair in found.pairs]
+    table = table_for(root, settings.classes, masks, settings.preset)
+    return Collection(
+        root,
+        found.pairs,
+        found.problems,
+        mask_code(table.entries, settings.preset),
+        notes=(*summary(found.left_out), *table.notes),
+        parts=found.parts,
+    )
 
 
-@dataclass(frozen=True)
-class _Twin:
-    """One ``images/`` and its ``masks/``: their files by relative path without suffix."""
-
-    parent: Path
-    images: Mapping[str, Path]
-    masks: Mapping[str, Path]
-    doubled: tuple[Path, ...]
-
-    def pairs(self, root: Path) -> Iterator[Pair]:
-        group = self.parent.relative_to(root).as_posix()
-        for key in self.images.keys() & self.masks.keys():
-            image = self.images[key]
-            yield Pair(image.relative_to(root).as_posix(), group, image, self.masks[key])
-
-    def problems(self, root: Path) -> Iterator[str]:
-        here = self.parent.relative_to(root)
-        for key in self.images.keys() - self.masks.keys():
-            name = self.images[key].relative_to(root).as_posix()
-            yield f"{name} has no mask; expected {(here / 'masks' / key).as_posix()}.png"
-        for key in self.masks.keys() - self.images.keys():
-            name = self.masks[key].relative_to(root).as_posix()
-            yield f"{name} has no image; expected {(here / 'images' / key).as_posix()}.jpg"
-        for path in self.doubled:
-            name = path.relative_to(root).as_posix()
-            yield f"{name} has the same name as another file but for its suffix; remove one"
-
-
-def _twins(root: Path) -> Iterator[_Twin]:
-    for place, folders, _ in os.walk(root):
-        parent = Path(place)
-        if {"images", "masks"} & set(folders):
-            images, doubled_images = _files(parent / "images")
-            masks, doubled_masks = _files(parent / "masks")
-            yield _Twin(parent, images, masks, doubled_images + doubled_masks)
-        folders[:] = [name for name in folders if name not in ("images", "masks")]
-
-
-def _files(folder: Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
-    found: dict[str, Path] = {}
-    doubled = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        if found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path) != path:
-            doubled.append(path)
-    return found, tuple(doubled)
+def _of_shapes(tree: Tree, labels: FoundLabels, settings: DataSettings) -> Collection:
+    """The images whose labels are no masks."""
+    files = {file.path: file for file in assign(tree.images)}
+    pairs = tuple(
+        Pair(path, files[path].group, tree.root / path, source.files[0], source)
+        for path, source in sorted(labels.sources.items())
+    )
+    used = {file for source in labels.sources.values() for file in source.files}
+    alone = [
+        LeftOut(path, UNLABELLED)
+        for path, file in files.items()
+        if file.role is Role.IMAGE and path not in labels.sources and tree.root / path not in used
+    ]
+    found = Found(pairs, {}, tuple(sorted((*tree.left_out, *alone))), labels.problems)
+    if settings.split in WITH_PARTS:
+        found = with_official_parts(tree, found)
+    own = tree.root / FILE_NAME
+    table = settings.classes or (own if own.exists() else None)
+    entries = entries_for_names(labels.names) if table is None else read_table(table).entries
+    return Collection(
+        tree.root,
+        found.pairs,
+        found.problems,
+        mask_code(entries, settings.preset),
+        notes=tuple(summary(found.left_out)),
+        parts=found.parts,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from bohb_seg import machine
 from bohb_seg.errors import BohbSegError
-from bohb_seg.settings import DataSettings, SearchSettings
+from bohb_seg.settings import DataSettings, SearchSettings, flag_of
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
     flags = [
         word
         for name, value in given.items()
-        if value is not None
-        for word in (f"--{name.replace('_', '-')}", str(value))
+        if value is not None and value is not False  # a switch has no value
+        for word in (flag_of(name), *(() if value is True else (str(value),)))
     ]
     command = machine.tied("bohb_seg.commands.data", "check", "--json", *flags)
     check = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -108,7 +108,7 @@ def _facts(run: RunRecord) -> Mapping[str, str]:
         "data": settings.get("data"),
         "patches": ", ".join(f"{count} {part}" for part, count in patches.items()),
         "patch size": settings.get("patch_size"),
-        "split": settings.get("split"),
+        "split": data.get("split") or settings.get("split"),
         "model": settings.get("model"),
         "objective": settings.get("objective"),
         "search space": settings.get("space"),

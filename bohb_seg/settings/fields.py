@@ -51,22 +51,40 @@ class DataSettings(BaseModel):
 
     data: str = Field(
         "synthetic",
-        description="folder with images/ and masks/ twins, or a data set: NAME[:PATH] or"
-        " FILE.py[:PATH]; synthetic has its own defaults",
+        description="folder with images and masks, or a data set: NAME[:PATH] or FILE.py[:PATH];"
+        " synthetic has its own defaults",
     )
+    images: str | None = Field(
+        None,
+        description="pattern of the images' paths in the data folder, with {stem} for what the"
+        " mask's name shares (default: by the names of folders and files); goes with --masks",
+    )
+    masks: str | None = Field(None, description="pattern of the masks' paths; goes with --images")
     preset: Literal["default", "milestone3"] = Field(
         "default",
         description="milestone3: the set-up of the Milestone 3 reports, for comparison with them",
     )
-    classes: Path | None = Field(None, description="class table (YAML): name, colour or index")
+    classes: Path | None = Field(
+        None, description="class table: name, colour or index (default: the data folder's own)"
+    )
     patch_size: int = Field(256, ge=16, description="edge of a patch in pixels")
     downscale: int = Field(1, ge=1, description="shrink images and masks by this factor first")
     bands: str | None = Field(
         None, description="bands to train on, e.g. 1,2,3 or red,green,nir (default: all but alpha)"
     )
+    class_field: str | None = Field(
+        None, description="labels are shapes; this field of vector files holds their class"
+    )
     align: bool = Field(False, description="warp masks that lie on another grid onto their images")
-    split: Literal["group", "image", "patch"] = Field(
-        "group", description="units that are never divided among train, validation and test"
+    split: Literal["auto", "folders", "group", "image", "block", "patch"] = Field(
+        "auto",
+        description="units that are never divided among train, validation and test; folders: as"
+        " published; auto: folders if there are such parts, else group, else image or block",
+    )
+    group_by: str | None = Field(
+        None,
+        description="regular expression; images are one group if what it finds in their paths (in"
+        " brackets, if it has any) is equal (default: one group a folder)",
     )
     sampling: Literal["grid", "random"] = Field(
         "grid", description="patches of an epoch: all of the grid, or as many at random places"
@@ -83,20 +101,6 @@ class DataSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="how much is logged"
     )
-
-    @model_validator(mode="after")
-    def _places_are_drawn(self) -> Self:
-        if self.rare_share and self.sampling != "random":
-            raise ValueError(
-                f"--rare-share {self.rare_share:g} needs --sampling random: a grid shows what there"
-                " is"
-            )
-        if self.sampling == "random" and self.split == "patch":
-            raise ValueError(
-                "--sampling random would train on pixels of the other parts with --split patch;"
-                " choose another split"
-            )
-        return self
 
     @field_validator("cache_dir")
     @classmethod

@@ -1,9 +1,11 @@
 """The contract of a model: the promises of :class:`bohb_seg.training.graph.architecture.Build`."""
 
+import inspect
 import math
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +69,14 @@ class ModelContract:
         assert scores.dtype == np.float32
         assert scores.min() >= 0
         np.testing.assert_allclose(scores.sum(axis=-1), 1, atol=1e-4)
+
+    def test_it_takes_as_many_bands_as_there_are(self, plugin: str) -> None:
+        """A model whose function ``build`` has no argument ``bands`` takes three."""
+        if "bands" not in inspect.signature(plugins.find("models", plugin).build).parameters:
+            pytest.skip(f"{plugin} takes images of three bands alone")
+        spec = replace(spec_of(plugin), bands=5)
+        found = np.repeat(images(2, edge(plugin))[..., :1], 5, axis=-1)
+        assert np.asarray(spec.build(seed=0)(found)).shape == (*found.shape[:3], CLASSES)
 
     def test_it_can_be_built_with_every_choice_and_least_value(
         self, plugin: str, declared: ModelDeclaration

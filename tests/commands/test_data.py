@@ -31,17 +31,33 @@ def test_check_prints_json(tiles):
     assert sum(found["frequencies"].values()) == pytest.approx(1)
     assert found.keys() == {
         "fingerprint", "split_hash", "classes", "patches", "images", "warnings", "frequencies",
+        "split", "bands", "scaling",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("split", ["group", "image", "patch"])
+@pytest.mark.parametrize("split", ["auto", "group", "image", "block", "patch"])
 def test_check_prints_a_report(tiles, split):
     result = run("check", tiles.root, *flags(tiles), "--split", split)
 
     assert result.exit_code == 0
     assert "8 in 4 groups" in result.stdout
     assert "vegetation" in result.stdout
+    assert f"split by {'group' if split == 'auto' else split}, 16-pixel patches" in result.stdout
     assert ("Tile 1" in result.stdout) == (split != "patch")
+
+
+def test_check_prints_the_parts_also_when_it_refuses_them(folder):
+    for group in ("a", "b", "c"):
+        labels = np.full((48, 48), 5 if group == "b" else 1)
+        labels[:12] = 5 if group == "b" else 0
+        folder.add(group, size=(48, 48), labels=labels)
+
+    result = run("check", folder.root, *flags(folder))
+
+    assert "part holds no labelled pixel" in str(result.exception)
+    assert "25.0%" in result.stdout
+    assert "none" in result.stdout
+    assert "split by group, 16-pixel patches" in result.stdout
 
 
 def test_check_lists_all_problems(tiles):
@@ -139,6 +155,20 @@ def test_classes_are_drafted_from_a_data_folder_or_a_folder_of_masks(tiles, plac
     again = run("classes", tiles.root / place)
     assert isinstance(again.exception, DataError)
     assert "exists already" in str(again.exception)
+
+
+def test_classes_are_drafted_where_no_table_names_the_values(folder):
+    for group in "abc":
+        folder.add(group, mask=np.tile(np.array([3, 7], np.uint8), (40, 20)))
+    checked = run("check", folder.root, "--json", *flags(folder))
+    assert [each["name"] for each in json.loads(checked.stdout)["classes"]] == [
+        "class_3",
+        "class_7",
+    ]
+
+    assert run("classes", folder.root).exit_code == 0
+
+    assert run("check", folder.root, *flags(folder)).exit_code == 0
 
 
 def test_classes_of_a_folder_without_masks_are_one_sentence(tmp_path):

@@ -27,9 +27,7 @@ def test_missing_path(folder):
 def test_no_images(folder):
     folder.root.mkdir()
 
-    assert sentence(folder.settings()) == (
-        f"{folder.root} holds no images; it must hold folders images/ and masks/"
-    )
+    assert sentence(folder.settings()) == (f"{folder.root} holds no images that can be read")
 
 
 def test_no_masks(tiles):
@@ -37,7 +35,8 @@ def test_no_masks(tiles):
         mask.unlink()
 
     assert sentence(tiles.settings()) == (
-        f"{tiles.root} holds 8 images but no masks; put a folder masks/ beside each images/"
+        f"{tiles.root} holds 8 images and no masks; put a folder masks/ beside the images, or say"
+        " --images GLOB --masks GLOB"
     )
 
 
@@ -49,11 +48,11 @@ def test_unpaired_files(tiles):
         prepare(tiles.settings())
 
     assert caught.value.problems == (
-        "Tile 2/images/b.png has no mask; expected Tile 2/masks/b.png",
-        "Tile 3/masks/a.png has no image; expected Tile 3/images/a.jpg",
+        "Tile 2/images/b.png has no mask of the same name; add the mask or remove the image",
+        "Tile 3/masks/a.png has no image of the same name; add the image or remove the mask",
     )
     assert str(caught.value) == (
-        "Tile 2/images/b.png has no mask; expected Tile 2/masks/b.png"
+        "Tile 2/images/b.png has no mask of the same name; add the mask or remove the image"
         " (1 more like this: bohb-data check lists them)"
     )
 
@@ -63,7 +62,7 @@ def test_unpaired_files_are_found_in_a_cached_data_set_too(tiles):
     (tiles.root / "Tile 1/masks/new.png").write_bytes(b"")
 
     assert sentence(tiles.settings()) == (
-        "Tile 1/masks/new.png has no image; expected Tile 1/images/new.jpg"
+        "Tile 1/masks/new.png has no image of the same name; add the image or remove the mask"
     )
 
 
@@ -100,7 +99,8 @@ def test_unknown_colours(folder):
 
     assert sentence(folder.settings()) == (
         "30.0% of the mask pixels are of no class (most of them #010203);"
-        " name these colours in classes.yaml"
+        " name these values in classes.yaml, which bohb-data classes drafts, or name another table"
+        " with --classes"
     )
 
 
@@ -110,7 +110,8 @@ def test_one_class_only(folder):
 
     assert sentence(folder.settings()) == (
         "the masks hold only the class 'road' of building, land, road, vegetation, water;"
-        " there is nothing to tell apart"
+        " there is nothing to tell apart, unless another class table names more:"
+        " bohb-data classes drafts one"
     )
 
 
@@ -118,9 +119,13 @@ def test_empty_split(folder):
     folder.add("Tile 1", "a")
     folder.add("Tile 1", "b")
 
-    assert sentence(folder.settings()) == (
+    assert sentence(folder.settings(split="group")) == (
         "train, validation and test need three groups, but there is only 1 group;"
-        " use --split image, or sort the images into more folders"
+        " use --split image or block, --group-by, or sort the images into more folders"
+    )
+    assert sentence(folder.settings()) == (
+        "a split into train, validation and test takes blocks that are 16 pixels apart, but 2"
+        " images of 18 patches do not hold so many; choose a smaller --patch-size, or --split patch"
     )
 
 
@@ -190,6 +195,6 @@ def test_twins_are_found_at_any_depth(folder):
 
     assert isinstance(found, Collection)
     assert [(pair.name, pair.group) for pair in found.pairs] == [
-        ("a/b/images/deep/x.png", "a/b"),
+        ("a/b/images/deep/x.png", "a/b/deep"),
         ("images/y.png", "."),
     ]

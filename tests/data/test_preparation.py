@@ -2,9 +2,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+from helpers.data_folder import COLOURS
 
-from bohb_seg.data import preparation
+from bohb_seg.data import parting
 from bohb_seg.data.preparation import prepare
+from bohb_seg.errors import SettingsError
 from bohb_seg.trials import IGNORE
 
 
@@ -138,7 +141,7 @@ def test_patches_are_the_same_in_memory_and_in_the_store(folder, monkeypatch):
         folder.add(group, "a", (40, 37))
         folder.add(group, "b", (12, 50))
     held = prepare(folder.settings())
-    monkeypatch.setattr(preparation, "HELD_BYTES", 0)
+    monkeypatch.setattr(parting, "HELD_BYTES", 0)
     stored = prepare(folder.settings())
 
     assert (stored.fingerprint, stored.split_hash) == (held.fingerprint, held.split_hash)
@@ -198,3 +201,30 @@ def test_patches_at_random_places_lie_in_the_training_part(tiles):
     assert {source.split("/")[0] for source in drawn.sources} <= groups
     assert drawn.sources == again.sources != other.sources
     assert (drawn.read(np.arange(len(drawn)))[1] != IGNORE).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"rare_share": 0.5}, "--rare-share 0.5 needs --sampling random"),
+        ({"sampling": "random", "split": "patch"}, "would train on pixels of the other parts"),
+    ],
+)
+def test_patches_that_cannot_be_drawn_so_are_a_sentence(tiles, flags, message):
+    with pytest.raises(SettingsError, match=message):
+        prepare(tiles.settings(**flags))
+
+
+def test_soft_edges_of_masks_are_told(folder):
+    for group in ("Tile 1", "Tile 2", "Tile 3"):
+        labels = np.zeros((40, 40), int)
+        labels[:, 20:] = 1
+        mask = COLOURS[labels]
+        mask[:, 20] = COLOURS[1].astype(int) - 1
+        folder.add(group, "a", labels=labels, mask=mask)
+
+    data = prepare(folder.settings())
+
+    assert data.audit.smeared_share == 1 / 40
+    assert not data.audit.unknown
+    assert any("have pixels between the classes" in each for each in data.audit.warnings)

@@ -91,12 +91,12 @@ def test_single_patches_are_dealt_out_once(patches):
         (
             lambda: by_unit(units([4], [(1, 1)]), "group"),
             "train, validation and test need three groups, but there is only 1 group;"
-            " use --split image, or sort the images into more folders",
+            " use --split image or block, --group-by, or sort the images into more folders",
         ),
         (
             lambda: by_unit(units([4, 4], [(1, 1)] * 2), "image"),
             "train, validation and test need three images, but there are only 2 images;"
-            " use --split patch, or add images",
+            " use --split block, or add images",
         ),
         (
             lambda: by_patch(2),

@@ -8,6 +8,7 @@ import numpy as np
 
 from bohb_seg.data.audit import Audit
 from bohb_seg.data.classes import ClassTable
+from bohb_seg.data.composition import Composition
 from bohb_seg.data.patch_sets import HeldPatches
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.settings import TrainingSettings
@@ -22,14 +23,16 @@ COLOURS = np.array([(60, 120, 60), (200, 60, 60), (80, 80, 220)], np.uint8)
 def data(audit: Audit, train: int = 10, validation: int = 5, test: int = 3) -> SegmentationData:
     """Three classes, noise on the images, a few ignored pixels."""
     random = np.random.default_rng(5)
+    classes = ClassTable(NAMES, tuple(tuple(map(int, colour)) for colour in COLOURS))
     return SegmentationData(
-        classes=ClassTable(NAMES, tuple(tuple(map(int, colour)) for colour in COLOURS)),
+        classes=classes,
         train=_part(random, train),
         validation=_part(random, validation),
         test=_part(random, test),
         fingerprint="f" * 16,
         split_hash="5" * 16,
         audit=audit,
+        composition=Composition("group", classes, (True,) * len(NAMES), {}),
     )
 
 

@@ -8,7 +8,10 @@ import numpy as np
 from bohb_seg.data.classes import ClassEntry
 from bohb_seg.data.collection import Pair
 from bohb_seg.data.decoding import Reading, decode_into
+from bohb_seg.data.imagery.damage import Range
+from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.masks import mask_code
+from bohb_seg.data.records import Record
 from bohb_seg.data.store.arrays import Store, building
 
 
@@ -38,3 +41,11 @@ def decoded(folder, labels, **options):
         record = decode_into(writer, 0, Pair("a", "", image, mask), Reading(code, **options))
         assert not isinstance(record, str), record
     return Store.open(place), record
+
+
+def record(name, group, size, pixels):
+    """Facts about an ordinary image."""
+    bands = ("red", "green", "blue")
+    facts = Facts(*size, 3, bands, "uint8", codec="PNG")
+    values = Range((0.0,) * 3, (250.0,) * 3, (255.0,) * 3)
+    return Record(name, group, size, size, pixels, {}, False, 0.0, "uint8", bands, facts, values)

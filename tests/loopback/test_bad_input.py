@@ -76,10 +76,9 @@ def holds(sentence: str, words: tuple[str, ...]) -> None:
         (unpaired, 16, ("Tile 0/images/a.png",)),
         (other_size, 16, ("Tile 0", "32", "8")),
         (unreadable, 16, ("Tile 0/images/a.png", "read")),
-        (unknown_colours, 16, ("31", "%", "colour")),
+        (unknown_colours, 16, ("31", "%", "bohb-data classes")),
         (one_class, 16, ("only the class",)),
         (two_tiles, 16, ("split",)),
-        (lambda data: None, 64, ("64", "32")),
     ],
 )
 def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):

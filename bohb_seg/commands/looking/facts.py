@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bohb_seg.data.colouring import as_hex
 from bohb_seg.data.imagery.damage import resolution
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.glance import glance
-from bohb_seg.data.looking.colours import as_hex
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.errors import printable
 
@@ -101,7 +101,7 @@ def classes(known: Outlook) -> list[ClassRow]:
 def parts(known: Outlook) -> list[PartRow]:
     """The parts of data that can be used."""
     return [
-        PartRow(name, len(known.boxes[name]), len(places), int(known.pixels[name].sum()))
+        PartRow(name, len(known.boxes[name]), len(places), sum(known.pixels[name]))
         for name, places in known.places.items()
     ]
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from bohb_seg.commands.looking import atlas, facts
-from bohb_seg.data.looking.colours import IGNORED_GREY, as_hex
+from bohb_seg.data.colouring import IGNORED_GREY, as_hex
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.data.looking.pictures import Picture, pictures
 from bohb_seg.data.looking.remarks import Choice, all_doubts, chosen, named, remarks, shares

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bohb_seg.data.classes import ClassTable
-from bohb_seg.data.looking.colours import IGNORED_GREY, as_hex
+from bohb_seg.data.colouring import IGNORED_GREY, as_hex
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.data.looking.pictures import Picture, pictures
 from bohb_seg.data.looking.remarks import chosen, remarks, shares

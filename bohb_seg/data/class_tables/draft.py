@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from bohb_seg.data.class_tables import legend
-from bohb_seg.data.classes import FILE_NAME, MAX_CLASSES
+from bohb_seg.data.classes import FILE_NAME, MAX_CLASSES, ClassEntry
 from bohb_seg.data.mask_reading.containers import RawMask, unpack
 from bohb_seg.data.mask_reading.meaning import numbers_of
 from bohb_seg.data.mask_reading.nearest import ROUNDED
@@ -76,6 +77,20 @@ def write(masks: Sequence[Path], folder: Path) -> tuple[Path, Path]:
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror}") from None
     return table, picture
+
+
+def entries(masks: Sequence[bytes]) -> tuple[ClassEntry, ...]:
+    """A class for each value of some masks, named after it.
+
+    Args:
+        masks: Contents of the mask files; at least one.
+
+    Raises:
+        DataError: they hold too many values to be masks of classes.
+        ValueError: one is no mask; the message goes on after its name.
+    """
+    text = draft([look(unpack(content)) for content in masks], len(masks))
+    return tuple(ClassEntry(**entry) for entry in yaml.safe_load(text))
 
 
 def look(raw: RawMask) -> Seen:

@@ -1,11 +1,10 @@
 """The class table of a data folder, of whichever kind.
 
 ``classes.yaml`` at the top is the project's own and wins. Else all tables at the top count, else
-all one level below (Roboflow puts one into each part). Several must agree: tables that name the
-same classes complete each other, with colours from one and indices from another.
+all one level below (Roboflow puts one into each part), else all two levels below. Tables that name
+the same classes complete each other, with colours from one and indices from another.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,8 @@ _BY_SUFFIX: dict[str, Callable[[str], list[Row]]] = {
 }
 """Readers of tables with a name of their own, which only ``--classes`` can point at."""
 
-_log = logging.getLogger(__name__)
+_LEVELS = ("", "*/", "*/*/")
+"""Places of tables below the data folder; the first that holds one counts."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,39 @@ class FoundTable:
     notes: tuple[str, ...] = ()
 
 
-def find_table(root: Path) -> FoundTable | None:
-    """The class table of the data folder ``root``, None if it has none.
+@dataclass(frozen=True)
+class Tables:
+    """The class tables of a data folder.
 
-    Files that only look like a table by their names are left out, with a warning in the log.
+    Args:
+        found: Tables, each of which contradicts each other one; those that agree are one.
+        notes: A sentence about each file that only looks like a table by its name.
+    """
+
+    found: tuple[FoundTable, ...]
+    notes: tuple[str, ...] = ()
+
+
+def find_tables(root: Path) -> Tables:
+    """The class tables of the data folder ``root``.
 
     Raises:
-        DataError: tables contradict each other, or ``classes.yaml`` is none.
+        DataError: its ``classes.yaml`` is none.
     """
     if (root / classes.FILE_NAME).exists():
-        return read_table(root / classes.FILE_NAME)
-    for folder in ("", "*/"):
+        return Tables((read_table(root / classes.FILE_NAME),))
+    notes: list[str] = []
+    for folder in _LEVELS:
         files = sorted(path for path in root.glob(f"{folder}*") if _reader(path) and path.is_file())
-        if tables := [table for file in files if (table := _readable(file))]:
-            return _agreed(tables)
-    return None
+        found: list[FoundTable] = []
+        for file in files:
+            try:
+                _add(found, read_table(file))
+            except DataError as error:
+                notes.append(f"{error}; it is left out")
+        if found:
+            return Tables(tuple(found), tuple(notes))
+    return Tables((), tuple(notes))
 
 
 def read_table(file: Path) -> FoundTable:
@@ -91,14 +109,6 @@ def read_table(file: Path) -> FoundTable:
 def _reader(file: Path) -> Callable[[str], list[Row]] | None:
     name = file.name.lower()
     return next((kind.read for kind in _KINDS if kind.FILES.fullmatch(name)), None)
-
-
-def _readable(file: Path) -> FoundTable | None:
-    try:
-        return read_table(file)
-    except DataError as error:
-        _log.warning("%s; it is left out", error)
-        return None
 
 
 def _foreign(
@@ -151,17 +161,14 @@ def _entries(rows: Sequence[Row]) -> tuple[ClassEntry, ...]:
     return tuple(entries)
 
 
-def _agreed(tables: Sequence[FoundTable]) -> FoundTable:
-    first = tables[0]
-    for other in tables[1:]:
-        if (merged := _merged(first.entries, other.entries)) is None:
-            raise DataError(
-                f"the class tables {first.files[0]} and {other.files[0]} contradict each other;"
-                " name one with --classes, or remove one"
-            )
-        notes = dict.fromkeys((*first.notes, *other.notes))
-        first = FoundTable((*first.files, *other.files), merged, tuple(notes))
-    return first
+def _add(found: list[FoundTable], table: FoundTable) -> None:
+    """Adds a table to the first that it agrees with, or behind all."""
+    for number, first in enumerate(found):
+        if (merged := _merged(first.entries, table.entries)) is not None:
+            notes = dict.fromkeys((*first.notes, *table.notes))
+            found[number] = FoundTable((*first.files, *table.files), merged, tuple(notes))
+            return
+    found.append(table)
 
 
 def _merged(

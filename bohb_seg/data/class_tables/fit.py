@@ -1,44 +1,156 @@
-"""The class table that fits the masks: some data sets bring one whose colours no mask uses."""
+"""The class table that counts for a data folder: named, its own, found, or the Dubai data set's.
 
-import logging
+``--classes`` wins, then ``classes.yaml`` of the folder. Of tables in other forms the one that names
+the most pixels of a few masks counts, because some data sets bring one whose colours no mask uses.
+The colours of the Dubai data set are known without a table; else each value is a class.
+"""
+
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
-from bohb_seg.data.class_tables.finder import FoundTable
-from bohb_seg.data.classes import ClassEntry
+import numpy as np
+from PIL import Image
+
+from bohb_seg.data.class_tables import draft
+from bohb_seg.data.class_tables.finder import FoundTable, find_tables, read_table
+from bohb_seg.data.classes import DUBAI, FILE_NAME, ClassEntry
 from bohb_seg.data.mask_reading.reading import read_mask
 from bohb_seg.data.masks import mask_code
+from bohb_seg.errors import DataError
+from bohb_seg.files import read_regular
 
-_log = logging.getLogger(__name__)
+MOST_SAMPLES = 32
+"""Masks that tables are tried on, evenly over all."""
+MOST_PIXELS = 1 << 25
+"""Pixels of these masks together, but for the first: about a second's work."""
+LARGEST_PIXELS = 1 << 26
+"""Pixels of a mask that is tried; larger ones are decoded once, later."""
+LARGEST_BYTES = 1 << 28
+"""Bytes of its file."""
+ENOUGH = 0.5
+"""Share of the pixels from which on masks are in the colours of the Dubai data set, of which none
+is common; the audit then tells what else they hold."""
+
+_DUBAI = FoundTable((), DUBAI)
+
+
+def table_for(root: Path, file: Path | None, masks: Sequence[Path], preset: str) -> FoundTable:
+    """The class table of a data set.
+
+    Args:
+        root: The data folder.
+        file: The value of ``--classes``, or None.
+        masks: The mask files.
+        preset: ``milestone3`` takes the Dubai data set's where there is none, whatever the masks
+            hold, as the Milestone 3 reports did (docs/origin.md).
+
+    Raises:
+        DataError: a table cannot be read, several fit equally well, or there is none and the masks
+            hold too many values.
+    """
+    if file is not None:
+        return read_table(file)
+    tables = find_tables(root)
+    if [table.files for table in tables.found] == [(root / FILE_NAME,)]:
+        return tables.found[0]  # the project's own is meant, whatever the masks hold
+    chosen = _chosen(root, tables.found, samples(masks), preset)
+    return FoundTable(chosen.files, chosen.entries, (*tables.notes, *chosen.notes))
 
 
 def share_named(entries: tuple[ClassEntry, ...], masks: Sequence[bytes]) -> float:
-    """Share of the pixels of some masks that a table names, 0..1.
-
-    Raises:
-        ValueError: a file is no image that can be a mask.
-    """
-    code = mask_code(entries, "default")
-    decoded = [read_mask(content, code) for content in masks]
-    unknown = sum(sum(mask.unknown.values()) for mask in decoded)
-    return 1 - unknown / max(1, sum(mask.labels.size for mask in decoded))
-
-
-def best_fitting(tables: Sequence[FoundTable], masks: Sequence[bytes]) -> FoundTable:
-    """The first table that names the most pixels; a note in the log if that is not the first.
+    """Share of the pixels of some masks that a table names, 0..1; files that are none do not count.
 
     Args:
-        tables: At least one, the preferred one first.
-        masks: Contents of a few mask files.
-
-    Raises:
-        ValueError: a file is no image that can be a mask.
+        entries: The table.
+        masks: Contents of the mask files.
     """
-    shares = [share_named(table.entries, masks) for table in tables]
-    best = tables[shares.index(max(shares))]
-    if best is not tables[0]:
-        names = ", ".join(map(str, tables[0].files))
-        _log.warning(
-            "the class table %s is left out: it names %.0f%% of the mask pixels, another %.0f%%",
-            names, 100 * shares[0], 100 * max(shares),
-        )  # fmt: skip
-    return best
+    code = mask_code(entries, "default")
+    unknown, total = 0, 0
+    for content in masks:
+        try:
+            mask = read_mask(content, code)
+        except ValueError:
+            continue
+        unknown += sum(mask.unknown.values())
+        total += mask.labels.size
+    return 1 - unknown / max(1, total)
+
+
+def samples(masks: Sequence[Path]) -> list[bytes]:
+    """Contents of a few masks that are not too large, evenly over all."""
+    picked = np.linspace(0, len(masks) - 1, min(MOST_SAMPLES, len(masks))).round().astype(int)
+    contents: list[bytes] = []
+    pixels = 0
+    for number in picked:
+        try:
+            content = read_regular(masks[number], LARGEST_BYTES)
+        except OSError:
+            continue  # told when it is decoded
+        size = _pixels(content)
+        if size <= LARGEST_PIXELS and (not contents or pixels + size <= MOST_PIXELS):
+            contents.append(content)
+            pixels += size
+    return contents
+
+
+def _pixels(content: bytes) -> int:
+    """Number of pixels, as the head of the file says; 0 if it is not understood."""
+    Image.MAX_IMAGE_PIXELS = None  # a guard of web sites
+    try:
+        with Image.open(io.BytesIO(content)) as file:
+            return file.width * file.height
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError):
+        return 0
+
+
+def _chosen(
+    root: Path, found: Sequence[FoundTable], masks: Sequence[bytes], preset: str
+) -> FoundTable:
+    if not masks and found:
+        return _only(found)
+    shares = [share_named(table.entries, masks) for table in found]
+    best = max(shares, default=0.0)
+    known = share_named(DUBAI, masks)  # 1 without evidence: then decoding tells
+    if known > best and known >= ENOUGH:
+        best, winner = known, _DUBAI
+    elif found:
+        winner = _only([table for table, share in zip(found, shares, strict=True) if share == best])
+    elif preset == "milestone3":
+        return _DUBAI
+    else:
+        return _provisional(root, masks)
+    notes = (
+        f"the class table {', '.join(map(str, table.files))} is left out: it names {share:.0%} of"
+        f" the mask pixels, {', '.join(map(str, winner.files)) or 'the Dubai data set'} {best:.0%}"
+        for table, share in zip(found, shares, strict=True)
+        if table is not winner
+    )
+    return FoundTable(winner.files, winner.entries, (*winner.notes, *notes))
+
+
+def _provisional(root: Path, masks: Sequence[bytes]) -> FoundTable:
+    """A class for each value, so that masks without a table can be used as they are."""
+    try:
+        entries = draft.entries(masks)
+    except ValueError as error:
+        raise DataError(
+            f"{root} has no class table, and a mask {error}; bohb-data classes {root} says which"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{root} has no class table, and {error}") from None
+    note = (
+        f"{root} has no class table: its {len(entries)} classes are named after the values in"
+        f" {len(masks)} masks; bohb-data classes {root} drafts a classes.yaml from more, in which"
+        " they can be named"
+    )
+    return FoundTable((), entries, (note,))
+
+
+def _only(tables: Sequence[FoundTable]) -> FoundTable:
+    if len(tables) > 1:
+        raise DataError(
+            f"the class tables {tables[0].files[0]} and {tables[1].files[0]} contradict each other;"
+            " name one with --classes, or remove one"
+        )
+    return tables[0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bohb_seg.data.classes import read_file
-from bohb_seg.data.looking.colours import IGNORED_GREY, as_hex, coloured
+from bohb_seg.data.colouring import IGNORED_GREY, as_hex, coloured
 from bohb_seg.data.mask_reading.reading import read_mask
 from bohb_seg.data.masks import mask_code
 from bohb_seg.data.pixels import LARGEST

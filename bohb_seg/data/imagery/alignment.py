@@ -4,13 +4,15 @@ Compared is what both files state. A mask without a place in the world (PNG) onl
 size, as does any mask of an image without one.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bohb_seg.data.imagery.facts import Facts
-from bohb_seg.data.imagery.geotiff import INSTALL, Raster, available, dataset_of
-from bohb_seg.data.imagery.tags import read_header
+from bohb_seg.data.imagery.geotiff import INSTALL, available, dataset_of
+from bohb_seg.data.imagery.tags import Header, read_header
 from bohb_seg.errors import DataError
 from bohb_seg.files import open_regular
 
@@ -55,20 +57,55 @@ def refuse_unaligned(name: str, image: Facts, mask: Facts) -> None:
     raise DataError(f"{name} cannot be used, because its mask {found}; {cure}")
 
 
-def open_aligned(path: Path, image: Facts) -> Raster:
+@dataclass(frozen=True)
+class Dataset:
+    """A mask that rasterio has opened.
+
+    Args:
+        dataset: The file, or a view of it on the image's grid.
+        header: The file's header.
+        nodata: The value that the file declares to be no data, or None.
+        reach: Whether a last band says how far the mask reaches: 0 beyond.
+        file: The file that a view reads from; None if there is no view.
+    """
+
+    dataset: Any
+    header: Header
+    nodata: float | None
+    reach: bool = False
+    file: Any = None
+
+    def close(self) -> None:
+        """Closes view and file."""
+        self.dataset.close()
+        if self.file is not None:
+            self.file.close()
+
+
+def open_mask(path: Path) -> Dataset:
+    """Opens a mask on its own grid, with rasterio.
+
+    Raises:
+        ValueError: it cannot be decoded; the message gives the reason.
+        OSError: it cannot be read.
+    """
+    with open_regular(path, _LARGEST_FILE) as file:
+        header = read_header(file)
+    dataset = dataset_of(path, header.codec)
+    return Dataset(dataset, header, dataset.nodata)
+
+
+def open_aligned(path: Path, image: Facts) -> Dataset:
     """Opens a mask, warped onto the pixels of its image by the nearest value, never a blend.
 
     Args:
         path: The mask, a raster with a place in the world.
         image: The image's facts.
 
-    Returns:
-        The mask as an image of the image's height and width. Pixels that the mask does not reach
-        are not valid.
-
     Raises:
         DataError: rasterio is missing, or one of both does not say where it lies.
         ValueError: the mask cannot be decoded.
+        OSError: it cannot be read.
     """
     if not available():
         raise DataError(f"{path} must be warped onto its image, which takes rasterio; {INSTALL}")
@@ -76,24 +113,27 @@ def open_aligned(path: Path, image: Facts) -> Raster:
     from rasterio.transform import Affine
     from rasterio.vrt import WarpedVRT
 
-    with open_regular(path, _LARGEST_FILE) as file:
-        header = read_header(file)
-    dataset = dataset_of(path, header.codec)
-    if image.transform is None or image.crs is None or not dataset.crs:
+    mask = open_mask(path)
+    if image.transform is None or image.crs is None or not mask.dataset.crs:
+        mask.close()
         raise DataError(
             f"{path} cannot be warped onto its image: both must name a coordinate system and place"
         )
+    # A value that is no data may be a class nevertheless, so it is warped like any other.
+    reach = ColorInterp.alpha not in mask.dataset.colorinterp
     view = WarpedVRT(
-        dataset,
+        mask.dataset,
         crs=image.crs,
         transform=Affine(*image.transform),
         height=image.height,
         width=image.width,
         resampling=Resampling.nearest,
         tolerance=_TOLERANCE,
-        add_alpha=dataset.nodata is None and ColorInterp.alpha not in dataset.colorinterp,
+        src_nodata=None,
+        nodata=None,
+        add_alpha=reach,
     )
-    return Raster(view, header, source=dataset, as_stored=True)
+    return Dataset(view, mask.header, mask.nodata, reach, mask.dataset)
 
 
 def _same_crs(first: str | None, second: str | None) -> bool:

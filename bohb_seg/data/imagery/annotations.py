@@ -33,8 +33,7 @@ def read_coco(path: Path) -> Mapping[str, Drawing]:
         found: dict[Any, list[Shape]] = {number: [] for number in images}
         left_out = dict.fromkeys(images, 0)
         for entry in plain["annotations"]:
-            image = images[entry["image_id"]]
-            size = int(image["height"]), int(image["width"])
+            size = _size(images[entry["image_id"]], "height", "width")
             shape = _coco_shape(categories[entry["category_id"]], entry.get("segmentation"), size)
             if shape:
                 found[entry["image_id"]].append(shape)
@@ -42,7 +41,7 @@ def read_coco(path: Path) -> Mapping[str, Drawing]:
                 left_out[entry["image_id"]] += 1
         return {
             str(entry["file_name"]): Drawing(
-                tuple(found[number]), left_out[number], (int(entry["height"]), int(entry["width"]))
+                tuple(found[number]), left_out[number], _size(entry, "height", "width")
             )
             for number, entry in images.items()
         }
@@ -59,7 +58,7 @@ def read_labelme(path: Path) -> tuple[str, Drawing]:
     plain = _json(path)
     try:
         shapes = [_labelme_shape(entry) for entry in plain["shapes"]]
-        size = int(plain["imageHeight"]), int(plain["imageWidth"])
+        size = _size(plain, "imageHeight", "imageWidth")
         kept = tuple(shape for shape in shapes if shape)
         # Windows writes the path with backslashes.
         image = str(plain["imagePath"]).replace("\\", "/").rpartition("/")[2]
@@ -93,7 +92,13 @@ def _what(error: Exception) -> str:
     return f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
 
 
-def _coco_shape(name: str, segmentation: Any, size: tuple[int, int]) -> Shape | None:
+def _size(entry: Mapping[str, Any], height: str, width: str) -> tuple[int, int] | None:
+    """The image's size, which some tools leave out or write as 0."""
+    found = int(entry.get(height) or 0), int(entry.get(width) or 0)
+    return found if all(found) else None
+
+
+def _coco_shape(name: str, segmentation: Any, size: tuple[int, int] | None) -> Shape | None:
     """The area of an annotation; None for those with a box or points only."""
     if not segmentation:
         return None
@@ -112,10 +117,11 @@ def _cropped(pixels: Valid) -> Stencil | None:
     return Stencil(int(rows[0]), int(columns[0]), part.copy())
 
 
-def _run_lengths(segmentation: Mapping[str, Any], size: tuple[int, int]) -> Valid:
+def _run_lengths(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> Valid:
     height, width = map(int, segmentation["size"])
-    if (height, width) != size or height * width > _MOST_PIXELS:
-        raise ValueError(f"an area of {width}x{height} pixels in an image of {size[1]}x{size[0]}")
+    has = size or (height, width)
+    if (height, width) != has or height * width > _MOST_PIXELS:
+        raise ValueError(f"an area of {width}x{height} pixels in an image of {has[1]}x{has[0]}")
     counts = segmentation["counts"]
     counts = list(_uncompressed(counts)) if isinstance(counts, str) else list(map(int, counts))
     if min(counts, default=0) < 0 or sum(counts) != height * width:

@@ -136,7 +136,7 @@ class Look:
     @property
     def is_dark(self) -> bool:
         """Whether it is nearly black, and has more than one value."""
-        if self.values is None or self.is_constant or self.facts.dtype != self.scaling.dtype:
+        if self.values is None or self.is_constant:
             return False
         bright = np.array([[self.values.bright]]).astype(self.scaling.dtype)
         return bool(self.scaling.apply(bright, np.ones((1, 1), np.bool_)).max() < DARK_LEVEL)

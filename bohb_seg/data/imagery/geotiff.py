@@ -31,6 +31,10 @@ _SAMPLED_WINDOWS, _SAMPLED_PIXELS = 4, 64
 
 _COLOURS = ("red", "green", "blue")
 
+_BLOCK_CACHE = 1 << 27
+"""Bytes of decoded blocks that GDAL keeps in a process; its own choice, a twentieth of all
+memory, would hold a whole orthomosaic."""
+
 
 def available() -> bool:
     """Whether rasterio is installed."""
@@ -38,30 +42,19 @@ def available() -> bool:
 
 
 class Raster:
-    """A dataset of rasterio, or a warped view of one, as an image.
+    """A dataset of rasterio as an image.
 
     Args:
         dataset: The dataset; it is closed with the image.
         header: The file's header.
         alpha_is_data: Whether a band tagged as alpha is a channel in any case.
-        source: The dataset that a warped view reads from; it is closed, too.
-        as_stored: Whether indices stay indices and 0 stays 0 where 0 is white, as in masks.
     """
 
-    def __init__(
-        self,
-        dataset: Any,
-        header: Header,
-        *,
-        alpha_is_data: bool = False,
-        source: Any = None,
-        as_stored: bool = False,
-    ) -> None:
+    def __init__(self, dataset: Any, header: Header, *, alpha_is_data: bool = False) -> None:
         self._dataset = dataset
-        self._source = source
         self._said: list[str] = []
-        self._inverted, self._as_stored = header.inverted, as_stored
-        self._palette = None if as_stored else _palette(dataset)
+        self._inverted = header.inverted
+        self._palette = _palette(dataset)
         self._facts = _facts(dataset, header, self._palette is not None)
         tagged = self._facts.alpha
         if tagged is not None and (alpha_is_data or not is_transparency(self._sample(tagged))):
@@ -90,7 +83,7 @@ class Raster:
             valid &= self._read((self._facts.alpha,), place)[..., 0] != 0
         elif (mask := self._own_mask(place)) is not None:
             valid &= mask
-        if self._palette is None and not self._as_stored:
+        if self._palette is None:
             values = self._as_shown(values)
         if self._palette is not None:
             values = self._palette[np.minimum(values[..., 0], len(self._palette) - 1)]
@@ -116,7 +109,7 @@ class Raster:
         flags = self._dataset.mask_flag_enums[0]
         if MaskFlags.per_dataset not in flags or MaskFlags.alpha in flags:
             return None
-        with _listening(self._said):
+        with listening(self._said):
             mask: Valid = self._dataset.read_masks(1, window=place) != 0
         return mask
 
@@ -124,10 +117,10 @@ class Raster:
         from rasterio.errors import RasterioError
 
         try:
-            with _listening(self._said):
+            with listening(self._said):
                 values = self._dataset.read([band + 1 for band in bands], window=place)
         except RasterioError as error:
-            raise ValueError(_undecodable(self._facts.codec, error)) from None
+            raise ValueError(undecodable(self._facts.codec, error)) from None
         return np.ascontiguousarray(np.moveaxis(values, 0, 2))
 
     def _sample(self, band: int) -> Values:
@@ -154,8 +147,6 @@ class Raster:
 
     def __exit__(self, *_: object) -> None:
         self._dataset.close()
-        if self._source is not None:
-            self._source.close()
 
 
 def open_raster(path: Path, header: Header, *, alpha_is_data: bool = False) -> Raster:
@@ -179,14 +170,15 @@ def dataset_of(path: Path, codec: str) -> Any:
     # The facts say it; a warning for each of a thousand files would say no more.
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
     # Never any other of GDAL's formats: some name further files or addresses.
-    driver = "JP2OpenJPEG" if codec.startswith("JPEG 2000") else "GTiff"
+    driver = {"JPEG 2000": "JP2OpenJPEG", "PNG": "PNG"}.get(codec, "GTiff")
     try:
         return rasterio.open(path, driver=driver)
     except RasterioError as error:
-        raise ValueError(_undecodable(codec, error)) from None
+        raise ValueError(undecodable(codec, error)) from None
 
 
-def _undecodable(codec: str, error: Exception) -> str:
+def undecodable(codec: str, error: Exception) -> str:
+    """The reason why GDAL cannot decode a file, after "the file"."""
     reason = str(error.__cause__ or error).splitlines()[0][:200]
     return f"is {codec or 'of an unknown kind'}, but GDAL cannot decode it ({reason})"
 
@@ -242,13 +234,15 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def _listening(words: list[str]) -> Iterator[None]:
+def listening(words: list[str]) -> Iterator[None]:
+    """Collects the words of GDAL's decoders in this thread, and bounds GDAL's memory."""
     import rasterio
 
     log, listener = logging.getLogger("rasterio"), _Listener(words)
     log.addHandler(listener)
     try:
-        with rasterio.Env():  # only within it does GDAL speak to the log
+        # Only within it does GDAL speak to the log.
+        with rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE):
             yield
     finally:
         log.removeHandler(listener)

@@ -19,7 +19,6 @@ from bohb_seg.data.imagery.tags import Header
 from bohb_seg.data.pixels import LARGEST, decoded, refuse_torn
 from bohb_seg.files import read_regular
 
-_STORED = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 _ORDER = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
 """OpenCV's blue, green, red as red, green, blue."""
 _NAMES = {1: ("",), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
@@ -60,7 +59,7 @@ def open_image(path: Path, header: Header, *, alpha_is_data: bool = False) -> De
     content = read_regular(path, LARGEST)
     refuse_torn(content)
     try:
-        values = decoded(content, _STORED)
+        values = decoded(content, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except ValueError as error:
         raise ValueError(_reason(header, str(error))) from None
     values = values.reshape(*values.shape[:2], -1)

@@ -6,7 +6,7 @@ what they were before.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,46 +64,69 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Burnt:
-    """A mask made of shapes.
+    """A part of a mask, made of shapes.
 
     Args:
         values: (height, width), uint8.
         contested: Pixels over which shapes of different values lie.
-        unknown: Number of shapes of each name that no value was given for; they are not burnt.
+        unknown: Pixels of each name that no value was given for.
+        covered: Pixels over which any shape lies.
     """
 
     values: npt.NDArray[np.uint8]
     contested: int
     unknown: Mapping[str, int]
+    covered: int
 
 
 def burn(
-    drawing: Drawing, values: Mapping[str, int], place: tuple[int, int, int, int], background: int
+    shapes: Iterable[Shape],
+    values: Mapping[str, int],
+    place: tuple[int, int, int, int],
+    background: int,
+    unknown: int,
 ) -> Burnt:
     """Burns shapes into a part of an image's mask.
 
     Args:
-        drawing: The image's shapes.
+        shapes: The image's shapes, in their order; those beside the part may be left out.
         values: The mask's value for each name.
         place: First row, first column, height and width of the part.
         background: The value where no shape lies.
+        unknown: The value for names that have none.
     """
     row, column, height, width = place
     mask = np.full((height, width), background, np.uint8)
     taken = np.zeros((height, width), np.bool_)
     contested = np.zeros((height, width), np.bool_)
-    unknown: Counter[str] = Counter()
-    for shape in drawing.shapes:
-        if shape.name not in values:
-            unknown[shape.name] += 1
-            continue
-        value = values[shape.name]
+    strange: dict[str, int] = {}
+    number = np.zeros((height, width), np.int32)
+    for shape in shapes:
+        value = values.get(shape.name, unknown)
+        own = 0 if shape.name in values else strange.setdefault(shape.name, len(strange) + 1)
         for first, left, pixels in _parts(shape, row, column, height, width):
             part = np.s_[first : first + pixels.shape[0], left : left + pixels.shape[1]]
             contested[part] |= pixels & taken[part] & (mask[part] != value)
             taken[part] |= pixels
             mask[part][pixels] = value
-    return Burnt(mask, int(contested.sum()), dict(unknown))
+            if strange:
+                number[part][pixels] = own
+    counts = np.bincount(number.ravel(), minlength=len(strange) + 1) if strange else np.zeros(1)
+    found = {name: int(counts[own]) for name, own in strange.items() if counts[own]}
+    return Burnt(mask, int(contested.sum()), found, int(taken.sum()))
+
+
+def rows_of(shape: Shape) -> tuple[float, float]:
+    """The first row that a shape may touch, and the end of the last one."""
+    tops, bottoms = [np.inf], [-np.inf]
+    for polygon in shape.polygons:
+        for ring in polygon[:1]:
+            tops.append(ring[:, 1].min(initial=np.inf))
+            bottoms.append(ring[:, 1].max(initial=-np.inf))
+    if shape.stencil:
+        tops.append(shape.stencil.row)
+        bottoms.append(shape.stencil.row + shape.stencil.pixels.shape[0])
+    return float(np.min(tops)), float(np.max(bottoms))
 
 
 def _parts(

@@ -5,8 +5,8 @@ and is no longer developed. Edges are straight in the file's own coordinate syst
 the image's, they are cut into short pieces before they are transformed.
 """
 
-import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,18 @@ import numpy.typing as npt
 
 from bohb_seg.data.imagery import wkb
 from bohb_seg.data.imagery.facts import Facts
-from bohb_seg.data.imagery.geotiff import INSTALL, available
 from bohb_seg.data.imagery.polygons import Ring
 from bohb_seg.data.imagery.shapes import Drawing, Shape
+from bohb_seg.data.imagery.vector_files import (
+    PARSED_WHOLE,
+    Bounds,
+    Known,
+    about,
+    features,
+    understandable,
+    word,
+)
 from bohb_seg.errors import DataError
-
-SUFFIXES = (".geojson", ".gpkg", ".shp", ".fgb")
 
 CLASS_FIELDS = ("class", "class_name", "classname", "class_id", "label", "category", "landcover",
                 "land_cover", "landuse", "land_use", "type")  # fmt: skip
@@ -31,6 +37,7 @@ ONE_CLASS = "*"
 
 _BOOKKEEPING = ("id", "fid", "objectid", "gid", "area", "length", "perimeter", "shape_area",
                 "shape_leng", "shape_length")  # fmt: skip
+_DEGREES_EAST, _DEGREES_NORTH = 180, 90
 _PIECE_PIXELS = 32.0
 """Length of the pieces into which edges are cut: a bend within so few pixels cannot be seen."""
 _MOST_PIECES = 4096
@@ -43,35 +50,62 @@ def read_layer(
 
     Args:
         path: The file.
-        facts: The image's, with its place in the world.
+        facts: The image's, with its place in the world. Without one, coordinates that cannot be
+            places are taken for columns and rows, counted downwards or, below zero, upwards.
         class_field: The field that holds the class, ``ONE_CLASS``, or None to look for one.
         layer: The layer, or None for the only one with polygons.
 
     Raises:
         DataError: one sentence that says what is missing.
     """
-    if not (available() and importlib.util.find_spec("pyogrio")):
-        raise DataError(f"{path} is a vector file, which takes rasterio and pyogrio; {INSTALL}")
+    known = about(path, layer)
+    field = _field(path, known.fields, class_field)
+    warnings: tuple[str, ...] = ()
     if facts.transform is None:
+        facts, crs = _on_pixels(path, known, facts), None
+    else:
+        crs, warnings = _crs(path, known.crs, known.bounds, facts)
+    geometries, names = features(path, known.layer, field, _bounds(facts, crs))
+    names = names or [known.layer] * len(geometries)
+    return _drawing(path, names, geometries, crs, facts, warnings)
+
+
+def layer_names(
+    path: Path, class_field: str | None = None, layer: str | None = None
+) -> tuple[str, ...]:
+    """The classes' names in a vector file; none if all of its shapes are of one class.
+
+    Raises:
+        DataError: one sentence that says what is missing.
+    """
+    known = about(path, layer)
+    field = _field(path, known.fields, class_field)
+    if field is None:
+        return ()
+    import pyogrio.raw
+
+    with understandable(path):
+        _, _, _, columns = pyogrio.raw.read(
+            path, layer=known.layer, columns=[field], read_geometry=False
+        )
+    return tuple(sorted({word for word in map(word, columns[0]) if word}))
+
+
+def _on_pixels(path: Path, known: Known, facts: Facts) -> Facts:
+    """The facts of an image without a place, with its columns and rows as coordinates."""
+    bounds = known.bounds
+    is_json = path.suffix.lower() in PARSED_WHOLE
+    # GDAL takes coordinates of GeoJSON for degrees whatever they are.
+    beyond = bounds and (
+        max(-bounds.left, bounds.right) > _DEGREES_EAST
+        or max(-bounds.bottom, bounds.top) > _DEGREES_NORTH
+    )
+    if known.crs is not None and not (is_json and beyond):
         raise DataError(
             f"{path} has coordinates, but its image has none; give images that are georeferenced"
         )
-    import pyogrio.raw
-    from pyogrio.errors import DataSourceError
-
-    try:
-        name = layer or _layer(path)
-        info = pyogrio.read_info(path, layer=name)
-        field = _field(path, list(map(str, info["fields"])), class_field)
-        crs, warnings = _crs(path, info["crs"], info["total_bounds"], facts)
-        _, _, geometries, columns = pyogrio.raw.read(
-            path, layer=name, columns=[field] if field else [], bbox=_bounds(facts, crs)
-        )
-    except (DataSourceError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DataError(f"{path} cannot be read as a vector file: {reason}") from None
-    names = map(_word, columns[0]) if field else [name] * len(geometries)
-    return _drawing(path, list(names), geometries, crs, facts, warnings)
+    downwards = -1.0 if bounds and bounds.top <= 0 else 1.0
+    return replace(facts, crs=None, transform=(1.0, 0.0, 0.0, 0.0, downwards, 0.0))
 
 
 def _drawing(
@@ -96,17 +130,7 @@ def _drawing(
     return Drawing(tuple(shapes), left_out, warnings=warnings)
 
 
-def _layer(path: Path) -> str:
-    import pyogrio
-
-    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-    if len(layers) != 1:
-        listed = ", ".join(layers) or "none"
-        raise DataError(f"{path} must hold one layer of polygons, not {len(layers)} ({listed})")
-    return layers[0]
-
-
-def _field(path: Path, fields: list[str], wanted: str | None) -> str | None:
+def _field(path: Path, fields: Sequence[str], wanted: str | None) -> str | None:
     """The field that holds the class; None if all shapes are of one class."""
     if wanted == ONE_CLASS:
         return None
@@ -146,7 +170,7 @@ def _crs(
     return (None, ()) if own == CRS.from_user_input(facts.crs) else (crs, ())
 
 
-def _bounds(facts: Facts, crs: str | None) -> tuple[float, float, float, float]:
+def _bounds(facts: Facts, crs: str | None) -> Bounds:
     """The image's bounds in the file's coordinate system, a little widened."""
     from rasterio.warp import transform_bounds
 
@@ -159,7 +183,7 @@ def _bounds(facts: Facts, crs: str | None) -> tuple[float, float, float, float]:
         bounds = transform_bounds(facts.crs, crs, *bounds)
     left, bottom, right, top = bounds
     margin = 0.01 * max(right - left, top - bottom)
-    return left - margin, bottom - margin, right + margin, top + margin
+    return Bounds(left - margin, bottom - margin, right + margin, top + margin)
 
 
 def _to_pixels(ring: Ring, crs: str | None, facts: Facts) -> Ring:
@@ -190,10 +214,3 @@ def _pixels(ring: npt.NDArray[np.float64], facts: Facts) -> Ring:
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     moved: Ring = (ring - [c, f]) @ inverse.T
     return moved
-
-
-def _word(value: object) -> str:
-    """A field's value as text; whole numbers lose the point that a missing value gives them."""
-    if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.15g}"
-    return "" if value is None else str(value).strip()

@@ -2,15 +2,36 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from bohb_seg.data.collection import Collection
 from bohb_seg.errors import SettingsError
 
 FEWEST_GROUPS = 3
 """Train, validation and test need one group each."""
+MANY_IMAGES = 30
+"""From so many images on, whole ones give parts of the wanted sizes, and nothing is lost between
+blocks."""
 
 _COPY = re.compile(r"[._](?:jpe?g|png|tiff?|bmp|webp)\.rf\.[0-9a-z]+$", re.IGNORECASE)
 """The end of the name of an augmented copy: suffix of the original, mark and hash."""
+
+
+def grouped(found: Collection, expression: str | None) -> Collection:
+    """The same files in the groups that count.
+
+    Args:
+        found: Files of a data set, in the groups of their folders.
+        expression: The value of ``--group-by``, or None for the groups of the folders.
+
+    Raises:
+        SettingsError: the expression is wrong, or does not match an image.
+    """
+    groups = {pair.name: pair.group for pair in found.pairs}
+    groups = without_copies(group_by(expression, groups) if expression else groups)
+    pairs = tuple(replace(pair, group=groups[pair.name]) for pair in found.pairs)
+    return replace(found, pairs=pairs)
 
 
 def group_by(expression: str, paths: Iterable[str]) -> dict[str, str]:
@@ -50,7 +71,7 @@ def without_copies(groups: Mapping[str, str]) -> dict[str, str]:
 
 
 def default_split(groups: Sequence[str], has_official: bool) -> str:
-    """The split that is used if none is asked for: ``folders``, ``group`` or ``block``.
+    """The split that is used if none is asked for: ``folders``, ``group``, ``image`` or ``block``.
 
     Args:
         groups: Group of every image.
@@ -58,7 +79,9 @@ def default_split(groups: Sequence[str], has_official: bool) -> str:
     """
     if has_official:
         return "folders"
-    return "group" if len(set(groups)) >= FEWEST_GROUPS else "block"
+    if len(set(groups)) >= FEWEST_GROUPS:
+        return "group"
+    return "image" if len(groups) >= MANY_IMAGES else "block"
 
 
 def _held(match: re.Match[str]) -> str:

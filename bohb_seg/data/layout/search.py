@@ -59,6 +59,9 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download",
 _NOT_DATA = frozenset(("__macosx", "@eadir", "$recycle.bin", "__pycache__"))
 """Folders in which systems keep their own pictures and remains, in small letters."""
 
+_LEGEND = "classes.png"
+"""The picture that ``bohb-data classes`` draws at the top of a data folder."""
+
 HIDDEN = "hidden"
 UNFINISHED = "not finished (a download or a copy is under way, or was broken off)"
 NOT_READ = "a format that is not read"
@@ -107,7 +110,7 @@ def search(root: Path) -> Tree:
     for path in files:
         if reason := _why_not(root, path):
             left_out.append(LeftOut(path, reason))
-        elif not _is_hidden(path):
+        elif not _is_hidden(path) and path != _LEGEND:
             taken.append(path)
     return Tree(
         root,

@@ -1,20 +1,20 @@
 """All that is known of a data set, also of one that is refused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from bohb_seg.data import cache
 from bohb_seg.data.collection import Collection
+from bohb_seg.data.composition import judge
 from bohb_seg.data.decoding import Reading
 from bohb_seg.data.looking.sights import Box
 from bohb_seg.data.patch_sets import PatchSet
 from bohb_seg.data.preparation import SegmentationData, find, prepare, reading_of
 from bohb_seg.data.records import Record, UnusableDataError
-from bohb_seg.data.store.windows import Numbers, laid
-from bohb_seg.data.surveying import surveyed
+from bohb_seg.data.store.windows import Numbers
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings
 
@@ -28,7 +28,7 @@ class Outlook:
         collection: Its files; None if none were found.
         data: The data, if they can be used.
         decoded: Its pixels, if all files can be decoded.
-        refusal: The reason why it cannot be used, or None.
+        refusal: The reason why it cannot be used, or None; also of data whose parts will not do.
     """
 
     settings: DataSettings
@@ -48,10 +48,13 @@ class Outlook:
         """Names of all images."""
         return [pair.name for pair in self.collection.pairs] if self.collection else []
 
-    @property
+    @cached_property
     def records(self) -> Sequence[Record]:
-        """Facts about all images, as far as they could be decoded."""
-        return self.decoded.records if self.decoded else ()
+        """Facts about all images, as far as they could be decoded, in the groups that count."""
+        if not (self.collection and self.decoded):
+            return ()
+        pairs = zip(self.decoded.records, self.collection.pairs, strict=True)
+        return tuple(replace(record, group=pair.group) for record, pair in pairs)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -67,19 +70,11 @@ class Outlook:
         parts = self.data.parts.items() if self.data else ()
         return {name: _places(part, number) for name, part in parts if len(part)}
 
-    @cached_property
-    def pixels(self) -> Mapping[str, Numbers]:
-        """Pixels of each class in each part, (classes,)."""
-        if not (self.data and self.decoded):
-            return {}
-        crop = self.settings.preset == "milestone3"
-        windows = laid(self.decoded.store, self.settings.patch_size, crop)
-        found = surveyed(windows, crop, len(self.data.classes.names)).pixels
-        row = {tuple(place): number for number, place in enumerate(windows.places.tolist())}
-        return {
-            name: found[[row[tuple(place)] for place in places.tolist()]].sum(axis=0)
-            for name, places in self.places.items()
-        }
+    @property
+    def pixels(self) -> Mapping[str, Sequence[int]]:
+        """Pixels of each class in each part."""
+        made = self.data.composition.parts if self.data else {}
+        return {name: made[name].pixels for name in self.places}
 
     @cached_property
     def boxes(self) -> Mapping[str, Mapping[int, Box]]:
@@ -116,7 +111,12 @@ def outlook(settings: DataSettings) -> Outlook:
         return Outlook(settings, collection, None, _kept(settings, collection), error)
     reading = reading_of(settings, collection.code)
     decoded = cache.open_or_build(settings.cache_dir, data.fingerprint, collection, reading)
-    return Outlook(settings, collection, data, decoded, None)
+    refusal = None
+    try:
+        judge(data.composition, settings.preset)
+    except DataError as error:
+        refusal = error
+    return Outlook(settings, collection, data, decoded, refusal)
 
 
 def _kept(settings: DataSettings, collection: Collection) -> cache.Decoded | None:

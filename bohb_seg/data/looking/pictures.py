@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bohb_seg.data.colouring import coloured
 from bohb_seg.data.imagery.scaling import Scaling
-from bohb_seg.data.looking.colours import coloured
 from bohb_seg.data.looking.outlook import Outlook
 from bohb_seg.data.looking.remarks import Choice
 from bohb_seg.data.looking.sights import Box, Sight, file_sight, scaling_of, stored_sight

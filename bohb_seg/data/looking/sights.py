@@ -4,6 +4,7 @@ Where the data are prepared, pixels come from the store, which is what a network
 come from the files, as far as these can be decoded.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,17 +16,19 @@ from bohb_seg.data.decoding import Reading, shrink
 from bohb_seg.data.imagery.facts import Facts, Image
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
 from bohb_seg.data.imagery.scaling import Scaling, Survey
-from bohb_seg.data.mask_reading.reading import read_mask
+from bohb_seg.data.label_source import Finding, Labels
+from bohb_seg.data.labels.mask_file import MaskFile
+from bohb_seg.data.labels.source import WholeLabels
 from bohb_seg.data.patch_sets import scaled
-from bohb_seg.data.pixels import LARGEST, Pixels
+from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.store.arrays import Bands, Store, Strip
 from bohb_seg.errors import DataError
-from bohb_seg.files import read_regular
 from bohb_seg.trials import IGNORE
 
 STRIP_PIXELS = 1 << 23
 """Pixels that are read at a time, about."""
 _KEPT_TYPES = ("uint8", "uint16")
+_NOTHING = np.uint8(IGNORE)
 
 
 class Box(NamedTuple):
@@ -94,40 +97,54 @@ def file_sight(pair: Pair, reading: Reading, edge: int) -> tuple[Sight | None, s
         and the fault, or None.
     """
     try:
-        with open_image(pair.image, alpha_is_data=reading.alpha_is_data) as image:
-            labels, fault = _labels(pair, reading, image.facts)
+        with contextlib.ExitStack() as opened:
+            image = opened.enter_context(
+                open_image(pair.image, alpha_is_data=reading.alpha_is_data)
+            )
+            labels, fault = _labels(opened, pair, reading, image.facts)
             return _decoded(image, labels, reading, edge), fault
     except (ValueError, OSError, DataError) as error:
         return None, f"cannot be shown: {_reason(error)}"
 
 
-def _decoded(image: Image, labels: Pixels, reading: Reading, edge: int) -> Sight:
+def _decoded(image: Image, labels: Labels, reading: Reading, edge: int) -> Sight:
     facts = image.facts
     bands = chosen_bands(facts, reading.bands)
     dtype = facts.dtype if facts.dtype in _KEPT_TYPES else "float32"
 
     def read(row: int, rows: int) -> Strip:
         values, valid = image.window(row, 0, rows, facts.width, bands)
-        here = np.where(valid, labels[row : row + rows], np.uint8(IGNORE))
-        return values.astype(dtype, copy=False), here
+        return values.astype(dtype, copy=False), np.where(valid, _rows(labels, row, rows), _NOTHING)
+
+    def _rows(labels: Labels, row: int, rows: int) -> Pixels:
+        if labels.size == (facts.height, facts.width):
+            return labels.rows(row, rows)
+        # Beside each other, the two show how they differ.
+        height, width = labels.size
+        first, last = row * height // facts.height, (row + rows - 1) * height // facts.height
+        those = labels.rows(first, last - first + 1)
+        there = np.arange(row, row + rows) * height // facts.height - first
+        fitted: Pixels = those[there][:, np.arange(facts.width) * width // facts.width]
+        return fitted
 
     small = _small(read, facts.height, facts.width, edge)
     return Sight(*small, [facts.names[band] for band in bands])
 
 
-def _labels(pair: Pair, reading: Reading, facts: Facts) -> tuple[Pixels, str | None]:
-    """The labels of a pair, as large as its image, and the fault of its mask, or None."""
-    size = facts.height, facts.width
+def _labels(
+    opened: contextlib.ExitStack, pair: Pair, reading: Reading, facts: Facts
+) -> tuple[Labels, str | None]:
+    """The labels of a pair and their fault, or None; ignored ones if they cannot be decoded."""
+    source = pair.labels or MaskFile(pair.mask, reading.align)
     try:
-        labels = read_mask(read_regular(pair.mask, LARGEST), reading.code).labels
-    except (ValueError, OSError) as error:
-        return np.full(size, IGNORE, np.uint8), f"its mask cannot be shown: {_reason(error)}"
-    if labels.shape == size:
+        labels = opened.enter_context(source.open(facts, reading.code))
+    except (ValueError, OSError, DataError) as error:
+        nothing = np.broadcast_to(_NOTHING, (facts.height, facts.width))
+        return WholeLabels(nothing, Finding({})), f"{source.name} cannot be shown: {_reason(error)}"
+    height, width = labels.size
+    if (height, width) == (facts.height, facts.width):
         return labels, None
-    height, width = labels.shape  # beside each other, the two show how they differ
-    rows = np.arange(size[0]) * height // size[0]
-    fitted: Pixels = labels[rows][:, np.arange(size[1]) * width // size[1]]
-    return fitted, f"its mask has another size ({width}x{height})"
+    return labels, f"{source.name} has another size ({width}x{height})"
 
 
 def _reason(error: Exception) -> str:

@@ -23,20 +23,26 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from bohb_seg.data.imagery.geotiff import INSTALL, available, listening
 from bohb_seg.data.pixels import decoded, refuse_torn
 
 Values = npt.NDArray[Any]
 
 _NODATA_TAG, _BITS_TAG, _COMPRESSION_TAG = 42113, 258, 259
 """Tags of a TIFF: GDAL_NODATA, a number as text; BitsPerSample; and Compression."""
-_LOSSY_COMPRESSIONS = frozenset({6, 7, 34712, 50001})
+_LOSSY_COMPRESSIONS = frozenset({6, 7, 34712, 34892, 50001})
 """JPEG, old and new, JPEG 2000 and WebP within a TIFF."""
+LOSSY_CODECS = frozenset(
+    f"TIFF ({name})" for name in ("JPEG", "old JPEG", "JPEG 2000", "WebP", "lossy JPEG")
+)
+"""The same as :mod:`bohb_seg.data.imagery.tags` calls them."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_COLOUR = 0, 2
 
+_TIFF = re.compile(rb"II[*+]\0|MM\0[*+]")
 _OPENERS: tuple[tuple[re.Pattern[bytes], Callable[[io.BytesIO], ImageFile.ImageFile]], ...] = (
     (re.compile(re.escape(_PNG)), PngImagePlugin.PngImageFile),
-    (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImagePlugin.TiffImageFile),
+    (_TIFF, TiffImagePlugin.TiffImageFile),
     (re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     (re.compile(rb"GIF8"), GifImagePlugin.GifImageFile),
 )
@@ -61,6 +67,7 @@ class RawMask:
         hidden: Pixels that an alpha channel makes transparent (height, width); None without one.
         nodata: Numbers, or colours 0xRRGGBB, that the file declares to be no value.
         lossy: Whether the container does not keep every value.
+        counts: Number of pixels that each value stands for, (height, width); None: one each.
     """
 
     values: Values
@@ -69,6 +76,13 @@ class RawMask:
     hidden: npt.NDArray[np.bool_] | None = None
     nodata: tuple[float, ...] = ()
     lossy: bool = False
+    counts: npt.NDArray[np.int64] | None = None
+
+    def pixels(self, where: npt.NDArray[np.bool_] | None = None) -> int:
+        """Number of pixels of the values at some places (height, width), or at all."""
+        if self.counts is not None:
+            return int(self.counts.sum() if where is None else self.counts[where].sum())
+        return self.values.shape[0] * self.values.shape[1] if where is None else int(where.sum())
 
 
 def unpack(content: bytes) -> RawMask:
@@ -80,7 +94,7 @@ def unpack(content: bytes) -> RawMask:
     refuse_torn(content)
     file = _opened(content)
     if file is None:
-        return _split_alpha(_with_opencv(content), RawMask(np.empty(0), lossy=_is_lossy(content)))
+        return _unknown_to_pillow(content)
     bits, lossy = _bits(file, content), _is_lossy_tiff(file)
     facts = RawMask(np.empty(0), bits, nodata=_nodata(file), lossy=lossy)
     if file.mode in ("P", "PA"):
@@ -88,6 +102,33 @@ def unpack(content: bytes) -> RawMask:
     if file.mode == "1" or (file.format != "PNG" and (file.mode in _BY_PILLOW or facts.bits < 8)):
         return _split_alpha(_unstretched(_pixels(file), facts.bits), facts)
     return _split_alpha(_of_png_or_plain(content, file, facts.bits), facts)
+
+
+def _unknown_to_pillow(content: bytes) -> RawMask:
+    try:
+        return _split_alpha(_with_opencv(content), RawMask(np.empty(0), lossy=_is_lossy(content)))
+    except ValueError:
+        if not _TIFF.match(content):
+            raise
+    if not available():
+        raise ValueError(f"is a TIFF of a kind that takes rasterio; {INSTALL}") from None
+    return _with_gdal(content)
+
+
+def _with_gdal(content: bytes) -> RawMask:
+    """Types and compressions of TIFFs that only GDAL knows: numbers of 64 bits, ZSTD, LERC."""
+    from rasterio.errors import RasterioError
+    from rasterio.io import MemoryFile
+
+    try:
+        with listening([]), MemoryFile(content) as file, file.open(driver="GTiff") as dataset:
+            bands, nodata = dataset.read(), dataset.nodata
+    except RasterioError:
+        raise ValueError("is not an image") from None
+    if len(bands) > 4:  # colours and alpha
+        raise ValueError(f"has {len(bands)} bands; a mask has one, or three of colours")
+    values = bands[0] if len(bands) == 1 else np.ascontiguousarray(np.moveaxis(bands, 0, 2))
+    return _split_alpha(values, RawMask(np.empty(0), nodata=() if nodata is None else (nodata,)))
 
 
 def _opened(content: bytes) -> ImageFile.ImageFile | None:

@@ -79,7 +79,7 @@ def meaning_of(raw: RawMask, code: MaskCode) -> Meaning:
     if raw.values.ndim == 2 or raw.values.dtype != np.uint8:
         return by_index
     by_colour = _by_colour(raw, code)
-    return max(by_colour, by_index, key=lambda each: (each.looked_up() != UNKNOWN).sum())
+    return max(by_colour, by_index, key=lambda each: raw.pixels(each.looked_up() != UNKNOWN))
 
 
 def numbers_of(raw: RawMask) -> npt.NDArray[np.int64] | None:
@@ -109,7 +109,7 @@ def _one_band(values: Values) -> Values | None:
 
 def _by_index(raw: RawMask, band: Values, code: MaskCode) -> Meaning:
     values, hidden = _whole(band)
-    pairs, is_soft = _two_valued(dict(code.by_index), values, raw.lossy)
+    pairs, is_soft = _two_valued(dict(code.by_index), values, raw)
     labels = np.full(1 << 16, UNKNOWN, np.uint8)
     for value, label in pairs.items():
         labels[value] = label
@@ -141,16 +141,16 @@ def _whole(band: Values) -> tuple[Values, npt.NDArray[np.bool_] | None]:
 
 
 def _two_valued(
-    indices: dict[int, int], values: Values, lossy: bool
+    indices: dict[int, int], values: Values, raw: RawMask
 ) -> tuple[dict[int, int], bool]:
     """The indices as the file writes two classes, and whether its values may be smeared."""
     if set(indices) == _BLACK_AND_WHITE and values.max(initial=0) <= 1:
         return {0: indices[0], 1: indices[255]}, False
     if set(indices) not in ({0, 1}, _BLACK_AND_WHITE) or values.max(initial=0) <= 1:
         return indices, False
-    extremes = np.isin(values, (0, 255)).mean()
+    extremes = raw.pixels(np.isin(values, (0, 255))) / raw.pixels()
     is_soft = bool(_EXTREMES_SHARE <= extremes < 1) and bool(values.max() <= 255)
-    if extremes == 1 or is_soft or lossy:
+    if extremes == 1 or is_soft or raw.lossy:
         return {0: indices[0], 255: indices[max(indices)]}, is_soft
     return indices, False
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bohb_seg.data.mask_reading.containers import unpack
+from bohb_seg.data.mask_reading.containers import RawMask, unpack
 from bohb_seg.data.mask_reading.meaning import UNKNOWN, Labels, Meaning, meaning_of
 from bohb_seg.data.mask_reading.nearest import ROUNDED, SMEARED, is_soft, nearest
 from bohb_seg.data.masks import MaskCode
@@ -40,21 +40,33 @@ def read_mask(content: bytes, code: MaskCode) -> DecodedMask:
     Raises:
         ValueError: it is no image that can be a mask; the message gives the reason.
     """
-    raw = unpack(content)
+    return labelled(unpack(content), code)
+
+
+def labelled(raw: RawMask, code: MaskCode) -> DecodedMask:
+    """Finds out what the values of a mask stand for, and gives each pixel its label.
+
+    Raises:
+        ValueError: the values can be neither indices nor colours; the message says which.
+    """
     meaning = meaning_of(raw, code)
     labels = meaning.looked_up()
     at = labels == UNKNOWN
     found, places, counts = np.unique(meaning.values[at], return_inverse=True, return_counts=True)
+    if raw.counts is not None:
+        counts = np.zeros(len(found), np.int64)
+        np.add.at(counts, places, raw.counts[at])
+    size = raw.pixels()
     given = np.full(len(found), UNKNOWN, np.uint8)
     given[np.isin(found, list(meaning.nodata))] = IGNORE
     strange = given == UNKNOWN
     if code.unknown_label == IGNORE:  # else: as the Milestone 3 reports, which knew no nearest one
-        given[strange] = _nearest(found[strange], counts[strange], meaning, raw.lossy, at.size)
+        given[strange] = _nearest(found[strange], counts[strange], meaning, raw.lossy, size)
     unknown: Counter[str] = Counter()
     left = given == UNKNOWN
     for value, count in zip(found[left].tolist(), counts[left].tolist(), strict=True):
         unknown[meaning.name(value)] += count
-    smeared = counts[strange & ~left].sum() / max(1, at.size)
+    smeared = counts[strange & ~left].sum() / max(1, size)
     given[left] = code.unknown_label
     labels[at] = given[places]
     return DecodedMask(labels, dict(unknown), raw.palette is not None, float(smeared))

@@ -43,6 +43,11 @@ class Windows:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of one window as a network sees it, with its labels."""
+        return self.size**2 * (self.store.layouts[0].bands + 1)
+
     def __getitem__(self, numbers: npt.ArrayLike) -> "Windows":
         """Some of the windows, by their numbers or by a mask."""
         chosen = np.asarray(numbers)
@@ -90,7 +95,7 @@ class Survey:
     """Facts about windows, found by reading each once.
 
     Args:
-        pixels: Pixels of each class in each window, (n, classes).
+        pixels: Pixels of each class in each window, (n, classes); each pixel counts once.
         informative: Whether there is something to learn: a class, and an image that is not the
             same value everywhere, (n,).
     """
@@ -142,13 +147,14 @@ def survey(windows: Windows, classes: int) -> Survey:
         DataError: the store is damaged, or cannot be read.
     """
     pixels = np.zeros((len(windows), classes), np.int64)
-    varied = np.zeros(len(windows), np.bool_)
-    for number in range(len(windows)):
-        (image,), (labels,) = windows.read([number])
-        pixels[number] = np.bincount(labels.ravel(), minlength=classes)[:classes]
+    informative = np.zeros(len(windows), np.bool_)
+    whole = windows.for_training()
+    for number, (rows, columns) in enumerate(windows.shown.tolist()):
+        (image,), (labels,) = whole.read([number])
         known = image[_inside(windows, number)]
-        varied[number] = bool((known != known[0, 0]).any())
-    return Survey(pixels, varied & (pixels.sum(axis=1) > 0))
+        informative[number] = (labels < classes).any() and (known != known[0, 0]).any()
+        pixels[number] = np.bincount(labels[rows:, columns:].ravel(), minlength=classes)[:classes]
+    return Survey(pixels, informative)
 
 
 def _inside(windows: Windows, number: int) -> tuple[slice, slice]:

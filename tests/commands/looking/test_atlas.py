@@ -11,7 +11,7 @@ def drawn(known):
     return [cell for group in atlas.groups(known) for cell in group.cells]
 
 
-@pytest.mark.parametrize("split", ["group", "image", "patch"])
+@pytest.mark.parametrize("split", ["group", "block", "patch"])
 def test_every_patch_lies_in_its_part(tiles, split):
     tiles.add("Tile 1", "wide", (40, 90))
     known = outlook(tiles.settings(split=split))

@@ -8,11 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.data.class_tables.finder import FoundTable, find_table, read_table
-from bohb_seg.data.class_tables.fit import best_fitting, share_named
+from bohb_seg.data.class_tables.finder import find_tables, read_table
+from bohb_seg.data.class_tables.fit import table_for
 from bohb_seg.data.class_tables.ignored import means_nothing
 from bohb_seg.data.classes import DUBAI
 from bohb_seg.errors import DataError
+
+HUGE = b"\x89PNG\r\n\x1a\n" + bytes.fromhex(
+    "0000000d49484452000186a0000186a0080200000027309c9f0000001149444154"
+    "789c63601805a360140c77000003e80001b3a6d3460000000049454e44ae426082"
+)
+"""A PNG that claims 100,000 x 100,000 pixels."""
+
+
+def find_table(root):
+    found = find_tables(root).found
+    assert len(found) < 2
+    return found[0] if found else None
 
 
 def entries(table):
@@ -83,10 +95,10 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("name", "text", "expected"), TABLES, ids=lambda each: str(each)[:24])
-@pytest.mark.parametrize("place", ["", "train/"])
-def test_every_kind_is_found_at_the_top_or_one_level_below(tmp_path, name, text, expected, place):
+@pytest.mark.parametrize("place", ["", "train/", "export/train/"])
+def test_every_kind_is_found_up_to_two_levels_below(tmp_path, name, text, expected, place):
     file = tmp_path / place / name
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
 
     found = find_table(tmp_path)
@@ -124,12 +136,15 @@ def test_a_folder_without_a_table_has_none(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["labels.txt", "dataset.json", "classes.csv", "classes.json"])
-def test_files_that_only_look_like_a_table_are_left_out_with_a_warning(tmp_path, caplog, name):
+def test_files_that_only_look_like_a_table_are_left_out_with_a_note(tmp_path, name):
     (tmp_path / name).write_text("image_1.png\nimage_2.png\n")
 
-    assert find_table(tmp_path) is None
-    assert "it is left out" in caplog.text
-    assert str(tmp_path / name) in caplog.text
+    tables = find_tables(tmp_path)
+
+    assert tables.found == ()
+    (note,) = tables.notes
+    assert note.endswith("it is left out")
+    assert str(tmp_path / name) in note
 
 
 def test_equal_tables_of_the_parts_are_one(tmp_path):
@@ -153,7 +168,7 @@ def test_tables_that_contradict_each_other_are_one_sentence(tmp_path, other):
     (tmp_path / "_classes.csv").write_text("Pixel Value, Class\n0, land\n1, sea\n")
 
     with pytest.raises(DataError) as raised:
-        find_table(tmp_path)
+        table_for(tmp_path, None, [], "default")
 
     assert str(raised.value) == (
         f"the class tables {tmp_path / '_classes.csv'} and {tmp_path / 'class_names.txt'}"
@@ -280,13 +295,55 @@ def test_one_class_beside_ignore_is_legal(tmp_path):
     assert [entry.ignore for entry in find_table(tmp_path).entries] == [False, True]
 
 
-def test_a_table_whose_colours_no_mask_uses_is_left_out(tmp_path, caplog):
+def colour_mask(root, *colours):
+    """A mask of equal shares of some colours 0xRRGGBB."""
+    bands = [[[value & 0xFF, value >> 8 & 0xFF, value >> 16] for value in colours]] * 4
+    file = root / f"{'_'.join(map(str, colours))}.png"
+    cv2.imwrite(str(file), np.array(bands, np.uint8))
+    return file
+
+
+def test_a_table_whose_colours_no_mask_uses_is_left_out(tmp_path):
     """As the classes.json of a known data set: its colours are those of an editor."""
     (tmp_path / "classes.json").write_text('{"classes": [{"title": "sea", "color": "#50E3C2"}]}')
-    mask = cv2.imencode(".png", np.full((4, 4, 3), (0x98, 0x10, 0x3C), np.uint8))[1].tobytes()
-    found, default = find_table(tmp_path), FoundTable((), DUBAI)
+    mask = colour_mask(tmp_path, 0x3C1098, 0x8429F6)
 
-    assert share_named(found.entries, [mask]) == 0
-    assert best_fitting([found, default], [mask]) is default
-    assert "is left out: it names 0% of the mask pixels, another 100%" in caplog.text
-    assert best_fitting([default, found], [mask]) is default
+    table = table_for(tmp_path, None, [mask], "default")
+
+    assert table.entries == DUBAI
+    assert table.notes == (
+        f"the class table {tmp_path / 'classes.json'} is left out: it names 0% of the mask pixels,"
+        " the Dubai data set 100%",
+    )
+
+
+def test_of_tables_that_contradict_each_other_the_one_that_fits_counts(tmp_path):
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nland,0,255,0\nsea,0,0,255\n")
+    (tmp_path / "classes.json").write_text('{"a": "#010203", "b": "#040506"}')
+
+    table = table_for(tmp_path, None, [colour_mask(tmp_path, 0x00FF00, 0x0000FF)], "default")
+
+    assert entries(table) == COLOURS
+    assert "classes.json is left out: it names 0%" in table.notes[0]
+
+
+def test_without_a_table_each_colour_is_a_class(tmp_path):
+    colours = 0x010203, 0x400506, 0x3C1098, 0x078009
+    found = table_for(tmp_path, None, [colour_mask(tmp_path, *colours)], "default")
+
+    assert [entry.packed_colour for entry in found.entries] == sorted(colours)
+    assert found.notes == (
+        f"{tmp_path} has no class table: its 4 classes are named after the values in 1 masks;"
+        f" bohb-data classes {tmp_path} drafts a classes.yaml from more, in which they can be"
+        " named",
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", HUGE], ids=["empty", "none", "huge"])
+def test_masks_that_cannot_be_tried_are_left_to_those_who_decode_them(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    masks = [tmp_path / "a.png", tmp_path / "missing.png"]
+
+    assert table_for(tmp_path, None, masks, "default").entries == DUBAI
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nland,0,255,0\nsea,0,0,255\n")
+    assert entries(table_for(tmp_path, None, masks, "default")) == COLOURS

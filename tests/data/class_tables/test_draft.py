@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bohb_seg.data.class_tables import draft
-from bohb_seg.data.class_tables.finder import find_table
+from bohb_seg.data.class_tables.finder import find_tables
 from bohb_seg.data.class_tables.fit import share_named
 from bohb_seg.data.classes import MAX_CLASSES
 from bohb_seg.errors import DataError
@@ -32,7 +32,7 @@ def test_a_draft_names_every_pixel_of_its_masks(tmp_path_factory, numbers, in_co
     text = draft.draft([draft._seen(mask)], 1)
     (folder / "classes.yaml").write_text(text)
 
-    assert share_named(find_table(folder).entries, [mask.read_bytes()]) == 1
+    assert share_named(find_tables(folder).found[0].entries, [mask.read_bytes()]) == 1
 
 
 def test_a_draft_has_shares_and_what_is_no_data(tmp_path):

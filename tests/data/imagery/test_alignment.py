@@ -6,6 +6,7 @@ import pytest
 from bohb_seg.data.imagery import geotiff
 from bohb_seg.data.imagery.alignment import difference, open_aligned, refuse_unaligned
 from bohb_seg.data.imagery.facts import Facts
+from bohb_seg.data.mask_reading.rows import MaskRows
 from bohb_seg.errors import DataError
 
 NEEDS = pytest.mark.skipif(
@@ -70,8 +71,9 @@ def test_a_mask_in_degrees_is_warped_by_the_nearest_value(tmp_path, nodata):
     place = from_bounds(west, south, east, north, 31, 23)
     path = mask_file(tmp_path / "m.tif", values, "EPSG:4326", place, nodata=nodata)
 
-    with open_aligned(path, IMAGE) as mask:
-        found, valid = mask.window(3, 5, 30, 50, (0,))
+    with MaskRows(open_aligned(path, IMAGE)) as mask:
+        raw = mask.read(3, 30)
+    found, valid = raw.values[:, 5:55], ~raw.hidden[:, 5:55]
 
     rows, columns = np.mgrid[3:33, 5:55]
     x, y = 500_000 + 0.5 * (columns + 0.5), 5_300_000 - 0.5 * (rows + 0.5)
@@ -100,9 +102,10 @@ def test_indices_stay_indices_and_clear_pixels_are_not_valid(tmp_path, kind):
         if kind == "palette":
             dataset.write_colormap(1, {n: (n, 9, 9, 255) for n in range(5)})
 
-    with open_aligned(tmp_path / "m.tif", IMAGE) as mask:
-        found, valid = mask.window(0, 0, 40, 60, (0,))
+    with MaskRows(open_aligned(tmp_path / "m.tif", IMAGE)) as mask:
+        raw = mask.read(0, 40)
 
+    found, valid = raw.values.reshape(40, 60, -1), ~raw.hidden
     assert np.array_equal(valid, np.ones((40, 60), bool) if count == 1 else values[3] > 0)
     assert np.array_equal(found[..., 0][valid], values[0][valid])
 

@@ -8,11 +8,15 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from bohb_seg.data.imagery.annotations import _uncompressed, read_coco, read_labelme
-from bohb_seg.data.imagery.shapes import burn
+from bohb_seg.data.imagery.shapes import burn as burn_shapes
 from bohb_seg.errors import DataError
 
 HEIGHT, WIDTH = 12, 17
 WHOLE = (0, 0, HEIGHT, WIDTH)
+
+
+def burn(drawing, values, place, background):
+    return burn_shapes(drawing.shapes, values, place, background, unknown=255)
 
 
 def written(path, plain):

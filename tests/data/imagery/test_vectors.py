@@ -14,7 +14,8 @@ from matplotlib.path import Path as Outline
 from bohb_seg.data.imagery import geotiff, wkb
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.polygons import covered
-from bohb_seg.data.imagery.shapes import Drawing, Shape, burn
+from bohb_seg.data.imagery.shapes import Drawing, Shape
+from bohb_seg.data.imagery.shapes import burn as burn_shapes
 from bohb_seg.data.imagery.vectors import read_layer
 from bohb_seg.errors import DataError
 
@@ -28,6 +29,10 @@ UTM = Facts(HEIGHT, WIDTH, 3, ("",) * 3, "uint8", crs="EPSG:32632",
 TURNED = Facts(HEIGHT, WIDTH, 3, ("",) * 3, "uint8", crs="EPSG:32632",
                transform=(8.0, 6.0, 500_000, 6.0, -8.0, 5_300_000))  # fmt: skip
 WHOLE = (0, 0, HEIGHT, WIDTH)
+
+
+def burn(drawing, values, place, background):
+    return burn_shapes(drawing.shapes, values, place, background, unknown=255)
 
 
 def square(left, top, right, bottom):
@@ -87,7 +92,11 @@ def test_the_later_of_two_shapes_wins_and_what_was_contested_is_counted():
 
     burnt = burn(Drawing((*shapes, unknown)), {"a": 1, "b": 2}, WHOLE, 0)
 
-    assert (burnt.values[15, 15], burnt.contested, burnt.unknown) == (2, 100, {"c": 1})
+    assert (burnt.values == 255).all()
+    assert (burnt.contested, burnt.unknown) == (700, {"c": 80 * 60})
+    below = burn(Drawing((unknown, *shapes)), {"a": 1, "b": 2}, WHOLE, 0)
+    assert (below.values[15, 15], below.values[40, 70]) == (2, 255)
+    assert below.unknown == {"c": 80 * 60 - 700}
 
 
 def test_parts_of_one_shape_that_overlap_are_joined():
@@ -258,7 +267,7 @@ def test_what_is_no_vector_file_is_refused(tmp_path, content):
 
 
 def test_without_the_packages_the_cure_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("bohb_seg.data.imagery.vectors.available", lambda: False)
+    monkeypatch.setattr("bohb_seg.data.imagery.vector_files.available", lambda: False)
 
     with pytest.raises(DataError, match=r"pip install 'bohb-seg\[geo\]'"):
         read_layer(tmp_path / "a.gpkg", WORLD)

@@ -12,7 +12,7 @@ def test_pixels_of_each_class_in_each_part(tiles, split):
         labels = part.read(np.arange(len(part)))[1]
         counts = np.bincount(labels.ravel(), minlength=256)[: len(known.data.classes.names)]
         if name != "train":  # which repeats the pixels of overlapping patches
-            assert known.pixels[name].tolist() == counts.tolist()
+            assert list(known.pixels[name]) == counts.tolist()
         assert len(known.places[name]) == len(part)
 
 
@@ -25,6 +25,25 @@ def test_what_was_decoded_is_known_though_it_is_refused(tiles):
     assert known.problems == (str(known.refusal),)
     assert len(known.records) == 8
     assert known.places == known.pixels == {}
+
+
+def test_parts_that_will_not_do_are_known_and_refused(folder):
+    folder.add("a")
+    folder.add("b")
+    folder.add("c", mask=np.full((40, 40, 3), 0x9B, np.uint8))  # all of it is ignored
+
+    known = outlook(folder.settings(split="group"))
+
+    assert "part holds no labelled pixel" in str(known.refusal)
+    assert known.data.parts.keys() == known.places.keys()
+
+
+def test_groups_are_those_of_this_start(tiles):
+    outlook(tiles.settings())  # the cache has other ones
+
+    known = outlook(tiles.settings(group_by="[ab].png"))
+
+    assert {record.group for record in known.records} == {"a.png", "b.png"}
 
 
 def test_files_are_known_though_they_are_refused(tiles):

@@ -55,8 +55,8 @@ def test_an_image_is_shown_though_its_mask_is_none(tiles):
 
     assert first.image is not None
     assert (first.labels == 128).all()
-    assert first.words == ("its mask cannot be shown: the file is empty",)
-    assert second.words == ("its mask has another size (9x8)",)
+    assert first.words == ("its mask a.png cannot be shown: the file is empty",)
+    assert second.words == ("its mask b.png has another size (9x8)",)
 
 
 def test_dark_files_of_many_bits_are_scaled_though_they_are_refused(tiles):

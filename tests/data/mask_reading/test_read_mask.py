@@ -14,6 +14,7 @@ from PIL import Image
 
 from bohb_seg.data import masks
 from bohb_seg.data.classes import DUBAI, ClassEntry
+from bohb_seg.data.imagery import geotiff
 from bohb_seg.data.mask_reading.nearest import ROUNDED
 from bohb_seg.data.mask_reading.reading import read_mask
 from bohb_seg.trials import IGNORE
@@ -311,12 +312,29 @@ def test_a_transparent_palette_entry_is_ignored_unless_it_is_a_class():
         (pillow(np.zeros((64, 64), np.uint8), "GIF", COLOURS)[:40], "damaged|not an image"),
         (b"text", "is not an image"),
         (b"", "is empty"),
-        (tiff(np.zeros((2, 2), np.float16)), "is not an image"),
     ],
 )
 def test_what_cannot_be_a_mask_is_told_in_words(content, message):
     with pytest.raises(ValueError, match=message):
         read_mask(content, INDICES)
+
+
+@pytest.mark.skipif(
+    not geotiff.available(), reason="rasterio is not installed: pip install 'bohb-seg[geo]'"
+)
+@pytest.mark.parametrize("kind", ["int64", "uint64", "float16"])
+def test_numbers_that_only_gdal_reads(kind):
+    found = read_mask(tiff(scene().astype(kind), nodata=2), INDICES)
+
+    assert np.array_equal(found.labels, scene())
+    assert not found.unknown
+
+
+def test_numbers_that_only_gdal_reads_name_the_cure(monkeypatch):
+    monkeypatch.setattr("bohb_seg.data.mask_reading.containers.available", lambda: False)
+
+    with pytest.raises(ValueError, match=r"takes rasterio; pip install 'bohb-seg\[geo\]'"):
+        read_mask(tiff(np.zeros((2, 2), np.int64)), INDICES)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
