@@ -173,8 +173,7 @@ def _scaling(survey: Survey) -> Scaling:
 
 def _small(read: Callable[[int, int], Strip], height: int, width: int, edge: int) -> Strip:
     """Reads rows from top to bottom, and shrinks them at once."""
-    factor = max(1, -(-max(height, width) // edge))
-    factor = min(factor, height, width)
+    factor = min(max(1, round(max(height, width) / edge)), height, width)
     strips = list(_strips(read, height, width, factor))
     values = np.concatenate([values for values, _ in strips])
     return values, np.concatenate([labels for _, labels in strips])

@@ -28,7 +28,8 @@ def test_what_was_decoded_is_known_though_it_is_refused(tiles):
 
 
 def test_parts_that_will_not_do_are_known_and_refused(folder):
-    folder.add("a")
+    for name in "abcde":
+        folder.add("a", name)
     folder.add("b")
     folder.add("c", mask=np.full((40, 40, 3), 0x9B, np.uint8))  # all of it is ignored
 
