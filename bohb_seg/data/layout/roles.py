@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from bohb_seg.data.layout.names import Reading, Role, fold, read_folder, read_stem
+from bohb_seg.data.layout.names import Reading, Role, fold, part_of, read_folder, read_stem
 from bohb_seg.data.layout.search import suffix_of
 
 _MASK_LETTERS = ("_m", "_p", "_l")
@@ -165,6 +165,6 @@ def _readings(folder: str) -> list[Reading]:
 
 def _place(reading: Reading, name: str, looseness: int) -> str:
     if reading.role is None:
-        return fold(name)
+        return part_of(name) or fold(name)  # ``val`` beside ``val_labels``
     kept = [reading.part, reading.rest if looseness == 0 else ""]
     return " ".join(piece for piece in kept if piece)
