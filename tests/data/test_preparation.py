@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -95,6 +96,17 @@ def test_the_cache_is_read_and_built_anew_when_torn(tiles):
     pixels.write_bytes(b"torn")
     assert np.array_equal(prepare(tiles.settings()).train.images, first.train.images)
     assert [*tiles.cache.iterdir()] == [folder]
+
+
+def test_records_with_another_digit_are_not_believed(tiles):
+    first = prepare(tiles.settings())
+    (file,) = tiles.cache.glob("*/records.json")
+    content = file.read_text()
+    pixels = json.loads(content)["records"][0]["pixels"]
+    file.write_text(content.replace(str(pixels[0]), str(pixels[0] + 1), 1))
+
+    assert prepare(tiles.settings()).audit == first.audit
+    assert file.read_text() == content
 
 
 def test_processes_may_build_the_same_cache_at_once(tiles):

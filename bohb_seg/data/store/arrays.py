@@ -36,7 +36,7 @@ Bands = npt.NDArray[Any]
 Strip = tuple[Bands, Pixels]
 """Some rows of an image, over its whole width: bands, and labels (height, width)."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files; a store of another one is not whole."""
 TILE = 64
 """Edge of a tile in pixels, at most."""
@@ -143,7 +143,7 @@ class StoreWriter:
         """Writes the index, which makes the store whole."""
         layouts = [asdict(self._layouts[number]) for number in range(len(self._layouts))]
         sums = zlib.crc32((self._folder / _TILES).read_bytes())
-        index = {"format": FORMAT, "images": layouts, "tiles": sums}
+        index = {"format": FORMAT, "images": layouts, "sum": _sum(layouts), "tiles": sums}
         (self._folder / _INDEX).write_text(json.dumps(index), encoding="ascii")
 
 
@@ -190,6 +190,7 @@ class Store:
             size = (folder / _PIXELS).stat().st_size
             whole = (
                 index["format"] == FORMAT
+                and index["sum"] == _sum(index["images"])
                 and index["tiles"] == zlib.crc32(content)
                 and size == sum(each.bytes for each in layouts)
                 and len(content)
@@ -283,6 +284,11 @@ def _rows_of_tiles(layout: Layout, strips: Iterable[Strip]) -> Iterator[tuple[Ba
                     wide_labels.reshape(high, across, wide).swapaxes(0, 1),
                 )
     assert rows == layout.height, f"{rows} rows came of {layout.height}"
+
+
+def _sum(layouts: object) -> int:
+    """Checksum of the layouts: one row more or less may need no other tile."""
+    return zlib.crc32(json.dumps(layouts).encode())
 
 
 def _joined(tiles: Bands) -> Bands:
