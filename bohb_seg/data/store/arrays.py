@@ -89,6 +89,10 @@ class Layout:
         return math.prod(self.tiles) * self.record.itemsize
 
 
+class UnwritableError(OSError):
+    """The store cannot be written, for example because the disk is full."""
+
+
 @final
 class StoreWriter:
     """A store that is being built; several threads may add images at once."""
@@ -112,22 +116,29 @@ class StoreWriter:
             strips: Its rows from top to bottom, any number at a time.
 
         Raises:
-            OSError: the file cannot be written.
+            UnwritableError: the files cannot be written.
+            OSError: the strips cannot be read.
         """
         layout = self._place(number, form, dtype)
         down, across = layout.tiles
         facts = np.zeros((down, across), _TILE_FACTS)
-        with (self._folder / _PIXELS).open("r+b") as file:
-            file.seek(layout.start)
-            for row, (bands, labels) in enumerate(_rows_of_tiles(layout, strips)):
-                tiles = np.empty(across, layout.record)
-                tiles["bands"], tiles["labels"] = bands, labels
-                file.write(tiles.tobytes())
-                facts["checksum"][row] = [zlib.crc32(tile.tobytes()) for tile in tiles]
-                facts["labels"][row] = [_present(tile["labels"]) for tile in tiles]
-        with (self._folder / _TILES).open("r+b") as file:
-            file.seek(layout.first * _TILE_FACTS.itemsize)
-            file.write(facts.tobytes())
+        place = layout.start
+        for row, (bands, labels) in enumerate(_rows_of_tiles(layout, strips)):
+            tiles = np.empty(across, layout.record)
+            tiles["bands"], tiles["labels"] = bands, labels
+            self._write(_PIXELS, place, tiles.tobytes())
+            place += tiles.nbytes
+            facts["checksum"][row] = [zlib.crc32(tile.tobytes()) for tile in tiles]
+            facts["labels"][row] = [_present(tile["labels"]) for tile in tiles]
+        self._write(_TILES, layout.first * _TILE_FACTS.itemsize, facts.tobytes())
+
+    def _write(self, name: str, start: int, content: bytes) -> None:
+        try:
+            with (self._folder / name).open("r+b") as file:
+                file.seek(start)
+                file.write(content)
+        except OSError as error:
+            raise UnwritableError(error.errno, error.strerror) from None
 
     def _place(self, number: int, form: tuple[int, int, int], dtype: str) -> Layout:
         assert min(form) >= 1, f"image {number} has no pixels: {form}"
