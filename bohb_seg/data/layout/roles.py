@@ -84,6 +84,10 @@ def assign(paths: Iterable[str]) -> tuple[File, ...]:
         folders.setdefault(file.folder, []).append(file)
     files = [file for beside in folders.values() for file in _in_view(beside)]
     roles = {file.role for file in files}
+    if Role.MASK not in roles:
+        otherwise = [_by_any_folder(file) for file in files]
+        if {Role.IMAGE, Role.MASK} <= (found := {file.role for file in otherwise}):
+            files, roles = otherwise, found
     left = Role.IMAGE if Role.MASK in roles else Role.MASK if Role.IMAGE in roles else None
     return tuple(
         sorted(
@@ -91,6 +95,15 @@ def assign(paths: Iterable[str]) -> tuple[File, ...]:
             key=lambda file: file.path,
         )
     )
+
+
+def _by_any_folder(file: File) -> File:
+    """An image by its nearest folder only is a mask if a folder above says so (``masks/images/``).
+
+    For trees without masks: often the name of a data set holds a word such as *segmentation*.
+    """
+    says_mask = any(reading.role is Role.MASK for reading in _readings(file.folder))
+    return replace(file, role=Role.MASK) if file.role is Role.IMAGE and says_mask else file
 
 
 def _alone(path: str) -> File:

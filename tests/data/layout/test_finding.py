@@ -92,6 +92,10 @@ RENDERINGS = {
         "train/images/P0.png=train/semantic_masks/P0_instance_color_RGB.png",
         "train/instance_masks/P0_instance_id_RGB.png",
     ),
+    "masks in a folder called images": (
+        "train/images/P0.png=train/Semantic_masks/images/P0_instance_color_RGB.png",
+        "train/Instance_masks/images/P0_instance_id_RGB.png",
+    ),
     "a coloured copy elsewhere": (
         "a/b/original_images/1.jpg=a/b/label_images_semantic/1.png",
         "RGB_color_image_masks/RGB_color_image_masks/1.png",
@@ -300,3 +304,11 @@ def test_the_search_finds_the_same_name_in_two_normal_forms(tmp_path):
     plant(tmp_path, unicodedata.normalize("NFD", "images/Zürich.tif"), "masks/Zürich.tif")
 
     assert len(pair_up(search(tmp_path)).pairs) == 1
+
+
+def test_images_below_a_word_for_masks_stay_images_where_all_are(tmp_path):
+    plant(tmp_path, "seg/images/1.png", "seg/images/2.png")
+
+    (problem,) = find(tmp_path).problems
+
+    assert "holds 2 images and no masks" in problem
