@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -32,7 +33,7 @@ from bohb_seg.errors import DataError
 from bohb_seg.files import LARGEST_RECORD, open_regular, read_regular, whole_folder
 from bohb_seg.machine import processors
 
-FORMAT = 2
+FORMAT = 3
 """Version of decoding; raised with every change of it, so that no older cache is read."""
 
 _RECORDS = "records.json"
@@ -122,9 +123,10 @@ def _open(folder: Path) -> Decoded | None:
     """The cache folder if it is whole; removes it if it is not (a crash of the machine)."""
     try:
         content = read_regular(folder / _RECORDS, LARGEST_RECORD)
-        records = _RECORD_LIST.validate_python(json.loads(content))
-        store = Store.open(folder)
-    except (OSError, ValueError):
+        kept = json.loads(content)
+        records = _RECORD_LIST.validate_python(kept["records"])
+        store = Store.open(folder) if kept["sum"] == _sum(kept["records"]) else None
+    except (OSError, ValueError, KeyError, TypeError):
         store = None
     if store is None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +140,13 @@ def _build(folder: Path, collection: Collection, reading: Reading) -> None:
         records = _decoded(folder, collection, replace(reading, alpha_is_data=True))
     _refuse_mixed(records)
     plain = [asdict(record) for record in _with_complaints(records, collection)]
-    (folder / _RECORDS).write_text(json.dumps(plain), encoding="ascii")
+    kept = {"records": plain, "sum": _sum(json.loads(json.dumps(plain)))}
+    (folder / _RECORDS).write_text(json.dumps(kept), encoding="ascii")
+
+
+def _sum(records: object) -> int:
+    """Checksum of the records, in which any other digit would be believed."""
+    return zlib.crc32(json.dumps(records).encode())
 
 
 def _decoded(folder: Path, collection: Collection, reading: Reading) -> list[Record]:

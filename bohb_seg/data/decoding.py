@@ -24,7 +24,7 @@ from bohb_seg.data.labels.mask_file import MaskFile
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.pixels import Pixels, memory_errors
 from bohb_seg.data.records import Record
-from bohb_seg.data.store.arrays import StoreWriter, Strip
+from bohb_seg.data.store.arrays import StoreWriter, Strip, UnwritableError
 from bohb_seg.errors import DataError
 from bohb_seg.trials import IGNORE
 
@@ -60,12 +60,18 @@ class Reading:
 
 
 def decode_into(writer: StoreWriter, number: int, pair: Pair, reading: Reading) -> Record | str:
-    """Decodes one pair into a store; returns a sentence if its files cannot be used."""
+    """Decodes one pair into a store; returns a sentence if its files cannot be used.
+
+    Raises:
+        UnwritableError: the store cannot be written.
+    """
     try:
         with open_image(pair.image, alpha_is_data=reading.alpha_is_data) as image:
             return _decoded(writer, number, pair, image, reading)
     except DataError as error:
         return str(error)
+    except UnwritableError:
+        raise  # no fault of the files
     except (ValueError, OSError) as error:
         return f"{pair.name} cannot be read: {_reason(error)}"
 
@@ -80,6 +86,8 @@ def _decoded(
             if problem := _misfit(pair.name, image.facts, source.name, labels):
                 return problem
             return _written(writer, number, pair, _Opened(image, labels, bands), reading)
+    except UnwritableError:
+        raise
     except (ValueError, OSError) as error:
         return f"{pair.name}: {source.name} cannot be read: {_reason(error)}"
 

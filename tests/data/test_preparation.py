@@ -1,3 +1,5 @@
+import json
+import resource
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ from helpers.data_folder import COLOURS
 
 from bohb_seg.data import parting
 from bohb_seg.data.preparation import prepare
-from bohb_seg.errors import SettingsError
+from bohb_seg.errors import DataError, SettingsError
 from bohb_seg.trials import IGNORE
 
 
@@ -96,6 +98,32 @@ def test_the_cache_is_read_and_built_anew_when_torn(tiles):
     pixels.write_bytes(b"torn")
     assert np.array_equal(prepare(tiles.settings()).train.images, first.train.images)
     assert [*tiles.cache.iterdir()] == [folder]
+
+
+def test_records_with_another_digit_are_not_believed(tiles):
+    first = prepare(tiles.settings())
+    (file,) = tiles.cache.glob("*/records.json")
+    content = file.read_text()
+    pixels = json.loads(content)["records"][0]["pixels"]
+    file.write_text(content.replace(str(pixels[0]), str(pixels[0] + 1), 1))
+
+    assert prepare(tiles.settings()).audit == first.audit
+    assert file.read_text() == content
+
+
+def test_a_store_that_cannot_be_written_is_no_fault_of_the_masks(tiles):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # as a full disk: writing ends there
+    try:
+        with pytest.raises(DataError) as raised:
+            prepare(tiles.settings())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert str(raised.value) == (
+        f"--cache-dir {tiles.cache} cannot be written (File too large); choose another or make room"
+    )
+    assert not any(tiles.cache.iterdir())
 
 
 def test_processes_may_build_the_same_cache_at_once(tiles):

@@ -127,14 +127,15 @@ def draft(masks: Sequence[Seen], total: int) -> str:
     for mask in masks:
         counts.update(mask.colours if by_colour or mask.numbers is None else mask.numbers)
     hidden = counts.pop(-1, 0)
+    many = len(counts)
     if len(counts) > FEW and (by_colour or any(mask.lossy for mask in masks)):
         counts = _without_smear(counts, by_colour)
     elif by_colour and len(rounded := _together(counts, by_colour, ROUNDED)) > 1:
         counts = rounded
     if not 1 <= len(counts) <= MAX_CLASSES:
         raise DataError(
-            f"the masks hold {len(counts)} different values, and between 1 and {MAX_CLASSES} can be"
-            " classes; name the folder that holds the masks"
+            f"the masks hold {len(counts) or many} different values, and between 1 and"
+            f" {MAX_CLASSES} can be classes; name the folder that holds the masks"
         )
     pixels = counts.total() + hidden
     lines = [

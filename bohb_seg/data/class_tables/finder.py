@@ -1,7 +1,7 @@
 """The class table of a data folder, of whichever kind.
 
 ``classes.yaml`` at the top is the project's own and wins. Else all tables at the top count, else
-all one level below (Roboflow puts one into each part), else all two levels below. Tables that name
+all one level below (Roboflow puts one into each part), and so on down to four. Tables that name
 the same classes complete each other, with colours from one and indices from another.
 """
 
@@ -35,7 +35,7 @@ _BY_SUFFIX: dict[str, Callable[[str], list[Row]]] = {
 }
 """Readers of tables with a name of their own, which only ``--classes`` can point at."""
 
-_LEVELS = ("", "*/", "*/*/")
+_LEVELS = ("", "*/", "*/*/", "*/*/*/", "*/*/*/*/")
 """Places of tables below the data folder; the first that holds one counts."""
 
 

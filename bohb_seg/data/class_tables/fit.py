@@ -2,10 +2,14 @@
 
 ``--classes`` wins, then ``classes.yaml`` of the folder. Of tables in other forms the one that names
 the most pixels of a few masks counts, because some data sets bring one whose colours no mask uses.
-The colours of the Dubai data set are known without a table; else each value is a class.
+The colours of the Dubai data set are known without a table; else each value is a class. Where a
+table of colours stands beside masks of one band, its rows are the indices from 0 on, if they name
+more of the pixels so.
 """
 
+import contextlib
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from PIL import Image
 from bohb_seg.data.class_tables import draft
 from bohb_seg.data.class_tables.finder import FoundTable, find_tables, read_table
 from bohb_seg.data.classes import DUBAI, FILE_NAME, ClassEntry
+from bohb_seg.data.mask_reading.containers import unpack
 from bohb_seg.data.mask_reading.reading import read_mask
 from bohb_seg.data.masks import mask_code
 from bohb_seg.errors import DataError
@@ -109,6 +114,7 @@ def _chosen(
 ) -> FoundTable:
     if not masks and found:
         return _only(found)
+    found = [_by_rows(table, masks) or table for table in found]
     shares = [share_named(table.entries, masks) for table in found]
     best = max(shares, default=0.0)
     known = share_named(DUBAI, masks)  # 1 without evidence: then decoding tells
@@ -127,6 +133,41 @@ def _chosen(
         if table is not winner
     )
     return FoundTable(winner.files, winner.entries, (*winner.notes, *notes))
+
+
+def _by_rows(table: FoundTable, masks: Sequence[bytes]) -> FoundTable | None:
+    """A table of colours with its rows as indices; None if its colours name as much.
+
+    Only equal values count: by the nearest colour the indices 1 and 2 would be black.
+    """
+    if len(table.entries) < 2 or any(entry.index is not None for entry in table.entries):
+        return None
+    greys = {entry.packed_colour for entry in table.entries}
+    as_rows, as_greys = 0, 0
+    for value, count in _numbers(masks).items():
+        as_rows += count * (0 <= value < len(table.entries))
+        as_greys += count * (0 <= value <= 255 and value * 0x010101 in greys)
+    if as_rows <= as_greys:
+        return None
+    rows = tuple(entry.model_copy(update={"index": n}) for n, entry in enumerate(table.entries))
+    note = (
+        f"the masks hold no colours of {', '.join(map(str, table.files))}, but indices: its rows"
+        f" are taken as the indices 0 to {len(rows) - 1}"
+    )
+    return FoundTable(table.files, rows, (*table.notes, note))
+
+
+def _numbers(masks: Sequence[bytes]) -> Counter[int]:
+    """Pixels of each number in masks of one band; none if they have a palette or colours."""
+    counts: Counter[int] = Counter()
+    for content in masks:
+        with contextlib.suppress(ValueError):  # told when it is decoded
+            raw = unpack(content)
+            seen = draft.look(raw)
+            if raw.palette is not None or seen.numbers is None:
+                return Counter()
+            counts.update(seen.numbers)
+    return counts
 
 
 def _provisional(root: Path, masks: Sequence[bytes]) -> FoundTable:

@@ -1,9 +1,12 @@
 """GeoTIFF, COG, BigTIFF and JPEG 2000, read by window with rasterio (extra ``[geo]``)."""
 
+import glob
 import importlib.util
 import logging
+import tempfile
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -171,10 +174,32 @@ def dataset_of(path: Path, codec: str) -> Any:
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
     # Never any other of GDAL's formats: some name further files or addresses.
     driver = {"JPEG 2000": "JP2OpenJPEG", "PNG": "PNG"}.get(codec, "GTiff")
+    folder = tempfile.TemporaryDirectory() if _is_no_text(path) else None
     try:
-        return rasterio.open(path, driver=driver)
+        opened = rasterio.open(_linked(path, Path(folder.name)) if folder else path, driver=driver)
     except RasterioError as error:
         raise ValueError(undecodable(codec, error)) from None
+    if folder:
+        weakref.finalize(opened, folder.cleanup)
+    return opened
+
+
+def _is_no_text(path: Path) -> bool:
+    """Whether a path holds bytes that are no UTF-8, which rasterio does not take."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _linked(path: Path, folder: Path) -> Path:
+    """A link of a plain name to a file, in an empty folder, with links to what lies beside it."""
+    for beside in path.parent.glob(f"{glob.escape(path.stem)}.*"):
+        end = beside.name[len(path.stem) :]
+        if not _is_no_text(Path(end)):
+            (folder / f"image{end}").symlink_to(beside.absolute())
+    return folder / f"image{path.suffix}"
 
 
 def undecodable(codec: str, error: Exception) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bohb_seg.data.layout.globs import pair_by_globs
 from bohb_seg.data.layout.official import official_split
-from bohb_seg.data.layout.pairs import CHOOSE, Found, pair_up
-from bohb_seg.data.layout.search import NOWHERE, Tree, search
+from bohb_seg.data.layout.pairs import CHOOSE, UNLISTED, Found, no_mask, pair_up
+from bohb_seg.data.layout.search import NOWHERE, LeftOut, Tree, search
 from bohb_seg.errors import DataError
 
 
@@ -46,9 +46,19 @@ def find_in(
 def with_official_parts(tree: Tree, found: Found) -> Found:
     """The same with the split that the data set is published with."""
     official = official_split(tree, found.pairs)
+    left_out, problems = found.left_out, found.problems
+    if official.needed is not None:
+        spared = {
+            out.path
+            for out in left_out
+            if no_mask(out.path) in problems and out.path not in official.needed
+        }
+        sentences = set(map(no_mask, spared))
+        left_out = tuple(LeftOut(e.path, UNLISTED) if e.path in spared else e for e in left_out)
+        problems = tuple(problem for problem in problems if problem not in sentences)
     return replace(
         found,
         parts=official.parts,
-        left_out=tuple(sorted((*found.left_out, *official.left_out))),
-        problems=(*found.problems, *official.problems),
+        left_out=tuple(sorted((*left_out, *official.left_out))),
+        problems=(*problems, *official.problems),
     )

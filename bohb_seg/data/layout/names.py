@@ -31,7 +31,7 @@ _WORDS: dict[Role, str] = {
     ),
     Role.MASK: (
         "mask masks label labels labelmap labelmaps gt gts truth groundtruth map maps annotation"
-        " annotations annot annots ann anno annos seg segs segmentation segmentations target"
+        " annotations annot annots ann anno annos manual seg segs segmentation segmentations target"
         " targets lab labs lc lulc landcover reference references semantic"
     ),
     Role.PICTURE: (
@@ -51,8 +51,8 @@ _PARTS = {
 _FILLERS = (
     "jpeg jpg png tif tiff bmp org orig original left right dir folder files file data set id ids"
     " train ground class classes for participants all new final fine 8bit 16bit no boundary eroded"
-    " edge edges coarse color colors colour colours instance instances object objects human machine"
-    " hand index"
+    " edge edges coarse color colors colour colours colored coloured colorized instance instances"
+    " object objects human machine hand index"
 )
 """Words that say nothing of a role, but stand beside one that does."""
 
@@ -71,6 +71,9 @@ _LESSER = {
             "colors",
             "colour",
             "colours",
+            "colored",
+            "coloured",
+            "colorized",
             "rgb",
             "instance",
             "instances",
@@ -146,6 +149,11 @@ def read_stem(stem: str) -> Reading:
     rest = folded[start : max(start, end)].strip(" _-.")
     first = _of_piece(pieces[0].group())[0] if pieces else ()
     return Reading(_role(words), _part(first), words, rest)
+
+
+def part_of(name: str) -> str | None:
+    """The part that a folder's name says and nothing else: ``val`` and ``valid`` are one."""
+    return _PART_OF.get(fold(name))
 
 
 def lesser(role: Role, words: Iterator[str]) -> int:

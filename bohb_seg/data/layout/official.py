@@ -29,11 +29,14 @@ class OfficialSplit:
         parts: Part of the pairs' names; empty if there is no such split.
         left_out: List files that name what is not here.
         problems: Sentences about contradictions.
+        needed: Paths of the images that lists name for training or validation, so that they must
+            have masks; None if no lists say the split.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[str, ...] = ()
+    needed: frozenset[str] | None = None
 
 
 def official_split(tree: Tree, pairs: Sequence[Pair]) -> OfficialSplit:
@@ -66,11 +69,14 @@ def _by_lists(tree: Tree, pairs: Sequence[Pair]) -> OfficialSplit:
     index = _Index(tree, pairs)
     said: dict[str, set[str]] = {}
     left_out, problems = [], []
+    needed: set[str] = set()
     for path in tree.lists:
         part = read_folder(PurePosixPath(path).stem).part
         if part is None:
             continue
         found = [(entry, index.find(entry, path)) for entry in _entries(tree.root / path)]
+        if part != "test":
+            needed.update(file.path for entry, _ in found for file in index.files(entry))
         for entry, hit in found:
             if hit is not None and len(hit) > 1:
                 problems.append(
@@ -88,7 +94,9 @@ def _by_lists(tree: Tree, pairs: Sequence[Pair]) -> OfficialSplit:
         if len(parts) > 1
     ]
     parts = {name: next(iter(each)) for name, each in said.items() if len(each) == 1}
-    return OfficialSplit(parts, tuple(left_out), tuple(problems))
+    return OfficialSplit(
+        parts, tuple(left_out), tuple(problems), frozenset(needed) if _is_split(parts) else None
+    )
 
 
 def _entries(path: Path) -> Iterator[str]:
@@ -124,12 +132,16 @@ class _Index:
 
         An image without a mask is a file, but no pair: then the result is empty.
         """
-        for text in (entry, *_first_columns(entry)):
-            if files := self._meant(text):
-                names = {self._name[file.path] for file in files if file.path in self._name}
-                near = self._near(files, listed_in)
-                return near if len(names) > 1 and near else names
-        return None
+        if not (files := self.files(entry)):
+            return None
+        names = {self._name[file.path] for file in files if file.path in self._name}
+        near = self._near(files, listed_in)
+        return near if len(names) > 1 and near else names
+
+    def files(self, entry: str) -> list[File]:
+        """Files that an entry may mean."""
+        meant = (self._meant(text) for text in (entry, *_first_columns(entry)))
+        return next(filter(None, meant), [])
 
     def _near(self, files: Iterable[File], listed_in: str) -> set[str]:
         """Names of the pairs in the folder of the list."""

@@ -24,6 +24,7 @@ RENDERING = "another rendering of an image or a mask that is used"
 UNDECIDED = "one of several of which it is not clear which is meant"
 UNLABELLED = "an image without a mask, in a part that is published without masks"
 ALONE = "without a partner"
+UNLISTED = "an image without a mask, which no list names for training or validation"
 SAME = "the same pair as another, by links"
 
 
@@ -166,7 +167,12 @@ def _why_alone(file: File, used: _Used) -> tuple[str, str | None]:
     held_back = file.part == "test" or (file.part == "validation" and file.part not in used.parts)
     if held_back:
         return UNLABELLED, None
-    return ALONE, f"{file.path} has no mask of the same name; add the mask or remove the image"
+    return ALONE, no_mask(file.path)
+
+
+def no_mask(path: str) -> str:
+    """The sentence about an image without a mask."""
+    return f"{path} has no mask of the same name; add the mask or remove the image"
 
 
 def _nothing(tree: Tree, files: Sequence[File]) -> str:

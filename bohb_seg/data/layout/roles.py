@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from bohb_seg.data.layout.names import Reading, Role, fold, read_folder, read_stem
+from bohb_seg.data.layout.names import Reading, Role, fold, part_of, read_folder, read_stem
 from bohb_seg.data.layout.search import suffix_of
 
 _MASK_LETTERS = ("_m", "_p", "_l")
@@ -84,6 +84,10 @@ def assign(paths: Iterable[str]) -> tuple[File, ...]:
         folders.setdefault(file.folder, []).append(file)
     files = [file for beside in folders.values() for file in _in_view(beside)]
     roles = {file.role for file in files}
+    if Role.MASK not in roles:
+        otherwise = [_by_any_folder(file) for file in files]
+        if {Role.IMAGE, Role.MASK} <= (found := {file.role for file in otherwise}):
+            files, roles = otherwise, found
     left = Role.IMAGE if Role.MASK in roles else Role.MASK if Role.IMAGE in roles else None
     return tuple(
         sorted(
@@ -91,6 +95,15 @@ def assign(paths: Iterable[str]) -> tuple[File, ...]:
             key=lambda file: file.path,
         )
     )
+
+
+def _by_any_folder(file: File) -> File:
+    """An image by its nearest folder only is a mask if a folder above says so (``masks/images/``).
+
+    For trees without masks: often the name of a data set holds a word such as *segmentation*.
+    """
+    says_mask = any(reading.role is Role.MASK for reading in _readings(file.folder))
+    return replace(file, role=Role.MASK) if file.role is Role.IMAGE and says_mask else file
 
 
 def _alone(path: str) -> File:
@@ -165,6 +178,6 @@ def _readings(folder: str) -> list[Reading]:
 
 def _place(reading: Reading, name: str, looseness: int) -> str:
     if reading.role is None:
-        return fold(name)
+        return part_of(name) or fold(name)  # ``val`` beside ``val_labels``
     kept = [reading.part, reading.rest if looseness == 0 else ""]
     return " ".join(piece for piece in kept if piece)

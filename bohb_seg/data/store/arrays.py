@@ -36,7 +36,7 @@ Bands = npt.NDArray[Any]
 Strip = tuple[Bands, Pixels]
 """Some rows of an image, over its whole width: bands, and labels (height, width)."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files; a store of another one is not whole."""
 TILE = 64
 """Edge of a tile in pixels, at most."""
@@ -89,6 +89,10 @@ class Layout:
         return math.prod(self.tiles) * self.record.itemsize
 
 
+class UnwritableError(OSError):
+    """The store cannot be written, for example because the disk is full."""
+
+
 @final
 class StoreWriter:
     """A store that is being built; several threads may add images at once."""
@@ -112,22 +116,29 @@ class StoreWriter:
             strips: Its rows from top to bottom, any number at a time.
 
         Raises:
-            OSError: the file cannot be written.
+            UnwritableError: the files cannot be written.
+            OSError: the strips cannot be read.
         """
         layout = self._place(number, form, dtype)
         down, across = layout.tiles
         facts = np.zeros((down, across), _TILE_FACTS)
-        with (self._folder / _PIXELS).open("r+b") as file:
-            file.seek(layout.start)
-            for row, (bands, labels) in enumerate(_rows_of_tiles(layout, strips)):
-                tiles = np.empty(across, layout.record)
-                tiles["bands"], tiles["labels"] = bands, labels
-                file.write(tiles.tobytes())
-                facts["checksum"][row] = [zlib.crc32(tile.tobytes()) for tile in tiles]
-                facts["labels"][row] = [_present(tile["labels"]) for tile in tiles]
-        with (self._folder / _TILES).open("r+b") as file:
-            file.seek(layout.first * _TILE_FACTS.itemsize)
-            file.write(facts.tobytes())
+        place = layout.start
+        for row, (bands, labels) in enumerate(_rows_of_tiles(layout, strips)):
+            tiles = np.empty(across, layout.record)
+            tiles["bands"], tiles["labels"] = bands, labels
+            self._write(_PIXELS, place, tiles.tobytes())
+            place += tiles.nbytes
+            facts["checksum"][row] = [zlib.crc32(tile.tobytes()) for tile in tiles]
+            facts["labels"][row] = [_present(tile["labels"]) for tile in tiles]
+        self._write(_TILES, layout.first * _TILE_FACTS.itemsize, facts.tobytes())
+
+    def _write(self, name: str, start: int, content: bytes) -> None:
+        try:
+            with (self._folder / name).open("r+b") as file:
+                file.seek(start)
+                file.write(content)
+        except OSError as error:
+            raise UnwritableError(error.errno, error.strerror) from None
 
     def _place(self, number: int, form: tuple[int, int, int], dtype: str) -> Layout:
         assert min(form) >= 1, f"image {number} has no pixels: {form}"
@@ -143,7 +154,7 @@ class StoreWriter:
         """Writes the index, which makes the store whole."""
         layouts = [asdict(self._layouts[number]) for number in range(len(self._layouts))]
         sums = zlib.crc32((self._folder / _TILES).read_bytes())
-        index = {"format": FORMAT, "images": layouts, "tiles": sums}
+        index = {"format": FORMAT, "images": layouts, "sum": _sum(layouts), "tiles": sums}
         (self._folder / _INDEX).write_text(json.dumps(index), encoding="ascii")
 
 
@@ -190,6 +201,7 @@ class Store:
             size = (folder / _PIXELS).stat().st_size
             whole = (
                 index["format"] == FORMAT
+                and index["sum"] == _sum(index["images"])
                 and index["tiles"] == zlib.crc32(content)
                 and size == sum(each.bytes for each in layouts)
                 and len(content)
@@ -283,6 +295,11 @@ def _rows_of_tiles(layout: Layout, strips: Iterable[Strip]) -> Iterator[tuple[Ba
                     wide_labels.reshape(high, across, wide).swapaxes(0, 1),
                 )
     assert rows == layout.height, f"{rows} rows came of {layout.height}"
+
+
+def _sum(layouts: object) -> int:
+    """Checksum of the layouts: one row more or less may need no other tile."""
+    return zlib.crc32(json.dumps(layouts).encode())
 
 
 def _joined(tiles: Bands) -> Bands:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from bohb_seg.data.class_tables.finder import find_tables, read_table
 from bohb_seg.data.class_tables.fit import table_for
@@ -95,8 +96,8 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("name", "text", "expected"), TABLES, ids=lambda each: str(each)[:24])
-@pytest.mark.parametrize("place", ["", "train/", "export/train/"])
-def test_every_kind_is_found_up_to_two_levels_below(tmp_path, name, text, expected, place):
+@pytest.mark.parametrize("place", ["", "train/", "set/train/gt/semantic/"])
+def test_every_kind_is_found_up_to_four_levels_below(tmp_path, name, text, expected, place):
     file = tmp_path / place / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -315,6 +316,32 @@ def test_a_table_whose_colours_no_mask_uses_is_left_out(tmp_path):
         f"the class table {tmp_path / 'classes.json'} is left out: it names 0% of the mask pixels,"
         " the Dubai data set 100%",
     )
+
+
+COLOUR_TABLE = "name,r,g,b\nvoid,0,0,0\nland,0,255,0\nsea,0,0,255\n"
+
+
+def test_rows_of_a_colour_table_beside_index_masks_are_the_indices(tmp_path):
+    (tmp_path / "class_dict_seg.csv").write_text(COLOUR_TABLE)
+    cv2.imwrite(str(tmp_path / "1.png"), np.array([[0, 1, 2]] * 3, np.uint8))
+
+    table = table_for(tmp_path, None, [tmp_path / "1.png"], "default")
+
+    assert [(entry.name, entry.index, entry.ignore) for entry in table.entries] == [
+        ("void", 0, True), ("land", 1, False), ("sea", 2, False),
+    ]  # fmt: skip
+    assert "its rows are taken as the indices 0 to 2" in table.notes[-1]
+
+
+def test_rows_are_no_indices_where_a_palette_has_the_colours(tmp_path):
+    (tmp_path / "class_dict_seg.csv").write_text(COLOUR_TABLE)
+    mask = Image.fromarray(np.array([[0, 1, 2, 3]] * 3, np.uint8), "P")
+    mask.putpalette([0, 0, 255, 0, 255, 0, 0, 0, 0, 9, 9, 99])
+    mask.save(tmp_path / "1.png")
+
+    table = table_for(tmp_path, None, [tmp_path / "1.png"], "default")
+
+    assert {entry.index for entry in table.entries} == {None}
 
 
 def test_of_tables_that_contradict_each_other_the_one_that_fits_counts(tmp_path):

@@ -102,6 +102,13 @@ def test_photographs_are_no_masks(tmp_path):
     assert not (tmp_path / "classes.yaml").exists()
 
 
+def test_photographs_in_colour_are_no_masks_either(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+
+    with pytest.raises(DataError, match=r"the masks hold 9[0-9]{3} different values"):
+        draft.write([save(tmp_path, noise)], tmp_path)
+
+
 def test_a_file_that_is_no_mask_is_named(tmp_path):
     (tmp_path / "a.png").write_text("text")
 

@@ -1,5 +1,6 @@
 """Files of every kind through one door. What needs rasterio skips loudly where it is absent."""
 
+import os
 import sys
 
 import cv2
@@ -397,3 +398,18 @@ def test_bands_by_number_and_name(tmp_path, scene):
     for wrong in ("0", "4", "nir", ",", "1,,2"):
         with pytest.raises(DataError, match="--bands"):
             chosen_bands(facts, wrong)
+
+
+@NEEDS
+@pytest.mark.parametrize("beside", [True, False])
+def test_names_of_any_bytes_are_opened(tmp_path, beside):
+    file = tmp_path / os.fsdecode(b"Stra\xdfe.tif")
+    raster(tmp_path / "plain.tif", np.arange(12, dtype=np.uint16).reshape(1, 3, 4))
+    (tmp_path / "plain.tif").rename(file)
+    if beside:
+        file.with_suffix(".tfw").write_text("0.5\n0\n0\n-0.5\n10\n20\n")
+
+    facts, bands, _ = whole(file)
+
+    assert np.array_equal(bands[..., 0], np.arange(12).reshape(3, 4))
+    assert (facts.transform is not None) == beside

@@ -40,6 +40,7 @@ PAIRED = {
     "prefixed folders": "org-img/1.png=label-img/1.png",
     "two cities, a folder each": "a_images/1.tif=a_masks/1.tif b_images/1.tif=b_masks/1.tif",
     "labels beside the part": "tiff/train/1.tif=tiff/train_labels/1.tif",
+    "an affix beside the part": "val/a.png=val_labels/a_L.png val/b.png=val_labels/b_L.png",
     "parts below the roles": "img_dir/train/1.jpg=ann_dir/train/1.png",
     "part words of two kinds": "images/training/1.jpg=annotations/training/1.png",
     "nn": "imagesTr/case_000_0000.png=labelsTr/case_000.png",
@@ -82,10 +83,18 @@ RENDERINGS = {
     "eroded": ("top/a1.tif=gts_for_participants/a1.tif", "gts_eroded/a1_noBoundary.tif"),
     "instances": ("JPEGImages/1.jpg=SegmentationClass/1.png", "SegmentationObject/1.png"),
     "coloured": ("images/1.png=masks/1_labelIds.png", "masks/1_color.png"),
+    "coloured copies of semantic masks": (
+        "i1.jpg=i1_label_ground-truth_semantic.png",
+        "i1_label_ground-truth.png i1_label_ground-truth_semantic_colored.png",
+    ),
     "pictures for people": ("images/1.jpg=masks/1.png", "masks/1_vis.png overlay/1.png"),
     "semantic and instances": (
         "train/images/P0.png=train/semantic_masks/P0_instance_color_RGB.png",
         "train/instance_masks/P0_instance_id_RGB.png",
+    ),
+    "masks in a folder called images": (
+        "train/images/P0.png=train/Semantic_masks/images/P0_instance_color_RGB.png",
+        "train/Instance_masks/images/P0_instance_id_RGB.png",
     ),
     "a coloured copy elsewhere": (
         "a/b/original_images/1.jpg=a/b/label_images_semantic/1.png",
@@ -295,3 +304,11 @@ def test_the_search_finds_the_same_name_in_two_normal_forms(tmp_path):
     plant(tmp_path, unicodedata.normalize("NFD", "images/Zürich.tif"), "masks/Zürich.tif")
 
     assert len(pair_up(search(tmp_path)).pairs) == 1
+
+
+def test_images_below_a_word_for_masks_stay_images_where_all_are(tmp_path):
+    plant(tmp_path, "seg/images/1.png", "seg/images/2.png")
+
+    (problem,) = find(tmp_path).problems
+
+    assert "holds 2 images and no masks" in problem

@@ -59,6 +59,25 @@ def test_lists_of_what_is_not_here_are_named_and_not_followed(tmp_path):
     assert [out.path for out in found.left_out] == ["train.txt", "val.txt"]
 
 
+def test_images_that_no_list_names_for_training_need_no_masks(tmp_path):
+    plant(tmp_path, {**twins("a", "b", "c"), "images/d.jpg": "", "images/e.jpg": ""})
+    plant(tmp_path, {"train.txt": "a\nb", "val.txt": "c", "test.txt": "d"})
+
+    found = find(tmp_path)
+
+    assert found.problems == ()
+    assert [out.path for out in found.left_out] == ["images/d.jpg", "images/e.jpg"]
+
+
+def test_images_that_a_list_names_for_training_need_masks(tmp_path):
+    plant(tmp_path, {**twins("a", "b"), "images/d.jpg": ""})
+    plant(tmp_path, {"train.txt": "a\nd", "val.txt": "b"})
+
+    (problem,) = find(tmp_path).problems
+
+    assert problem == "images/d.jpg has no mask of the same name; add the mask or remove the image"
+
+
 def test_lists_of_single_folders_count_in_these(tmp_path):
     for town in "xy":
         plant(tmp_path / town, {**twins("1", "2"), "train.txt": "1", "val.txt": "2"})

@@ -90,6 +90,14 @@ def test_a_store_that_is_not_whole_is_none(tmp_path, name, change):
     assert Store.open(tmp_path / "key") is None
 
 
+def test_an_index_of_another_height_is_not_whole(tmp_path):
+    stored(tmp_path / "key", [image_of(127, 70)])
+    index = tmp_path / "key/index.json"
+    index.write_text(index.read_text().replace('"height": 127', '"height": 128'))
+
+    assert Store.open(tmp_path / "key") is None
+
+
 def test_an_open_store_outlives_its_folder(tmp_path):
     pixels, labels = image_of(70, 70)
     store = stored(tmp_path / "key", [(pixels, labels)])
