@@ -17,13 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.mask_reading.containers import RawMask, Values
-from bohb_seg.data.masks import MaskCode
+from bohb_seg.data.masks import UNKNOWN, MaskCode
 from bohb_seg.trials import IGNORE
 
 Labels = npt.NDArray[np.uint8]
 
-UNKNOWN = 254
-"""Label of values of no class, while a mask is decoded."""
 _EXTREMES_SHARE = 0.8
 """Share of pixels of 0 and 255 from which a file of two classes has soft edges, not many values."""
 _BLACK_AND_WHITE = frozenset({0, 255})

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bohb_seg.data.mask_reading.containers import RawMask, unpack
-from bohb_seg.data.mask_reading.meaning import UNKNOWN, Labels, Meaning, meaning_of
+from bohb_seg.data.mask_reading.meaning import Labels, Meaning, meaning_of
 from bohb_seg.data.mask_reading.nearest import ROUNDED, SMEARED, is_soft, nearest
-from bohb_seg.data.masks import MaskCode
+from bohb_seg.data.masks import UNKNOWN, MaskCode
 from bohb_seg.data.pixels import memory_errors
 from bohb_seg.trials import IGNORE
 

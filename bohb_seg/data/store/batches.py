@@ -6,33 +6,15 @@ when reading fails, which the caller is told at the batch that failed.
 """
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar, final
-
-from bohb_seg.data.store.arrays import Strip
-from bohb_seg.data.store.windows import Numbers, Windows
 
 AHEAD = 2
 """Batches read ahead: one waits for the device while the next is read."""
 
 T = TypeVar("T")
-
-
-def batches(windows: Windows, order: Numbers, size: int) -> Iterator[Strip]:
-    """Reads windows in an order; the last batch is smaller where they do not come out even.
-
-    Args:
-        windows: Holds the windows.
-        order: Numbers of windows, any of them any number of times.
-        size: Windows of a batch.
-
-    Raises:
-        DataError: the store is damaged, or cannot be read.
-    """
-    for start in range(0, len(order), size):
-        yield windows.read(order[start : start + size])
 
 
 def ahead(source: Iterable[T], depth: int = AHEAD) -> Generator[T, None, None]:

@@ -1,17 +1,16 @@
-"""Which windows an epoch trains on, drawn from the epoch's own generator and nothing else.
+"""Windows at random places, drawn anew for each epoch from its own generator and nothing else.
 
-``grid`` shuffles fixed windows. ``random`` draws places anew in each epoch: first a pixel near
-labels, then a window around it, which is pushed back into the part where it reaches out. So a
-corner is shown a quarter as often as the middle (and not once in a thousand windows), and areas
-without labels are left out. A share of the windows begins with a pixel of a rare class instead,
-each rare class as often as the others.
+First a pixel near labels is drawn, then a window around it, which is pushed back into the part
+where it reaches out. So a corner is shown a quarter as often as the middle (and not once in a
+thousand windows), and areas without labels are left out. A share of the windows begins with a pixel
+of a rare class instead, each rare class as often as the others.
 
 Where classes are is known by blocks: the tiles of the store, cut to the part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,25 +24,6 @@ RARE = 0.5
 
 ReadLabels = Callable[[Sequence[int]], Pixels]
 """Reads the labels of a rectangle: image, top, left, bottom, right."""
-
-
-class Sampling(Protocol):
-    """Chooses the windows of an epoch."""
-
-    def epoch(self, random: np.random.Generator) -> Windows:
-        """The windows of one epoch in the order of training, by a generator of its own."""
-
-
-@final
-@dataclass(frozen=True)
-class GridSampling:
-    """All windows of a part, shuffled."""
-
-    windows: Windows
-
-    def epoch(self, random: np.random.Generator) -> Windows:
-        """The windows in another order."""
-        return self.windows[random.permutation(len(self.windows))]
 
 
 @final
@@ -150,13 +130,6 @@ class Places:
         # Still shows its pixel after it is pushed, because that lies in the part, too.
         pushed: Numbers = np.clip(starts, first, np.maximum(first, end - self.size))
         return pushed
-
-
-def whole_images(store: Store, images: Sequence[int]) -> Numbers:
-    """Regions that are images, (images, 5)."""
-    sizes = [(store.layouts[image].height, store.layouts[image].width) for image in images]
-    rows = [(image, 0, 0, *size) for image, size in zip(images, sizes, strict=True)]
-    return np.array(rows, np.int64).reshape(-1, 5)
 
 
 def blocks_of(store: Store, regions: Numbers, classes: int) -> Blocks:

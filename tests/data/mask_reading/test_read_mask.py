@@ -172,33 +172,6 @@ def test_two_classes_are_0_and_1_or_0_and_255(container, second, labels):
     assert not found.unknown
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    arrays.arrays(np.uint8, (5, 6), elements=st.integers(0, 6)),
-    st.sampled_from(["RGB", "palette", "index", "16 bit"]),
-    st.sampled_from(["default", "milestone3"]),
-)
-def test_todays_masks_are_read_as_before(numbers, kind, preset):
-    """Bit-equal, unknown ones with their counts included, where no colour is nearly one."""
-    far = [(0, 0, 0), *[[int(e.colour[i : i + 2], 16) for i in (1, 3, 5)] for e in DUBAI]]
-    table = DUBAI
-    if kind in ("index", "16 bit"):
-        table = tuple(ClassEntry(name=f"c{i}", index=i) for i in (0, 1, 2, 5))
-    code = masks.mask_code(table, preset)
-    content = {
-        "RGB": lambda: pillow(np.array(far, np.uint8)[numbers], "PNG"),
-        "palette": lambda: pillow(numbers, "PNG", far),
-        "index": lambda: pillow(numbers, "PNG"),
-        "16 bit": lambda: cv2.imencode(".png", numbers.astype(np.uint16))[1].tobytes(),
-    }[kind]()
-
-    old, new = masks.decode(content, code), read_mask(content, code)
-
-    assert np.array_equal(old.labels, new.labels)
-    assert (old.unknown, old.palette) == (new.unknown, new.palette)
-    assert new.smeared == 0
-
-
 def test_the_reports_knew_no_nearest_colour():
     mask = np.array([[(0x3C, 0x10, 0x99), (0xE2, 0xA9, 0x29)]], np.uint8)
 

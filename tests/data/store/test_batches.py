@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg.data.store import windows
-from bohb_seg.data.store.batches import ahead, batches
+from bohb_seg.data.store.batches import ahead
 from bohb_seg.errors import DataError
 
 
@@ -94,6 +94,10 @@ def test_an_error_of_the_caller_ends_the_thread():
 
     with pytest.raises(ZeroDivisionError):
         use(ahead(iter(int, 1)))
+
+
+def batches(some, order, size):
+    return (some.read(order[start : start + size]) for start in range(0, len(order), size))
 
 
 @settings(deadline=None, max_examples=50)

@@ -4,15 +4,12 @@ from helpers.stores import image_of, stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.data.store import windows
 from bohb_seg.data.store.sampling import (
     Blocks,
-    GridSampling,
     Places,
     RandomSampling,
     blocks_of,
     rare_classes,
-    whole_images,
 )
 from bohb_seg.training.seeds import epoch_seeds
 from bohb_seg.trials import IGNORE
@@ -111,7 +108,7 @@ def test_images_are_drawn_by_their_area_and_corners_are_shown_too():
 
 def test_images_smaller_than_a_window_are_padded(tmp_path):
     store = stored(tmp_path / "key", [image_of(20, 200), image_of(200, 20), image_of(5, 5)])
-    regions = whole_images(store, [0, 1, 2])
+    regions = np.array([(0, 0, 0, 20, 200), (1, 0, 0, 200, 20), (2, 0, 0, 5, 5)])
     sampling = Places(32, regions, blocks_of(store, regions, CLASSES), (), 0.0)
 
     drawn = RandomSampling(store, 300, sampling).epoch(order(1))
@@ -121,14 +118,6 @@ def test_images_smaller_than_a_window_are_padded(tmp_path):
     assert set(drawn.places[drawn.places[:, 0] != 1, 1]) == {0}
     assert set(drawn.places[drawn.places[:, 0] != 0, 2]) == {0}
     assert ((labels != IGNORE).sum(axis=(1, 2))[drawn.places[:, 0] == 2] == 25).all()
-
-
-def test_the_grid_is_shuffled_as_before(tmp_path):
-    laid = windows.laid(stored(tmp_path / "key", [image_of(64, 64)]), 16).for_training()
-
-    drawn = GridSampling(laid).epoch(order(4))
-
-    assert np.array_equal(drawn.places, laid.places[order(4).permutation(16)])
 
 
 @pytest.mark.parametrize(
