@@ -155,7 +155,8 @@ def _about_mask(record: Record) -> Iterator[Remark]:
         yield Remark(1, _NO_LABELS)
     if unknown := sum(record.unknown.values()):
         share = unknown / (record.original[0] * record.original[1])
-        yield Remark(3 - share, f"{share:.1%} of its mask of no class")
+        shown = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+        yield Remark(3 - share, f"{shown} of its mask of no class")
     if record.smeared > MOST_SMEARED:
         share = record.smeared
         yield Remark(4 - share, f"smeared mask: {share:.0%} of it to the nearest class")
