@@ -25,13 +25,12 @@ from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.pixels import Pixels, memory_errors
 from bohb_seg.data.records import Record
 from bohb_seg.data.store.arrays import StoreWriter, Strip, UnwritableError
+from bohb_seg.data.store.forecast import STRIP_BYTES
 from bohb_seg.errors import DataError
 from bohb_seg.trials import IGNORE
 
 WHOLE_BYTES = 1 << 26
 """Bytes of an image up to which it is read at once; larger files are read by strips."""
-STRIP_BYTES = 1 << 25
-"""Bytes of a strip, about."""
 SAMPLED_PIXELS = 1 << 16
 """Pixels by which the brightness of an image is judged, about."""
 _BRIGHT_PERCENTILE = 99

@@ -24,6 +24,8 @@ LARGEST_MASK_SAMPLE = 1 << 24
 """Pixels of a mask that is decoded as a sample; a larger one takes as long as its image, about."""
 BATCH = 16, 256
 """Patches of a batch and the edge of a patch, by which memory for training is told."""
+BLOCK_CACHE = 20
+"""GDAL keeps what it has read in up to a 20th of memory."""
 _KEPT_TYPES = ("uint8", "uint16")
 
 _log = logging.getLogger(__name__)
@@ -54,7 +56,9 @@ def _forecast(collection: Collection, reading: Reading) -> Forecast | None:
         [round(_sampled(*each)) for each in zip(known, headers, strict=True)],
         lambda number: _decode_some(*known[number], headers[number], reading),
     )
-    return forecast(headers, threads=machine.processors(), batch=BATCH, rate=rate)
+    threads = machine.processors()
+    kept = (machine.memory_gb() << 30) // BLOCK_CACHE
+    return forecast(headers, threads=threads, batch=BATCH, rate=rate, block_cache=kept)
 
 
 def _sampled(known: tuple[Pair, Facts], header: Header) -> float:

@@ -15,8 +15,8 @@ from bohb_seg.data.store.batches import AHEAD
 
 HELD_BYTES = 256 * 1024 * 1024
 """Bytes of all patches up to which every process that trains holds them in memory."""
-STRIP_ROWS = 512
-"""Rows that are decoded at a time, where a file can be read by window: usual tiles are as high."""
+STRIP_BYTES = 1 << 25
+"""Bytes of an image that are decoded at a time, about, where a file can be read by window."""
 SAMPLE_SECONDS = 1.0
 """Time for decoding samples; a command that only forecasts should answer at once."""
 
@@ -24,6 +24,8 @@ _MASK_BYTES = 3 + 1
 """Bytes a pixel that decoding a mask takes: colours, then labels."""
 _COPIES = 2
 """An image lies in memory as it was decoded, and once more while it is converted."""
+_STRIP_COPIES = 5
+"""So it is with a strip, which is also put together from tiles, ordered and cut into tiles."""
 _FACTS_BYTES = 36
 """Bytes that a process keeps of each tile."""
 _MB = 1_000_000
@@ -113,6 +115,7 @@ def forecast(
     threads: int,
     batch: tuple[int, int],
     rate: float | None = None,
+    block_cache: int = 0,
 ) -> Forecast:
     """Forecasts from headers.
 
@@ -121,6 +124,7 @@ def forecast(
         threads: Files that are decoded at once.
         batch: Patches of a batch, and the edge of a patch in pixels.
         rate: Pixels that one thread decodes in a second; None if unknown.
+        block_cache: Bytes of files read by window that their decoder keeps at most.
     """
     decoding = sorted(map(_decoding_bytes, headers), reverse=True)
     tiles = sum(each.layout.tiles[0] * each.layout.tiles[1] for each in headers)
@@ -130,10 +134,11 @@ def forecast(
     busy = max(1, min(threads, len(headers)))
     # One batch is computed, one is being read, and the others wait.
     ahead = (AHEAD + 2) * patches * edge**2 * value
+    windowed = sum(each.pixels * each.value_bytes for each in headers if each.by_window)
     held = sum(each.height * each.width * (each.value_bytes + 1) for each in headers)
     return Forecast(
         disk=sum(each.layout.bytes for each in headers) + tiles * _FACTS_BYTES,
-        preparing=sum(decoding[:threads]) + tiles * _FACTS_BYTES,
+        preparing=sum(decoding[:threads]) + min(block_cache, windowed) + tiles * _FACTS_BYTES,
         training=(held if held <= HELD_BYTES else ahead) + tiles * _FACTS_BYTES,
         seconds=None if rate is None else pixels / rate / busy,
     )
@@ -165,9 +170,11 @@ def sampled_rate(
 
 
 def _decoding_bytes(header: Header) -> int:
-    rows = min(header.height * header.downscale, STRIP_ROWS if header.by_window else 1 << 62)
     width = header.width * header.downscale
     tile_row = TILE * header.width * (header.value_bytes + 1) * _COPIES
+    if header.by_window:
+        return min(STRIP_BYTES, header.pixels * header.value_bytes) * _STRIP_COPIES + tile_row
+    rows = header.height * header.downscale
     return rows * width * (header.value_bytes * _COPIES + _MASK_BYTES) + tile_row
 
 

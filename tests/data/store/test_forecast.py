@@ -29,6 +29,15 @@ def test_a_large_raster_is_prepared_in_little_memory():
     assert told.training < 50 * MB
 
 
+def test_a_decoder_keeps_no_more_than_there_is():
+    small, large = Header(100, 100, 3, by_window=True), Header(20_000, 20_000, 3, by_window=True)
+    for header, kept in ((small, 100 * 100 * 3), (large, 900 * MB)):
+        without = forecast([header], threads=2, batch=(16, 256)).preparing
+        told = forecast([header], threads=2, batch=(16, 256), block_cache=900 * MB).preparing
+
+        assert told - without == kept
+
+
 def test_a_file_that_is_decoded_whole_lies_in_memory_whole():
     told = forecast([Header(20_000, 20_000, 3)] * 3, threads=2, batch=(16, 256))
 
