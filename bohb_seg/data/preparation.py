@@ -143,7 +143,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     contents = cache.digests(collection)
     reading = reading_of(settings, collection.code)
     key = cache.fingerprint(collection, contents, reading)
-    decoded = cache.open_or_build(settings.cache_dir, key, collection, reading)
+    decoded = cache.open_or_build(settings.cache_dir, key, collection, reading, contents.stamps)
     records = _in_their_groups(decoded.records, collection)
     classes = collection.code.classes
     audit = examine(records, contents.images, classes.names, settings.preset)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from bohb_seg.data import parting
+from bohb_seg.data import cache, parting
 from bohb_seg.data.preparation import prepare
 from bohb_seg.errors import DataError, SettingsError
 from bohb_seg.trials import IGNORE
@@ -122,6 +122,23 @@ def test_a_store_that_cannot_be_written_is_no_fault_of_the_masks(tiles):
     assert str(raised.value) == (
         f"--cache-dir {tiles.cache} cannot be written (File too large); choose another or make room"
     )
+    assert not any(tiles.cache.iterdir())
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(tiles, monkeypatch):
+    (mask, other) = sorted(tiles.root.rglob("masks/*.png"))[:2]
+    digests = cache.digests
+
+    def then_changed(collection):
+        contents = digests(collection)
+        mask.write_bytes(other.read_bytes())
+        return contents
+
+    monkeypatch.setattr(cache, "digests", then_changed)
+
+    with pytest.raises(DataError, match=r"png changed while it was read; start again"):
+        prepare(tiles.settings())
+
     assert not any(tiles.cache.iterdir())
 
 
