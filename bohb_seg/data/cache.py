@@ -6,6 +6,7 @@ facts about its images. The folder is built under another name and renamed when 
 Processes that build the same folder at once do the work twice, and the first to finish wins.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -38,6 +39,8 @@ _RECORDS = "records.json"
 _SILENT = "TIFF", "JPEG 2000"
 """Containers of which nobody hears the decoders."""
 _SECONDS_BETWEEN_PROGRESS = 3.0
+_SECONDS_UNTIL_DEAD = 3600.0
+"""Time without a write after which nobody builds a folder any more."""
 _RECORD_LIST = TypeAdapter(tuple[Record, ...])
 
 Stamp = tuple[int, int]
@@ -128,6 +131,7 @@ def open_or_build(
     found = _open(folder)
     if found and not collection.problems:
         return found
+    _remove_remains(cache_dir)
     try:
         with whole_folder(folder) as building:
             _build(building, collection, reading)
@@ -140,6 +144,15 @@ def open_or_build(
     built = _open(folder)
     assert built, f"{folder} was published but is not whole"
     return built
+
+
+def _remove_remains(cache_dir: Path) -> None:
+    """Removes what processes left that were killed while they built; each may be a whole copy."""
+    for folder in cache_dir.glob(f".*-{'?' * 32}-*"):
+        with contextlib.suppress(OSError):
+            last = max(path.lstat().st_mtime for path in (folder, *folder.iterdir()))
+            if time.time() - last > _SECONDS_UNTIL_DEAD:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_changed(stamps: Mapping[Path, Stamp]) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -140,6 +141,20 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(tiles, monkeypatch):
         prepare(tiles.settings())
 
     assert not any(tiles.cache.iterdir())
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_built_is_not(tiles):
+    dead, alive = (tiles.cache / f".{n:016x}-{n:032x}-3" for n in (1, 2))
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        (folder / "pixels.bin").write_bytes(b"some")
+    for path in (dead / "pixels.bin", dead, alive):
+        os.utime(path, (1e9, 1e9))
+
+    prepare(tiles.settings())
+
+    assert not dead.exists()
+    assert alive.exists()
 
 
 def test_processes_may_build_the_same_cache_at_once(tiles):
