@@ -6,15 +6,16 @@ facts about its images. The folder is built under another name and renamed when 
 Processes that build the same folder at once do the work twice, and the first to finish wins.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import shutil
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +41,12 @@ _RECORDS = "records.json"
 _SILENT = "TIFF", "JPEG 2000"
 """Containers of which nobody hears the decoders."""
 _SECONDS_BETWEEN_PROGRESS = 3.0
+_SECONDS_UNTIL_DEAD = 3600.0
+"""Time without a write after which nobody builds a folder any more."""
 _RECORD_LIST = TypeAdapter(tuple[Record, ...])
+
+Stamp = tuple[int, int]
+"""Size of a file in bytes, and the time of its last change in nanoseconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,21 +61,30 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Digests:
-    """Hashes of the contents of every pair's files, in the order of the pairs."""
+    """Hashes of the contents of every pair's files, in the order of the pairs.
+
+    Args:
+        images: Of the images.
+        masks: Of the labels.
+        stamps: Size and time of each file before it was hashed.
+    """
 
     images: tuple[bytes, ...]
     masks: tuple[bytes, ...]
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
 
 
 def digests(collection: Collection) -> Digests:
     """Hashes all files, at about 1 GB/s; decoding them is much slower."""
     pairs = collection.pairs
     files = {file for pair in pairs for file in (pair.image, *pair.label_files)}
+    stamps = {file: _stamp(file) for file in files}
     with _pool() as pool:
         known = dict(zip(files, pool.map(_digest, files), strict=True))
     return Digests(
         tuple(known[pair.image] for pair in pairs),
         tuple(b"".join(known[file] for file in pair.label_files) for pair in pairs),
+        stamps,
     )
 
 
@@ -95,20 +110,35 @@ def hex_digest(facts: object) -> str:
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 
 
-def open_or_build(cache_dir: Path, key: str, collection: Collection, reading: Reading) -> Decoded:
+def open_or_build(
+    cache_dir: Path,
+    key: str,
+    collection: Collection,
+    reading: Reading,
+    stamps: Mapping[Path, Stamp] | None = None,
+) -> Decoded:
     """Opens the folder of the cache for ``key``; decodes all pairs into it if it is not there.
 
+    Args:
+        cache_dir: The cache.
+        key: The fingerprint.
+        collection: The files.
+        reading: The settings by which they become pixels.
+        stamps: Of the files that were hashed for the key, which must be those that are decoded.
+
     Raises:
-        DataError: files cannot be decoded, or the cache cannot be written.
+        DataError: files cannot be decoded, or change meanwhile, or the cache cannot be written.
     """
     folder = cache_dir / f"{key}-{FORMAT}"
     found = _open(folder)
     if found and not collection.problems:
         return found
+    _remove_remains(cache_dir)
     foretell(cache_dir, collection, reading)
     try:
         with whole_folder(folder) as building:
             _build(building, collection, reading)
+            _refuse_changed(stamps or {})
     except OSError as error:
         raise DataError(
             f"--cache-dir {cache_dir} cannot be written ({error.strerror or error});"
@@ -117,6 +147,30 @@ def open_or_build(cache_dir: Path, key: str, collection: Collection, reading: Re
     built = _open(folder)
     assert built, f"{folder} was published but is not whole"
     return built
+
+
+def _remove_remains(cache_dir: Path) -> None:
+    """Removes what processes left that were killed while they built; each may be a whole copy."""
+    for folder in cache_dir.glob(f".*-{'?' * 32}-*"):
+        with contextlib.suppress(OSError):
+            last = max(path.lstat().st_mtime for path in (folder, *folder.iterdir()))
+            if time.time() - last > _SECONDS_UNTIL_DEAD:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_changed(stamps: Mapping[Path, Stamp]) -> None:
+    """Refuses what would be kept for good under the hash of another content."""
+    for file, stamp in stamps.items():
+        if _stamp(file) != stamp:
+            raise DataError(f"{file} changed while it was read; start again when it is whole")
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0  # told when it is read
+    return status.st_size, status.st_mtime_ns
 
 
 def _open(folder: Path) -> Decoded | None:

@@ -132,3 +132,12 @@ def scaled(values: Bands, scaling: Scaling) -> Pixels:
     valid = np.isfinite(flat).all(axis=2) if values.dtype.kind == "f" else np.True_
     valid = np.broadcast_to(valid, flat.shape[:2])
     return np.asarray(scaling.apply(flat, valid), np.uint8).reshape(values.shape)
+
+
+def shown_bands(names: Sequence[str]) -> tuple[int, int, int]:
+    """Numbers of the bands that pictures for people show as red, green and blue."""
+    small = [name.lower() for name in names]
+    if {"red", "green", "blue"} <= set(small):
+        return small.index("red"), small.index("green"), small.index("blue")
+    last = len(small) - 1
+    return 0, min(1, last), min(2, last)

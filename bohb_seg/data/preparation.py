@@ -27,7 +27,7 @@ from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.masks import MaskCode
 from bohb_seg.data.parting import part
-from bohb_seg.data.patch_sets import PatchSet
+from bohb_seg.data.patch_sets import PatchSet, shown_bands
 from bohb_seg.data.records import Record
 from bohb_seg.data.store.windows import laid
 from bohb_seg.data.surveying import surveyed
@@ -80,11 +80,7 @@ class SegmentationData:
     @property
     def shown_bands(self) -> tuple[int, int, int]:
         """Numbers of the bands that pictures for people show as red, green and blue."""
-        names = [name.lower() for name in self.bands]
-        if {"red", "green", "blue"} <= set(names):
-            return names.index("red"), names.index("green"), names.index("blue")
-        last = len(names) - 1
-        return 0, min(1, last), min(2, last)
+        return shown_bands(self.bands)
 
     def drawn(self, random: np.random.Generator) -> PatchSet:
         """The patches that one epoch trains on, in whichever order.
@@ -145,7 +141,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     contents = cache.digests(collection)
     reading = reading_of(settings, collection.code)
     key = cache.fingerprint(collection, contents, reading)
-    decoded = cache.open_or_build(settings.cache_dir, key, collection, reading)
+    decoded = cache.open_or_build(settings.cache_dir, key, collection, reading, contents.stamps)
     records = _in_their_groups(decoded.records, collection)
     classes = collection.code.classes
     audit = examine(records, contents.images, classes.names, settings.preset)

@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.data_folder import COLOURS
 
-from bohb_seg.data import parting
+from bohb_seg.data import cache, parting
 from bohb_seg.data.preparation import prepare
 from bohb_seg.errors import DataError, SettingsError
 from bohb_seg.trials import IGNORE
@@ -124,6 +125,37 @@ def test_a_store_that_cannot_be_written_is_no_fault_of_the_masks(tiles):
         f"--cache-dir {tiles.cache} cannot be written (File too large); choose another or make room"
     )
     assert not any(tiles.cache.iterdir())
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(tiles, monkeypatch):
+    (mask, other) = sorted(tiles.root.rglob("masks/*.png"))[:2]
+    digests = cache.digests
+
+    def then_changed(collection):
+        contents = digests(collection)
+        mask.write_bytes(other.read_bytes())
+        return contents
+
+    monkeypatch.setattr(cache, "digests", then_changed)
+
+    with pytest.raises(DataError, match=r"png changed while it was read; start again"):
+        prepare(tiles.settings())
+
+    assert not any(tiles.cache.iterdir())
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_built_is_not(tiles):
+    dead, alive = (tiles.cache / f".{n:016x}-{n:032x}-3" for n in (1, 2))
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        (folder / "pixels.bin").write_bytes(b"some")
+    for path in (dead / "pixels.bin", dead, alive):
+        os.utime(path, (1e9, 1e9))
+
+    prepare(tiles.settings())
+
+    assert not dead.exists()
+    assert alive.exists()
 
 
 def test_processes_may_build_the_same_cache_at_once(tiles):

@@ -34,7 +34,8 @@ def open_image(path: Path, *, alpha_is_data: bool = False) -> Image:
     if header.codec.startswith(("TIFF", "JPEG 2000")) and not header.logarithms:
         if geotiff.available():
             return geotiff.open_raster(path, header, alpha_is_data=alpha_is_data)
-        if not header.plain:
+        # OpenCV reads the first band three times where a JPEG 2000 names no colours.
+        if not header.plain or header.codec.startswith("JPEG 2000"):
             raise ValueError(
                 f"is {header.codec} of a kind (codec, bands, nodata or orientation) that takes"
                 f" rasterio; {geotiff.INSTALL}"

@@ -19,7 +19,7 @@ from bohb_seg.data.imagery.scaling import Scaling, Survey
 from bohb_seg.data.label_source import Finding, Labels
 from bohb_seg.data.labels.mask_file import MaskFile
 from bohb_seg.data.labels.source import WholeLabels
-from bohb_seg.data.patch_sets import scaled
+from bohb_seg.data.patch_sets import scaled, shown_bands
 from bohb_seg.data.pixels import Pixels
 from bohb_seg.data.store.arrays import Bands, Store, Strip
 from bohb_seg.errors import DataError
@@ -58,15 +58,6 @@ class Sight:
         """The picture in colours, after scaling, (height, width, 3)."""
         bands = list(shown_bands(self.names))
         return np.ascontiguousarray(scaled(self.values, scaling)[..., bands])
-
-
-def shown_bands(names: Sequence[str]) -> tuple[int, int, int]:
-    """Numbers of the bands that pictures for people show as red, green and blue."""
-    small = [name.lower() for name in names]
-    if {"red", "green", "blue"} <= set(small):
-        return small.index("red"), small.index("green"), small.index("blue")
-    last = len(small) - 1
-    return 0, min(1, last), min(2, last)
 
 
 def stored_sight(store: Store, number: int, box: Box, names: Sequence[str], edge: int) -> Sight:

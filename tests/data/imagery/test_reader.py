@@ -413,3 +413,14 @@ def test_names_of_any_bytes_are_opened(tmp_path, beside):
 
     assert np.array_equal(bands[..., 0], np.arange(12).reshape(3, 4))
     assert (facts.transform is not None) == beside
+
+
+@NEEDS
+def test_without_rasterio_jpeg_2000_is_not_guessed_at(tmp_path, monkeypatch):
+    bands = np.random.default_rng(0).integers(0, 256, (3, 40, 40), np.uint8)
+    raster(tmp_path / "a.jp2", bands, driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES")
+    assert np.array_equal(whole(tmp_path / "a.jp2")[1], np.moveaxis(bands, 0, -1))
+    monkeypatch.setattr(geotiff, "available", lambda: False)
+
+    with pytest.raises(ValueError, match=r"is JPEG 2000 .* takes rasterio; pip install"):
+        whole(tmp_path / "a.jp2")

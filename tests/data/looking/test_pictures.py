@@ -9,7 +9,8 @@ from bohb_seg.data.looking import sights
 from bohb_seg.data.looking.outlook import outlook
 from bohb_seg.data.looking.pictures import pictures
 from bohb_seg.data.looking.remarks import Choice
-from bohb_seg.data.looking.sights import Box, shown_bands, stored_sight
+from bohb_seg.data.looking.sights import Box, stored_sight
+from bohb_seg.data.patch_sets import shown_bands
 
 
 def all_of(known, edge=64, part=None):
