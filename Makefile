@@ -6,7 +6,7 @@ run: .venv/installed
 	$(BIN)/bohb-master --n-iterations 2
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not deploy"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not deploy"
 
 # Docker, Slurm and systemd for real: needs root and what .ci/run installs; skips and says so else.
 test-deploy: .venv/installed
