@@ -77,6 +77,7 @@ def open_image(path: Path, header: Header, *, alpha_is_data: bool = False) -> De
             names=(*names[:3], "") if data else names,
             dtype=values.dtype.name,
             alpha=None if data else tagged,
+            transform=header.transform,
             orientation=header.orientation,
             profile=header.profile,
             codec=header.codec,

@@ -17,15 +17,16 @@ _CODECS = {
     34892: "lossy JPEG",
     34925: "LZMA", 50000: "ZSTD", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
-_FORMATS = {1: "c", 2: "c", 3: "H", 4: "I", 7: "c", 13: "I", 16: "Q", 18: "Q"}
+_FORMATS = {1: "c", 2: "c", 3: "H", 4: "I", 7: "c", 12: "d", 13: "I", 16: "Q", 18: "Q"}
 _MOST_VALUES = 1 << 26
 _COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES = (
     259, 262, 273, 274, 277, 279)  # fmt: skip
 _TILES, _TILE_BYTES, _EXTRA_SAMPLES, _PROFILE, _NODATA = 324, 325, 338, 34675, 42113
+_PIXEL_SCALE, _TIE_POINT, _TRANSFORMATION = 33550, 33922, 34264
 
 _WANTED = frozenset(
     {_COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES, _TILES, _TILE_BYTES,
-     _EXTRA_SAMPLES, _PROFILE, _NODATA}
+     _EXTRA_SAMPLES, _PROFILE, _NODATA, _PIXEL_SCALE, _TIE_POINT, _TRANSFORMATION}
 )  # fmt: skip
 _MOST_CHUNK_BYTES = 1 << 24
 _LOGARITHMS = frozenset({34676, 34677})
@@ -47,6 +48,8 @@ class Header:
             nodata or alpha and with at most 3 bands, and all other files.
         inverted: Whether 0 is white (TIFF).
         logarithms: Whether it holds logarithms; OpenCV makes floats of them, GDAL does not (TIFF).
+        transform: Affine coefficients a, b, c, d, e, f from (column, row) to coordinates, as its
+            GeoTIFF tags say, or None.
     """
 
     codec: str = ""
@@ -56,6 +59,7 @@ class Header:
     plain: bool = True
     inverted: bool = False
     logarithms: bool = False
+    transform: tuple[float, ...] | None = None
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -175,7 +179,22 @@ def _tiff(file: BinaryIO, size: int) -> Header:
         and not {_EXTRA_SAMPLES, _NODATA} & tags.keys(),
         inverted=_first(tags, _PHOTOMETRIC, 1) == 0,
         logarithms=codec in _LOGARITHMS,
+        transform=_transform(tags),
     )
+
+
+def _transform(tags: Tags) -> tuple[float, ...] | None:
+    """The place of an image by a pixel's size and one point, or by a matrix."""
+    scale, point, matrix = (
+        [float(number) for number in tags.get(tag, ()) if not isinstance(number, bytes)]
+        for tag in (_PIXEL_SCALE, _TIE_POINT, _TRANSFORMATION)
+    )
+    if len(scale) >= 2 and len(point) >= 6 and scale[0] and scale[1]:
+        column, row, _, x, y, _ = point[:6]
+        return scale[0], 0.0, x - column * scale[0], 0.0, -scale[1], y + row * scale[1]
+    if len(matrix) == 16:
+        return matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7]
+    return None
 
 
 def _first(tags: Tags, tag: int, default: int) -> float:

@@ -61,6 +61,11 @@ class MaskFile:
             return RowLabels(rows, code)
         _close(rows)
         mask = read_mask(read_regular(self.path, LARGEST), code)
+        if facts is None and (place := header_of(self.path).transform):
+            size = mask.labels.shape
+            facts = Facts(size[0], size[1], 1, ("",), "uint8", transform=place)
+            if self.align and difference(image, facts):
+                open_aligned(self.path, image)  # raises: rasterio is missing, or cannot read it
         return WholeLabels(mask.labels, Finding(mask.unknown, mask.palette, mask.smeared), facts)
 
 

@@ -16,8 +16,9 @@ from PIL import Image
 
 from bohb_seg.data.classes import ClassEntry
 from bohb_seg.data.imagery import geotiff
-from bohb_seg.data.imagery.alignment import refuse_unaligned
+from bohb_seg.data.imagery.alignment import difference, refuse_unaligned
 from bohb_seg.data.imagery.facts import Facts
+from bohb_seg.data.imagery.reader import open_image
 from bohb_seg.data.labels import mask_file
 from bohb_seg.data.labels.mask_file import MaskFile
 from bohb_seg.data.mask_reading import containers, histogram, rows
@@ -319,3 +320,25 @@ def test_lossy_codecs_go_by_the_same_names():
 
 def test_sources_are_values():
     assert len({MaskFile(Path("a")), MaskFile(Path("a")), MaskFile(Path("a"), align=True)}) == 2
+
+
+@NEEDS
+def test_a_mask_beside_its_image_is_noticed_without_rasterio(tmp_path, monkeypatch):
+    import rasterio
+
+    form = {"driver": "GTiff", "height": 32, "width": 40, "dtype": "uint8", "crs": "EPSG:32632"}
+    for name, bands, left in (("image.tif", 3, 500_000), ("mask.tif", 1, 500_020)):
+        place = rasterio.transform.from_origin(left, 5_000_000, 1, 1)
+        with rasterio.open(tmp_path / name, "w", count=bands, transform=place, **form) as file:
+            file.write(np.ones((bands, 32, 40), np.uint8))
+    with open_image(tmp_path / "image.tif") as image:
+        placed = image.facts
+    monkeypatch.setattr(geotiff, "available", lambda: False)
+    monkeypatch.setattr("bohb_seg.data.imagery.alignment.available", lambda: False)
+
+    with open_image(tmp_path / "image.tif") as image:
+        assert image.facts.transform == placed.transform
+        with MaskFile(tmp_path / "mask.tif").open(image.facts, TWO) as labels:
+            assert difference(image.facts, labels.facts) == "lies 20 pixels beside it"
+        with pytest.raises(DataError, match="takes rasterio"):
+            MaskFile(tmp_path / "mask.tif", align=True).open(image.facts, TWO)
