@@ -17,5 +17,5 @@ class TestModels(ModelContract):
 def test_all_of_them_were_tried(request):
     items = [item for item in request.session.items if item.cls is TestModels]
     assert {item.callspec.params["plugin"] for item in items} == {"unet"}
-    # Two presets, six kinds of images, two sizes of micro-batches, five more.
-    assert len(items) == len(NAMES) * 15
+    # Two presets, six kinds of images, two sizes of micro-batches, six more.
+    assert len(items) == len(NAMES) * 16

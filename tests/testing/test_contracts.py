@@ -37,6 +37,7 @@ RAISED = {
     "test_it_can_be_trained_on": DataError,
     "test_a_promoted_trial_goes_on": ZeroDivisionError,
     "test_it_can_be_built_with_every_choice_and_least_value": PluginError,
+    "test_it_takes_as_many_bands_as_there_are": ValueError,
     "test_it_learns": ValueError,
     "test_its_file_loads_where_this_package_is_not": subprocess.CalledProcessError,
 }
@@ -217,7 +218,7 @@ class Own(layers.Layer):
     def call(self, x):
         return x
 
-def build(hyperparameters, *, classes, precision, seed, dropout):
+def build(hyperparameters, *, classes, precision, seed, dropout{bands}):
     images = x = keras.Input((None, None, 3))
     initializer = keras.initializers.GlorotUniform(seed)
     width = hyperparameters["width"]
@@ -229,10 +230,12 @@ def build(hyperparameters, *, classes, precision, seed, dropout):
     {ending}
     return keras.Model(images, output(x))
 """
+KEPT = {"least": 1, "change": "", "ending": "", "bands": ""}
 MODELS = {
     "test_it_gives_probabilities_for_images_of_several_sizes": {
         "ending": "output = layers.Activation('sigmoid', dtype='float32')"
     },
+    "test_it_takes_as_many_bands_as_there_are": {"bands": ", bands=3"},
     "test_it_can_be_built_with_every_choice_and_least_value": {"least": 0},
     "test_the_seed_decides_the_weights": {
         "change": "initializer = keras.initializers.GlorotUniform(next(numbers))"
@@ -251,7 +254,7 @@ MODELS = {
 @pytest.mark.training
 @pytest.mark.parametrize("test", MODELS)
 def test_a_model_that_breaks_a_promise(write, tmp_path, test):
-    plugin = write(NET.format(**{"least": 1, "change": "", "ending": "", **MODELS[test]}))
+    plugin = write(NET.format(**{**KEPT, **MODELS[test]}))
     more = {
         "test_it_gives_probabilities_for_images_of_several_sizes": (1, np.uint8),
         "test_it_can_be_built_with_every_choice_and_least_value": (of_model(tmp_path / "mine.py"),),
@@ -265,7 +268,7 @@ def test_a_model_that_breaks_a_promise(write, tmp_path, test):
 
 @pytest.mark.training
 def test_a_model_that_keeps_its_promises(write, tmp_path):
-    plugin = write(NET.format(least=1, change="", ending=""))
+    plugin = write(NET.format(**KEPT))
     contract = ModelContract()
     contract.test_it_gives_probabilities_for_images_of_several_sizes(plugin, 2, np.float32)
     contract.test_all_its_dropout_layers_are_made_by_the_given_function(plugin)
