@@ -1,7 +1,22 @@
-"""Tiny data folders, written anew for each test."""
+"""Tiny data folders, written anew for each test, and a browser for a module of tests."""
+
+import shutil
 
 import pytest
 from helpers.data_folder import Folder
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install --no-install-recommends chromium")
+    with playwright.sync_playwright() as driver:
+        window = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield window
+        window.close()
 
 
 @pytest.fixture

@@ -58,8 +58,9 @@ def _regions(windows: Windows) -> Numbers:
     Every split but the one by single patches gives a part whole images, or whole strips of them.
     """
     found = []
-    for image in np.unique(windows.places[:, 0]).tolist():
-        corners = windows.places[windows.places[:, 0] == image, 1:]
+    places = windows.places[np.argsort(windows.places[:, 0], kind="stable")]
+    images, firsts = np.unique(places[:, 0], return_index=True)
+    for image, corners in zip(images.tolist(), np.split(places[:, 1:], firsts[1:]), strict=True):
         layout = windows.store.layouts[image]
         ends = np.minimum(corners.max(axis=0) + windows.size, (layout.height, layout.width))
         found.append((image, *corners.min(axis=0).tolist(), *ends.tolist()))

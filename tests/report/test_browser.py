@@ -1,7 +1,5 @@
 """Opens the report in a real browser, offline, and the live view of a run that goes on."""
 
-import shutil
-
 import pytest
 from helpers.commands import wait_until
 from helpers.dashboards import shown
@@ -10,19 +8,7 @@ from bohb_seg.rpc import certificates
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = (1400, 800, 390)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install --no-install-recommends chromium")
-    with playwright.sync_playwright() as driver:
-        window = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield window
-        window.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -13,13 +13,13 @@ import numpy as np
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.geotiff import INSTALL, available, dataset_of
 from bohb_seg.data.imagery.tags import Header, read_header
+from bohb_seg.data.pixels import LARGEST_RASTER
 from bohb_seg.errors import DataError
 from bohb_seg.files import open_regular
 
 LARGEST_SHIFT = 0.1
 """Pixels by which the corners of image and mask may differ: rounding in headers, nothing to see."""
 
-_LARGEST_FILE = 1 << 50
 
 _TOLERANCE = 0.001
 """Pixels by which GDAL may simplify the warping; an eighth, its own choice, would be seen."""
@@ -89,7 +89,7 @@ def open_mask(path: Path) -> Dataset:
         ValueError: it cannot be decoded; the message gives the reason.
         OSError: it cannot be read.
     """
-    with open_regular(path, _LARGEST_FILE) as file:
+    with open_regular(path, LARGEST_RASTER) as file:
         header = read_header(file)
     dataset = dataset_of(path, header.codec)
     return Dataset(dataset, header, dataset.nodata)

@@ -107,16 +107,10 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class CocoImage:
-    """The shapes of one image in a COCO file.
-
-    Args:
-        path: The file.
-        image_name: The image's ``file_name`` in it.
-    """
+class _ShapesFile:
+    """A file of shapes that stands alone."""
 
     path: Path
-    image_name: str
 
     @property
     def name(self) -> str:
@@ -127,6 +121,18 @@ class CocoImage:
     def files(self) -> tuple[Path, ...]:
         """The file."""
         return (self.path,)
+
+
+@dataclass(frozen=True)
+class CocoImage(_ShapesFile):
+    """The shapes of one image in a COCO file.
+
+    Args:
+        path: The file.
+        image_name: The image's ``file_name`` in it.
+    """
+
+    image_name: str
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
         """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""
@@ -137,24 +143,12 @@ class CocoImage:
 
 
 @dataclass(frozen=True)
-class LabelmeFile:
+class LabelmeFile(_ShapesFile):
     """A Labelme file, which belongs to one image.
 
     Args:
         path: The file.
     """
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """Name for messages."""
-        return f"its shapes {self.path.name}"
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The file."""
-        return (self.path,)
 
     def open(self, image: Facts, code: MaskCode) -> Labels:
         """Opens the shapes; see :class:`~bohb_seg.data.label_source.LabelSource`."""

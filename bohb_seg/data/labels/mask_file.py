@@ -18,13 +18,12 @@ from bohb_seg.data.mask_reading.histogram import Histogram, LookUp
 from bohb_seg.data.mask_reading.reading import labelled, read_mask
 from bohb_seg.data.mask_reading.rows import MaskRows
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.data.pixels import LARGEST
+from bohb_seg.data.pixels import LARGEST, LARGEST_RASTER
 from bohb_seg.files import open_regular, read_regular
 
 WHOLE = 1 << 24
 """Pixels up to which a mask is read whole; that takes up to 12 bytes each."""
 
-_LARGEST_FILE = 1 << 50
 _PNG, _PNG_SIZE = b"\x89PNG\r\n\x1a\n", slice(16, 24)
 
 
@@ -78,7 +77,7 @@ def open_rows(path: Path) -> MaskRows | None:
     """
     if not geotiff.available():
         return None
-    with open_regular(path, _LARGEST_FILE) as file:
+    with open_regular(path, LARGEST_RASTER) as file:
         head = file.read(_PNG_SIZE.stop)
     if head.startswith(_PNG):
         width, height = head[16:20], head[20:24]

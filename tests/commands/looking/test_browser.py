@@ -1,26 +1,11 @@
 """Opens the page about a data set in a real browser, offline."""
 
-import shutil
-
 import pytest
 
 from bohb_seg.commands.looking import page
 from bohb_seg.data.looking.outlook import outlook
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install --no-install-recommends chromium")
-    with playwright.sync_playwright() as driver:
-        window = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield window
-        window.close()
 
 
 @pytest.mark.parametrize("refused", [False, True])
