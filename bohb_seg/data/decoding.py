@@ -118,7 +118,7 @@ def _written(
     facts, bands = opened.image.facts, opened.bands
     original = facts.height, facts.width
     size = max(1, original[0] // reading.downscale), max(1, original[1] // reading.downscale)
-    dtype = facts.dtype if facts.dtype in _KEPT_TYPES else "float32"
+    dtype = stored_type(facts)
     tally = _Tally(len(reading.code.classes.names), math.prod(size))
     strips = tally.counting(_strips(opened, reading.downscale, dtype))
     writer.add(number, (*size, len(bands)), dtype, strips)
@@ -138,6 +138,11 @@ def _written(
         facts=replace(facts, warnings=said),
         values=tally.range(),
     )
+
+
+def stored_type(facts: Facts) -> str:
+    """NumPy's name of the type in which the store holds an image's values."""
+    return facts.dtype if facts.dtype in _KEPT_TYPES else "float32"
 
 
 def _bands(facts: Facts, wanted: str | None, name: str) -> tuple[int, ...]:

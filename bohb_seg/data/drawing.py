@@ -7,7 +7,7 @@ import numpy as np
 
 from bohb_seg.data.patch_sets import StoredPatches
 from bohb_seg.data.store.sampling import Places, RandomSampling, blocks_of, rare_classes
-from bohb_seg.data.store.windows import Numbers, Windows
+from bohb_seg.data.store.windows import Numbers, around
 
 
 @final
@@ -45,23 +45,10 @@ def random_patches(grid: StoredPatches, pixels: Numbers, rare_share: float) -> R
         DataError: the store is damaged, or cannot be read.
     """
     windows = grid.windows
-    regions = _regions(windows)
+    edges = [(each.height, each.width) for each in windows.store.layouts]
+    # Every split but that by patches gives a part whole images, or whole strips of them.
+    regions = around(windows.places, windows.size, edges)
     blocks = blocks_of(windows.store, regions, len(pixels))
     rare = rare_classes(blocks, pixels)
     places = Places(windows.size, regions, blocks, rare, rare_share)
     return RandomPatches(RandomSampling(windows.store, len(windows), places), grid)
-
-
-def _regions(windows: Windows) -> Numbers:
-    """For each image the rectangle around its windows: image, top, left, bottom, right, (n, 5).
-
-    Every split but the one by single patches gives a part whole images, or whole strips of them.
-    """
-    found = []
-    places = windows.places[np.argsort(windows.places[:, 0], kind="stable")]
-    images, firsts = np.unique(places[:, 0], return_index=True)
-    for image, corners in zip(images.tolist(), np.split(places[:, 1:], firsts[1:]), strict=True):
-        layout = windows.store.layouts[image]
-        ends = np.minimum(corners.max(axis=0) + windows.size, (layout.height, layout.width))
-        found.append((image, *corners.min(axis=0).tolist(), *ends.tolist()))
-    return np.array(found, np.int64).reshape(-1, 5)

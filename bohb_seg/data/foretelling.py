@@ -9,7 +9,7 @@ import numpy as np
 
 from bohb_seg import machine
 from bohb_seg.data.collection import Collection, Pair
-from bohb_seg.data.decoding import WHOLE_BYTES, Reading, shrink
+from bohb_seg.data.decoding import WHOLE_BYTES, Reading, shrink, stored_type
 from bohb_seg.data.imagery import geotiff
 from bohb_seg.data.imagery.facts import Facts
 from bohb_seg.data.imagery.glance import glance
@@ -26,7 +26,6 @@ BATCH = 16, 256
 """Patches of a batch and the edge of a patch, by which memory for training is told."""
 BLOCK_CACHE = 20
 """GDAL keeps what it has read in up to a 20th of memory."""
-_KEPT_TYPES = ("uint8", "uint16")
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def _header(facts: Facts, reading: Reading) -> Header:
         height=max(1, facts.height // factor),
         width=max(1, facts.width // factor),
         bands=_bands(facts, reading),
-        dtype=facts.dtype if facts.dtype in _KEPT_TYPES else "float32",
+        dtype=stored_type(facts),
         by_window=_is_raster(facts) and size > WHOLE_BYTES,
         downscale=factor,
     )

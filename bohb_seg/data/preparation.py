@@ -142,7 +142,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     reading = reading_of(settings, collection.code)
     key = cache.fingerprint(collection, contents, reading)
     decoded = cache.open_or_build(settings.cache_dir, key, collection, reading, contents.stamps)
-    records = _in_their_groups(decoded.records, collection)
+    records = in_their_groups(decoded.records, collection)
     classes = collection.code.classes
     audit = examine(records, contents.images, classes.names, settings.preset)
     crop = settings.preset == "milestone3"
@@ -171,7 +171,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     )
 
 
-def _in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:
+def in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:
     """The records with the groups of this start; the cache may have been built by another."""
     return tuple(
         dataclasses.replace(record, group=pair.group)

@@ -1,7 +1,7 @@
 """All that is known of a data set, also of one that is refused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +12,9 @@ from bohb_seg.data.composition import judge
 from bohb_seg.data.decoding import Reading
 from bohb_seg.data.looking.sights import Box
 from bohb_seg.data.patch_sets import PatchSet
-from bohb_seg.data.preparation import SegmentationData, find, prepare, reading_of
+from bohb_seg.data.preparation import SegmentationData, find, in_their_groups, prepare, reading_of
 from bohb_seg.data.records import Record, UnusableDataError
-from bohb_seg.data.store.windows import Numbers
+from bohb_seg.data.store.windows import Numbers, around
 from bohb_seg.errors import DataError
 from bohb_seg.settings import DataSettings
 
@@ -53,8 +53,7 @@ class Outlook:
         """Facts about all images, as far as they could be decoded, in the groups that count."""
         if not (self.collection and self.decoded):
             return ()
-        pairs = zip(self.decoded.records, self.collection.pairs, strict=True)
-        return tuple(replace(record, group=pair.group) for record, pair in pairs)
+        return in_their_groups(self.decoded.records, self.collection)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -82,17 +81,12 @@ class Outlook:
         return {part: self._boxes(places) for part, places in self.places.items()}
 
     def _boxes(self, places: Numbers) -> Mapping[int, Box]:
-        boxes = {}
-        images = np.unique(places[:, 0])
-        ordered = places[np.argsort(places[:, 0], kind="stable")]
-        first = np.searchsorted(ordered[:, 0], [*images, len(self.names)])
-        for image, start, stop in zip(images.tolist(), first, first[1:], strict=False):
-            corners = ordered[start:stop, 1:]
-            height, width = self.records[image].size
-            top, left = corners.min(axis=0).tolist()
-            bottom, right = (corners.max(axis=0) + self.settings.patch_size).tolist()
-            boxes[image] = Box(top, left, min(bottom, height) - top, min(right, width) - left)
-        return boxes
+        edges = [record.size for record in self.records]
+        found = around(places, self.settings.patch_size, edges).tolist()
+        return {
+            image: Box(top, left, bottom - top, right - left)
+            for image, top, left, bottom, right in found
+        }
 
 
 def outlook(settings: DataSettings) -> Outlook:

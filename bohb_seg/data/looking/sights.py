@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bohb_seg.data.collection import Pair
-from bohb_seg.data.decoding import Reading, shrink
+from bohb_seg.data.decoding import Reading, shrink, stored_type
 from bohb_seg.data.imagery.facts import Facts, Image
 from bohb_seg.data.imagery.reader import chosen_bands, open_image
 from bohb_seg.data.imagery.scaling import Scaling, Survey
@@ -27,7 +27,6 @@ from bohb_seg.trials import IGNORE
 
 STRIP_PIXELS = 1 << 23
 """Pixels that are read at a time, about."""
-_KEPT_TYPES = ("uint8", "uint16")
 _NOTHING = np.uint8(IGNORE)
 
 
@@ -101,7 +100,7 @@ def file_sight(pair: Pair, reading: Reading, edge: int) -> tuple[Sight | None, s
 def _decoded(image: Image, labels: Labels, reading: Reading, edge: int) -> Sight:
     facts = image.facts
     bands = chosen_bands(facts, reading.bands)
-    dtype = facts.dtype if facts.dtype in _KEPT_TYPES else "float32"
+    dtype = stored_type(facts)
 
     def read(row: int, rows: int) -> Strip:
         values, valid = image.window(row, 0, rows, facts.width, bands)

@@ -135,6 +135,23 @@ def grids(store: Store, size: int, crop: bool) -> list[Grid]:
     ]
 
 
+def around(places: Numbers, size: int, edges: Sequence[tuple[int, int]]) -> Numbers:
+    """For each image the rectangle around its windows: image, top, left, bottom, right, (n, 5).
+
+    Args:
+        places: Image, row and column of each window's upper left pixel, (windows, 3).
+        size: Edge of a window in pixels.
+        edges: Height and width of every image, which the rectangles end at.
+    """
+    ordered = places[np.argsort(places[:, 0], kind="stable")]
+    images, firsts = np.unique(ordered[:, 0], return_index=True)
+    found = []
+    for image, corners in zip(images.tolist(), np.split(ordered[:, 1:], firsts[1:]), strict=True):
+        ends = np.minimum(corners.max(axis=0) + size, edges[image])
+        found.append((image, *corners.min(axis=0).tolist(), *ends.tolist()))
+    return _table(found, 5)
+
+
 def at(store: Store, size: int, places: Numbers) -> Windows:
     """Windows at any places, (n, 3)."""
     return Windows(store, size, places, np.zeros((len(places), 2), np.int64))
