@@ -25,7 +25,7 @@ LARGEST_MASK_SAMPLE = 1 << 24
 BATCH = 16, 256
 """Patches of a batch and the edge of a patch, by which memory for training is told."""
 BLOCK_CACHE = 20
-"""GDAL keeps what it has read in up to a 20th of memory."""
+"""Up to a 20th of memory is told for what GDAL keeps, its own default; our readers allow less."""
 
 _log = logging.getLogger(__name__)
 
