@@ -25,6 +25,7 @@ from ConfigSpace.exceptions import ForbiddenValueError
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bohb_seg.optimizers._blas import use_one_thread
 from bohb_seg.optimizers._encoding import Encoding, Floats
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.optimizers._process import (
@@ -222,5 +223,6 @@ def outlook(space: ConfigurationSpace, ladder: Ladder) -> str:
 
 
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> BohbGp:
-    """Makes the optimizer with its own random state."""
+    """Makes the optimizer with its own random state; the process computes in one thread then."""
+    use_one_thread()
     return BohbGp(space, ladder, seed)
