@@ -6,7 +6,8 @@ from results on all budgets together, and begins with the first few of them. Run
 decisions are Hyperband's, as before.
 
 A suggestion is the candidate with the largest expected improvement at the largest budget over the
-best result there. Candidates are random configurations and mutations of the best. A configuration
+best result there; until that budget was reached, half of the suggestions are random, because small
+budgets may mislead. Candidates are random configurations and mutations of the best. A configuration
 in training counts as a place about which more will be known soon, so that workers spread out. A
 diverged or failed evaluation counts as the worst.
 
@@ -44,7 +45,9 @@ from bohb_seg.spaces.formats.configspace import plain
 from bohb_seg.trials import Configuration, Suggestion
 
 RANDOM_FRACTION = 0.1
-"""Share of suggestions that are random."""
+"""Share of suggestions that are random once something was seen at the largest budget."""
+RANDOM_FRACTION_BEFORE = 0.5
+"""The same until then: nobody knows yet whether small budgets mislead."""
 RANDOM_CANDIDATES = 60
 """Random configurations among the candidates of each suggestion."""
 PARENTS = 3
@@ -84,9 +87,11 @@ class BohbGp:
         return hyperband.bracket(self._ladder, bracket)
 
     def suggest(self) -> Suggestion:
-        """The most promising candidate; in a tenth of the calls a random configuration."""
+        """The most promising candidate; in some of the calls a random configuration."""
+        has_climbed = max(self._budgets, default=0.0) >= self._ladder.max_budget
+        fraction = RANDOM_FRACTION if has_climbed else RANDOM_FRACTION_BEFORE
         knows_enough = len(self._losses) >= _needed(self._encoding)
-        picks = self._random.random() >= RANDOM_FRACTION and knows_enough
+        picks = self._random.random() >= fraction and knows_enough
         suggestion = (self._picked() if picks else None) or self._prior.suggest()
         point = self._encoding.encode(suggestion.configuration)
         self._in_training[point.tobytes()] = point
