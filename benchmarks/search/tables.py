@@ -20,7 +20,7 @@ from benchmarks.search.results import Run
 
 Floats = NDArray[np.float64]
 
-OURS, REFERENCE = "ours-bohb", "hpbandster-bohb"
+OURS, REFERENCE = ("ours-bohb", "ours-bohb-gp"), "hpbandster-bohb"
 SIGNIFICANT = 2
 """Standard errors of a difference."""
 
@@ -36,7 +36,8 @@ def markdown(runs: Sequence[Run]) -> str:
         parts.append(f"## {workers} worker{'s' if workers > 1 else ''}")
         parts.append(_overview(some))
         parts += [_by_problem(_regrets(some, mark), mark) for mark in MARKS]
-        parts.append(_differences(some))
+        there = {run.method for run in some}
+        parts += [_differences(some, method) for method in OURS if method in there]
     return "\n\n".join(parts)
 
 
@@ -86,17 +87,17 @@ def _by_problem(regrets: Regrets, mark: int) -> str:
     return f"At {mark} full trainings:\n\n" + _table(["problem", *regrets], rows)
 
 
-def _differences(runs: Sequence[Run]) -> str:
-    """Ours minus the reference, and by how many standard errors."""
+def _differences(runs: Sequence[Run], method: str) -> str:
+    """A method of ours minus the reference, and by how many standard errors."""
     rows = []
     for problem in every():
         row = [problem]
         for mark in MARKS:
             regrets = _regrets(runs, mark)
-            ours, theirs = (_values(regrets.get(m, {}), problem) for m in (OURS, REFERENCE))
+            ours, theirs = (_values(regrets.get(m, {}), problem) for m in (method, REFERENCE))
             row.append(_difference(ours, theirs))
         rows.append(row)
-    title = f"{OURS} minus {REFERENCE} (standard errors of the difference):\n\n"
+    title = f"{method} minus {REFERENCE} (standard errors of the difference):\n\n"
     return title + _table(["problem", *(f"at {mark}" for mark in MARKS)], rows)
 
 

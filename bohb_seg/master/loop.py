@@ -117,6 +117,7 @@ class Master:
         self._display.join_command = join
         where = settings.run_id, settings.run_dir, join
         _log.info("run %s in %s; more workers join with '%s'", *where)
+        _log.info("%s", run_setup.outlook(settings, self._run.start))
 
     def _begin(self) -> None:
         """Starts the journal, or goes on with it; then begins to serve."""

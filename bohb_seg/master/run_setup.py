@@ -111,6 +111,13 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     return Scheduler(optimizer, _plan(settings), start.default)
 
 
+def outlook(settings: SearchSettings, start: RunStarted) -> str:
+    """Says who proposes configurations in a run, and when a model does."""
+    ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
+    space = configspace.read(start.space, f"the space in {settings.run_dir / FILE_NAME}")
+    return optimizers.outlook(settings.optimizer, space, ladder)
+
+
 def new_transport(settings: SearchSettings) -> Transport:
     """The transport of a run, which has not taken its port yet."""
     return Transport(

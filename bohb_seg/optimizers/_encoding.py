@@ -13,6 +13,7 @@ from ConfigSpace import (
     ConfigurationSpace,
     Constant,
     OrdinalHyperparameter,
+    UniformIntegerHyperparameter,
 )
 from ConfigSpace import Configuration as Point
 from numpy.typing import NDArray
@@ -73,6 +74,27 @@ class Encoding:
             if not all(condition.satisfied_by_vector(vector) for condition in conditions):
                 vector[index] = np.nan
         return Point(self._space, values=dict(Point(self._space, vector=vector)))
+
+    def legal(self, points: Floats) -> Floats:
+        """Points (n, d) without NaN, moved to values that exist; NaN where inactive.
+
+        Forbidden clauses are not looked at: ``decode`` tells what they forbid.
+        """
+        vectors = np.array(
+            [np.full(len(points), p.to_vector(p.default_value)) for p in self._space.values()]
+        )
+        cells = np.maximum(self._levels, 1)
+        codes = np.clip(np.floor(points * cells), 0, cells - 1)
+        vectors[self._columns] = np.where(self._levels > 0, codes, points).T
+        for index, name in enumerate(self._space.at):  # parents come before their children
+            hyperparameter = self._space[name]
+            if isinstance(hyperparameter, UniformIntegerHyperparameter):
+                values = hyperparameter.to_value(vectors[index])
+                vectors[index] = hyperparameter.to_vector(values)
+            for condition in self._space.parent_conditions_of.get(name, ()):
+                vectors[index, ~condition.satisfied_by_vector_array(vectors)] = np.nan
+        moved = vectors[self._columns].T
+        return np.where(self._levels > 0, (moved + 0.5) / cells, moved)
 
     def _snapped(self, point: Floats) -> Floats:
         """The vector of all hyperparameters, as if all were active, moved to values that exist."""

@@ -27,6 +27,11 @@ class Hyperband:
         """Ignores the result."""
 
 
+def outlook(space: ConfigurationSpace, ladder: Ladder) -> str:
+    """There is no model."""
+    return "all configurations are drawn at random"
+
+
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> Hyperband:
     """Makes a Hyperband optimizer with its own random state."""
     return Hyperband(space, ladder, seed)

@@ -31,6 +31,11 @@ class RandomSearch:
         """Ignores the result."""
 
 
+def outlook(space: ConfigurationSpace, ladder: Ladder) -> str:
+    """There is no model."""
+    return "all configurations are drawn at random"
+
+
 def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> RandomSearch:
     """Makes a random search with its own random state."""
     return RandomSearch(space, ladder, seed)

@@ -139,7 +139,9 @@ class SearchSettings(TrainingSettings):
     run_id: str = Field("", description="name of the run (default: now)")
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: NAME or a file")
-    optimizer: str = Field("bohb", description="bohb, hyperband, random or FILE.py")
+    optimizer: str = Field(
+        "bohb", description="bohb, bohb-gp, bohb-kde, hyperband, random or FILE.py"
+    )
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
     host: _Host = Field("127.0.0.1", description="address to serve on")

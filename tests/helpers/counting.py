@@ -56,3 +56,20 @@ def mixed_space():
         ConfigSpace.Categorical("flip", [True, False]),
     )
     return space
+
+
+def thorny_space():
+    """Conditions two deep, a forbidden clause, an ordinal, a constant, mixed choices."""
+    space = ConfigSpace.ConfigurationSpace()
+    optimizer = ConfigSpace.Categorical("optimizer", ["adam", "sgd"])
+    momentum = ConfigSpace.Float("momentum", (0.0, 1.0))
+    nesterov = ConfigSpace.Categorical("nesterov", [True, False])
+    width = ConfigSpace.OrdinalHyperparameter("width", [16, 24, 32, 48])
+    mixed = ConfigSpace.Categorical("mixed", [None, 1, 0.5, "a"])
+    space.add(optimizer, momentum, nesterov, width, mixed, ConfigSpace.Constant("version", 3))
+    space.add(ConfigSpace.EqualsCondition(momentum, optimizer, "sgd"))
+    space.add(ConfigSpace.GreaterThanCondition(nesterov, momentum, 0.5))
+    forbidden = (optimizer, "sgd"), (width, 48)
+    clauses = [ConfigSpace.ForbiddenEqualsClause(*pair) for pair in forbidden]
+    space.add(ConfigSpace.ForbiddenAndConjunction(*clauses))
+    return space

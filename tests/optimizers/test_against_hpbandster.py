@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import chi2_contingency, ks_2samp
 
-from bohb_seg.optimizers import bohb
+from bohb_seg.optimizers import bohb_kde as bohb
 from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.search.hyperband import Ladder

@@ -48,8 +48,10 @@ class Entry:
         return digest.hexdigest()[:8]
 
 
+_SHARED = "_encoding.py", "_prior.py"
 METHODS = {
-    "ours-bohb": Entry("ours", "bohb", sources=("*.py",)),
+    "ours-bohb": Entry("ours", "bohb_kde", sources=("bohb_kde.py", "_kde.py", *_SHARED)),
+    "ours-bohb-gp": Entry("ours", "bohb_gp", sources=("bohb_gp.py", "_process.py", *_SHARED)),
     "ours-hyperband": Entry("ours", "hyperband", sources=("hyperband.py", "_prior.py")),
     "random": Entry("ours", "random", sources=("random.py", "_prior.py")),
     "hpbandster-bohb": Entry("hpbandster", "bohb", packages=("hpbandster",)),

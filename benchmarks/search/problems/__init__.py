@@ -59,6 +59,7 @@ def plain(point: Mapping[str, Any]) -> Configuration:
 
 def every() -> dict[str, Problem]:
     """All problems by name, in the order of the tables."""
+    from benchmarks.search.problems.conditional import conditional
     from benchmarks.search.problems.counting import CountingOnes
     from benchmarks.search.problems.curves import divergence, dubai, misleading
     from benchmarks.search.problems.functions import Borehole, Hartmann
@@ -66,4 +67,5 @@ def every() -> dict[str, Problem]:
     counting = (CountingOnes(size) for size in (4, 8, 16))
     functions = Hartmann(), Borehole()
     problems: list[Problem] = [*counting, *functions, dubai(), misleading(), divergence()]
+    problems.append(conditional())
     return {problem.name: problem for problem in problems}

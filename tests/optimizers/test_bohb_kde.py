@@ -1,36 +1,17 @@
 import ConfigSpace as CS  # noqa: N817
 import numpy as np
 import pytest
-from helpers.counting import mixed_space
+from helpers.counting import mixed_space, thorny_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.optimizers import bohb
+from bohb_seg.optimizers import bohb_kde as bohb
 from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.optimizers._kde import KernelDensity
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.spaces.formats import configspace
 
 LADDER = Ladder(1, 9, 3)
-
-
-def thorny_space():
-    """Conditions two deep, a forbidden clause, an ordinal, a constant, mixed choices."""
-    space = CS.ConfigurationSpace()
-    optimizer = CS.Categorical("optimizer", ["adam", "sgd"])
-    momentum = CS.Float("momentum", (0.0, 1.0))
-    nesterov = CS.Categorical("nesterov", [True, False])
-    width = CS.OrdinalHyperparameter("width", [16, 24, 32, 48])
-    mixed = CS.Categorical("mixed", [None, 1, 0.5, "a"])
-    space.add(optimizer, momentum, nesterov, width, mixed, CS.Constant("version", 3))
-    space.add(CS.EqualsCondition(momentum, optimizer, "sgd"))
-    space.add(CS.GreaterThanCondition(nesterov, momentum, 0.5))
-    space.add(
-        CS.ForbiddenAndConjunction(
-            CS.ForbiddenEqualsClause(optimizer, "sgd"), CS.ForbiddenEqualsClause(width, 48)
-        )
-    )
-    return space
 
 
 def loss_of(configuration):
