@@ -195,6 +195,14 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    baseline: Path | None = Field(
+        None,
+        description="recipe to compare with and to try first: a file with hyperparameters, a run's"
+        " directory (its incumbent) or a NAME (default: the default configuration of the space)",
+    )
+    recipe: tuple[Path, ...] = Field(
+        (), description="recipe to try early, given as for --baseline; may be given several times"
+    )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
     max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
@@ -232,7 +240,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", mode="before")
+    @field_validator("warm_start", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""
