@@ -1,12 +1,13 @@
 """A run put together from its settings and its journal."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from bohb_seg import machine, optimizers, plugins
-from bohb_seg.master import plugin_check
+from bohb_seg.master import plugin_check, recipes
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
@@ -22,6 +23,8 @@ from bohb_seg.storage import resume, warm_start
 from bohb_seg.storage.journal import FILE_NAME
 from bohb_seg.storage.journal_entries import Entry, Event, RunStarted
 from bohb_seg.trials import Attempt
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,28 @@ def new_start(settings: SearchSettings) -> RunStarted:
     Raises:
         BohbSegError: the settings or the data must be changed.
     """
-    runs = warm_start.read(settings.warm_start)
+    runs, given = warm_start.read(settings.warm_start), recipes.read(settings)
     data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
     plugin_check.check_space(space, settings)  # a second time, for it may follow from the facts
+    begins = recipes.beginning(given, space, settings)
     start = RunStarted(
         settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
         space=configspace.to_json(space),
         data=data,
-        default=configspace.plain(space.get_default_configuration()),
+        default=begins.default,
         worker=plugins.digest("workers", settings.worker),
+        baseline=begins.baseline,
+        first=begins.first,
+        unsearched=begins.unsearched,
     )
+    if begins.why_not:
+        _log.info(
+            "--baseline %s lies outside the search space (%s): the search does not try it, the"
+            " comparison does",
+            *(begins.baseline, begins.why_not),
+        )
     return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
 
 
@@ -108,7 +121,7 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)
-    return Scheduler(optimizer, _plan(settings), start.default)
+    return Scheduler(optimizer, _plan(settings, start), start.default)
 
 
 def outlook(settings: SearchSettings, start: RunStarted) -> str:
@@ -148,7 +161,7 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
     return Terms(told, settings.heartbeat, token, facts)
 
 
-def _plan(settings: SearchSettings) -> Plan:
+def _plan(settings: SearchSettings, start: RunStarted) -> Plan:
     return Plan(
         n_iterations=settings.n_iterations,
         max_attempts=settings.max_attempts,
@@ -159,4 +172,5 @@ def _plan(settings: SearchSettings) -> Plan:
         max_epochs=settings.max_epochs,
         target_loss=settings.target_loss,
         continuing=settings.continue_,
+        first=tuple(start.first),
     )

@@ -3,6 +3,7 @@
 GLOSSARY = {
     "attempt": "One try of an evaluation on one worker.",
     "average precision (AP)": "Area under the precision-recall curve of a class; 1 at best.",
+    "baseline": "A recipe that somebody gave, to compare with in place of the default.",
     "bracket": "One round of successive halving: many trials start small, few end large.",
     "budget": "Epochs of training in total; a promoted trial goes on from its checkpoint.",
     "candidate": "One of the search's best configurations, which take part in the runoff.",

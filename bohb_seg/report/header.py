@@ -113,6 +113,7 @@ def _facts(run: RunRecord) -> Mapping[str, str]:
         "objective": settings.get("objective"),
         "search space": settings.get("space"),
         "optimizer": settings.get("optimizer"),
+        "baseline": run.started.baseline,
         "brackets": settings.get("n_iterations"),
         "budgets": _budgets(run),
         "seed": settings.get("seed"),

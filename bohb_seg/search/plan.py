@@ -6,6 +6,8 @@ each change is news (``events.PlanChanged``) and lies in the journal.
 
 from dataclasses import dataclass
 
+from bohb_seg.trials import Configuration
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -23,6 +25,7 @@ class Plan:
         max_epochs: Largest number of epochs that the search starts.
         target_loss: The search ends when the incumbent is as good as this.
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
+        first: Configurations that the search tries before any other; none: the default.
     """
 
     n_iterations: int
@@ -36,3 +39,4 @@ class Plan:
     max_epochs: float | None = None
     target_loss: float | None = None
     continuing: bool = True
+    first: tuple[Configuration, ...] = ()

@@ -17,7 +17,12 @@ from bohb_seg import machine
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
+    "milestone3": {
+        "objective": "milestone3",
+        "split": "patch",
+        "space": "milestone3-hyperband",
+        "optimizer": "bohb-kde",
+    },
 }
 """Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
 
@@ -140,7 +145,8 @@ class SearchSettings(TrainingSettings):
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: NAME or a file")
     optimizer: str = Field(
-        "bohb", description="bohb, bohb-gp, bohb-kde, hyperband, random or FILE.py"
+        "bohb",
+        description="bohb, bohb-kde (BOHB as published), hyperband, random or FILE.py",
     )
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
@@ -189,6 +195,14 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    baseline: Path | None = Field(
+        None,
+        description="recipe to compare with and to try first: a file with hyperparameters, a run's"
+        " directory (its incumbent) or a NAME (default: the default configuration of the space)",
+    )
+    recipe: tuple[Path, ...] = Field(
+        (), description="recipe to try early, given as for --baseline; may be given several times"
+    )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
     max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
@@ -226,7 +240,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", mode="before")
+    @field_validator("warm_start", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""

@@ -54,7 +54,11 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of the comparison, ``default`` or ``incumbent``, with its retrainings by seed."""
+    """One side of the comparison, with its retrainings by seed.
+
+    Args:
+        name: ``default``, or ``baseline`` where one was given, or ``incumbent``.
+    """
 
     name: str
     configuration: Configuration
@@ -87,7 +91,7 @@ class Arm:
 def arms(run: RunRecord) -> tuple[Arm, ...]:
     """The arms whose retraining was ordered, default first."""
     found = []
-    for rung, name in enumerate(ARMS):
+    for rung, name in enumerate((run.reference, *ARMS[1:])):
         own = [each for each in run.comparison if each.id.trial.rung == rung]
         if own:
             own.sort(key=lambda each: each.id.trial.number)

@@ -134,6 +134,11 @@ class RunRecord:
     changes: tuple[str, ...] = ()
 
     @property
+    def reference(self) -> str:
+        """Name of the configuration with which the incumbent is compared."""
+        return "baseline" if self.started.baseline else "default"
+
+    @property
     def finished(self) -> tuple[EvaluationRecord, ...]:
         """Evaluations of the search that have a loss, in order of their end."""
         done = [each for each in self.evaluations if each.loss is not None]

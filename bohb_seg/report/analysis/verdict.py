@@ -52,8 +52,9 @@ class PairedDifference:
     """Incumbent minus default, seed by seed.
 
     Args:
+        reference: Name of the arm that is no incumbent: default or baseline.
         seeds: Indices of the seeds that both arms have.
-        default: Numbers of the default, in order of the seeds.
+        default: Numbers of that arm, in order of the seeds.
         incumbent: Numbers of the incumbent, in order of the seeds.
         mean: Mean of the differences.
         spread: Standard deviation of the differences; None with one seed.
@@ -62,6 +63,7 @@ class PairedDifference:
     """
 
     quantity: Quantity
+    reference: str
     seeds: tuple[int, ...]
     default: tuple[float, ...]
     incumbent: tuple[float, ...]
@@ -82,10 +84,9 @@ class PairedDifference:
 
 def paired_differences(arms: Sequence[Arm]) -> tuple[PairedDifference, ...]:
     """Differences in every quantity that both arms have for at least one common seed."""
-    by_name = {arm.name: arm for arm in arms}
-    if len(by_name) < 2:
+    if len(arms) < 2:
         return ()
-    found = [_paired(each, by_name["default"], by_name["incumbent"]) for each in QUANTITIES]
+    found = [_paired(each, *arms) for each in QUANTITIES]
     return tuple(each for each in found if each is not None)
 
 
@@ -101,7 +102,7 @@ class Verdict:
 
 RULE = (
     "How this is decided: both configurations are retrained with the same seeds and the same data."
-    " For each seed the default's loss is subtracted from the incumbent's. If the 95 % t-interval"
+    " For each seed the other one's loss is subtracted from the incumbent's. If the 95 % t-interval"
     " of the mean difference excludes 0, the incumbent is called better or worse, else not"
     " distinguishable. The loss is the run's objective on the test part, which the search never"
     " saw, or on the validation part if there is no test part. One seed alone decides nothing."
@@ -130,7 +131,7 @@ def _paired(quantity: Quantity, default: Arm, incumbent: Arm) -> PairedDifferenc
     differences = [new - old for old, new in zip(olds, news, strict=True)]
     mean, spread, half = fmean(differences), *_spread(differences)
     low, high = (None, None) if half is None else (mean - half, mean + half)
-    return PairedDifference(quantity, seeds, olds, news, mean, spread, low, high)
+    return PairedDifference(quantity, default.name, seeds, olds, news, mean, spread, low, high)
 
 
 def _by_seed(arm: Arm, quantity: Quantity) -> Mapping[int, float]:
@@ -152,12 +153,13 @@ def _spread(differences: Sequence[float]) -> tuple[float | None, float | None]:
 def _missing(run: RunRecord, arms: Sequence[Arm]) -> str | None:
     """Reason why there is nothing to compare; None if both arms are there."""
     names = {arm.name for arm in arms}
-    if names == {"default", "incumbent"}:
+    if names == {run.reference, "incumbent"}:
         return None
     if _default_leads(run) and "incumbent" not in names and (arms or run.finish):
         if run.runoff:
-            return "The default configuration won the runoff: nothing better than it was found."
-        return "The search found nothing better than the default configuration."
+            winner = f"The {run.reference} configuration"
+            return f"{winner} won the runoff: nothing better than it was found."
+        return f"The search found nothing better than the {run.reference} configuration."
     if run.finish is None:
         return "There is no verdict yet: the run is still going on, or was interrupted."
     return f"There is no verdict: the run ended without a comparison ({run.finish})."
@@ -179,16 +181,16 @@ def _sentence(first: PairedDifference) -> str:
     measured += ", mean ± standard deviation)"
     if first.judgement == "not distinguishable":
         return (
-            f"The incumbent is not distinguishable from the default: its {measured}, which chance"
-            " can explain."
+            f"The incumbent is not distinguishable from the {first.reference}: its {measured},"
+            " which chance can explain."
         )
-    return f"The incumbent is {first.judgement} than the default: its {measured}."
+    return f"The incumbent is {first.judgement} than the {first.reference}: its {measured}."
 
 
 def _numbers(each: PairedDifference) -> str:
     text = (
-        f"The {each.quantity.title} is {decimals(fmean(each.default))} with the default and"
-        f" {decimals(fmean(each.incumbent))} with the incumbent"
+        f"The {each.quantity.title} is {decimals(fmean(each.default))} with the {each.reference}"
+        f" and {decimals(fmean(each.incumbent))} with the incumbent"
     )
     if each.low is None or each.high is None:
         return f"{text} (one seed)."

@@ -24,7 +24,7 @@ def _panel(ax: Axes, each: PairedDifference) -> None:
         ax.plot((0, 1), (before, after), color=FADED, linewidth=1.2, zorder=1)
     for seed, height in zip(each.seeds, _apart(each.incumbent, each.default), strict=True):
         ax.text(1.26, height, f"seed {seed}", va="center", fontsize=8.5, color="#555555")
-    arms = {"default": each.default, "incumbent": each.incumbent}
+    arms = {each.reference: each.default, "incumbent": each.incumbent}
     for place, (name, values) in enumerate(arms.items()):
         look = ARM_LOOKS[name]
         ax.plot([place] * len(values), values, look.marker, color=look.colour, markersize=7)

@@ -21,10 +21,10 @@ def section(run: RunRecord) -> Section:
             picture(
                 "verdict",
                 lambda: figures.paired_seeds(differences),
-                "Each grey line is one seed and goes from the result of the default to that of the"
-                " incumbent; black bars are means. Lines that all run the same way speak for a real"
-                " difference.",
-                "Results of default and incumbent for every seed, joined by lines.",
+                f"Each grey line is one seed and goes from the result of the {run.reference} to"
+                " that of the incumbent; black bars are means. Lines that all run the same way"
+                " speak for a real difference.",
+                f"Results of {run.reference} and incumbent for every seed, joined by lines.",
             )
         )
     lists = (

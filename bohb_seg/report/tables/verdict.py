@@ -11,8 +11,9 @@ from bohb_seg.report.tables.table import Row, Table, table
 
 def paired_differences(found: Sequence[PairedDifference]) -> Table:
     """Paired differences with their spread and interval."""
+    reference = found[0].reference if found else "default"
     columns = (
-        *("quantity", "seeds", "mean of default", "mean of incumbent", "mean difference"),
+        *("quantity", "seeds", f"mean of {reference}", "mean of incumbent", "mean difference"),
         *("standard deviation of difference", "95 % interval from", "to", "incumbent is"),
     )
     rows = [
@@ -29,7 +30,7 @@ def paired_differences(found: Sequence[PairedDifference]) -> Table:
         )
         for each in found
     ]
-    return table("paired_differences", "Incumbent minus default, seed by seed", columns, rows)
+    return table("paired_differences", f"Incumbent minus {reference}, seed by seed", columns, rows)
 
 
 def retrainings(arms: Sequence[Arm]) -> Table:
