@@ -1,4 +1,4 @@
-"""Simulated comparisons: how often the rule of ``search.verdict`` is right, and with how many seeds.
+"""Simulated comparisons: how often the rule of ``search.verdict`` is right, and how soon.
 
 Run it as ``python -m benchmarks.verdict`` (some minutes); ``levels`` as an argument computes the
 constants of ``search.intervals`` anew. Numbers and their meaning: ``benchmarks/README.md``.

@@ -29,7 +29,7 @@ RISE = 4.0
 """Power of the number of pairs with which the levels rise until the last look. Early looks are
 cheap this way, and the last one is nearly as sharp as if it were the only one (O'Brien and Fleming,
 Biometrics 35, 1979). A lower power finds large differences earlier, and small ones less often."""
-LATER, FALL = 0.08, 1.0
+LATER, FALL = 0.06, 1.0
 """Share of the last level that pairs beyond the planned ones begin with, and the power of their
 number with which it falls: however many are added, the error stays below 5 %."""
 ARMS_WORTH = 1.0

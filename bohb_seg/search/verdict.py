@@ -29,7 +29,16 @@ from bohb_seg.search.intervals import FIRST_LOOK, Precision, Spread
 from bohb_seg.search.pairs import FOLDS, PARTS, Quantity, Retrained, Scored, paired, scored
 from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 
-__all__ = ["FIRST_LOOK", "Difference", "Quantity", "Retrained", "Terms", "Verdict", "judge"]
+__all__ = [
+    "FIRST_LOOK",
+    "FOLDS",
+    "Difference",
+    "Quantity",
+    "Retrained",
+    "Terms",
+    "Verdict",
+    "judge",
+]
 
 FEWEST_GROUPS = 5
 """Groups of test images from which on their share of the spread can be estimated."""
