@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -76,6 +76,7 @@ WORLDS = (
     World("heavy tails (t, 3)", tail=3),
     World("heavy tails, unequal arms", 0.0074, 0.0363, tail=3),
     World("runoff a seventh", 0.01, 0.02, runoff=1 / 7),
+    World("runoff twenty times", 0.01, 0.02, runoff=20),
     World("8 groups, images as seeds", groups=8, images=1.0),
     World("8 groups, images matter little", groups=8, images=0.3),
 )
@@ -161,8 +162,7 @@ def row(world: World, count: int) -> str:
         cells.append(f"{wrong / count:6.1%} {answers['better'] / count:6.1%} {pairs:4.1f}")
     answers, pairs = simulate(world, 0.0, world.spread, count)
     cells.append(f"{answers['equivalent'] / count:6.1%} {pairs:4.1f}")
-    apart = replace(world, name="").spread  # delta away
-    answers, _ = simulate(world, 1.0, apart, count)
+    answers, _ = simulate(world, 1.0, world.spread, count)  # delta apart
     return " | ".join([*cells, f"{answers['equivalent'] / count:6.1%}"])
 
 

@@ -29,16 +29,19 @@ RISE = 4.0
 """Power of the number of pairs with which the levels rise until the last look. Early looks are
 cheap this way, and the last one is nearly as sharp as if it were the only one (O'Brien and Fleming,
 Biometrics 35, 1979). A lower power finds large differences earlier, and small ones less often."""
-LATER, FALL = 0.06, 1.0
+LATER, FALL = 0.05, 1.0
 """Share of the last level that pairs beyond the planned ones begin with, and the power of their
 number with which it falls: however many are added, the error stays below 5 %."""
 ARMS_WORTH = 1.0
 """Degrees of freedom that the arms' own spreads count at most."""
 RUNOFF_WORTH = 1.0
-"""Degrees of freedom that the runoff counts at most. It is scored on other images: in the
+"""Degrees of freedom that the runoff counts. It is scored on other images: in the
 retrainings under ``results/``, the variance on the test tiles is .9 to 6.5 times that on the
 validation tiles. An estimate that is off by such factors is worth a degree or two, however many
 retrainings it comes from."""
+AGREES = 4.0
+"""Factor by which the runoff's variance may differ to count. Without it a runoff with one wild
+candidate would hide every difference, and a still one would find differences that are none."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ def moderated(
     """Moderated variance of paired differences, as that of limma (Smyth, SAGMB 3(1), 2004).
 
     The variances of both arms add up to what the differences would have if seeds did nothing to
-    both alike. Shared seeds make it larger than the true one, hardly ever smaller. Where one arm
-    scatters much more than the other it is nearly the same number again and is worth nothing.
+    both alike; that is too much rather than too little. The more alike the seeds act, or the more
+    one arm scatters than the other, the less this sum says. The runoff counts if it agrees.
 
     Args:
         default: One number per seed, at least two.
@@ -81,15 +84,20 @@ def moderated(
         runoff: Variance between candidates of the runoff with the same seed; None without one.
     """
     own = len(default) - 1
+    paired = float(np.var(np.subtract(incumbent, default), ddof=1))
     before, after = (float(np.var(arm, ddof=1)) for arm in (default, incumbent))
-    share = before / (before + after) if before + after > 0 else 0.0
-    worth = 4 * share * (1 - share)
-    others = [(before + after, ARMS_WORTH * worth)]
-    if runoff is not None:
-        others.append((runoff.variance, min(RUNOFF_WORTH, runoff.freedom)))
-    weight = own + sum(each for _, each in others)
-    total = own * float(np.var(np.subtract(incumbent, default), ddof=1))
-    return Spread((total + sum(a * b for a, b in others)) / weight, weight)
+    arms = before + after
+    worth = 0.0
+    if before > 0 and after > 0:
+        alike = (arms - paired) / 2 / math.sqrt(before) / math.sqrt(after)
+        share = before / arms
+        worth = ARMS_WORTH * 4 * share * (1 - share) * min(1.0, max(0.0, 1 - max(alike, 0.0)))
+    known = Spread((own * paired + worth * arms) / (own + worth), own + worth)
+    if runoff is None or not known.variance / AGREES < runoff.variance < known.variance * AGREES:
+        return known
+    freedom = known.freedom + RUNOFF_WORTH
+    total = known.freedom * known.variance + RUNOFF_WORTH * runoff.variance
+    return Spread(total / freedom, freedom)
 
 
 @dataclass(frozen=True)

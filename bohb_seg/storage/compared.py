@@ -14,6 +14,7 @@ from bohb_seg.trials import (
     FOLDS_BRACKET,
     INCUMBENT_ARM,
     RUNOFF_BRACKET,
+    TrialId,
     seed_and_fold,
 )
 
@@ -58,6 +59,29 @@ def compared(entries: Sequence[Entry]) -> Compared:
         terms=terms,
         arm=arm,
     )
+
+
+def best_model(entries: Sequence[Entry]) -> tuple[TrialId | None, str]:
+    """The retraining whose model is worth keeping.
+
+    Returns:
+        The best seed of the arm to be preferred: of the incumbent, unless the verdict says that it
+        is worse or equivalent; of the other arm, if that has none. None without a retraining. And
+        a reason, if it is not the incumbent's because of the verdict; else "".
+    """
+    found = compared(entries)
+    answer = found.verdict.answer
+    arm = DEFAULT_ARM if answer in ("worse", "equivalent") else found.arm
+    losses = {
+        news.evaluation.trial: news.loss
+        for news, _ in counted(entries)
+        if news.evaluation.trial.bracket == COMPARISON_BRACKET and news.loss is not None
+    }
+    preferred = {trial: loss for trial, loss in losses.items() if trial.rung == arm}
+    several = preferred or losses
+    best = min(several, key=lambda trial: several[trial], default=None)
+    is_default = arm == DEFAULT_ARM and bool(preferred)
+    return best, f"by the verdict the incumbent is {answer}" if is_default else ""
 
 
 def _arms(settled: Iterable[Evaluated], arm: int, folds: int) -> Iterable[Retrained]:

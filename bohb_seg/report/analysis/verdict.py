@@ -81,12 +81,9 @@ def told(run: RunRecord, verdict: Verdict) -> Told:
 
 
 def of_classes(verdict: Verdict) -> list[Difference]:
-    """Differences in the IoU of each class, on the part on which the verdict rests."""
-    return [
-        each
-        for each in verdict.others
-        if each.quantity.label is not None and each.quantity.part == verdict.part
-    ]
+    """Differences in the IoU of each class, on the part that says most about new images."""
+    found = [each for each in verdict.others if each.quantity.label is not None]
+    return [each for each in found if each.quantity.part == found[0].quantity.part]
 
 
 def title(quantity: Quantity) -> str:
@@ -175,7 +172,7 @@ def _place(run: RunRecord, first: Difference) -> str:
 
 
 def _advice(run: RunRecord, verdict: Verdict, first: Difference) -> Iterator[str]:
-    """What would decide, or would make the verdict say more."""
+    """Ways to a decision, or to a verdict that says more."""
     command = f"bohb-master --resume --run-dir {shlex.quote(str(run.directory))}"
     if verdict.answer == "undecided":
         yield _more_seeds(run, verdict, first, command)
@@ -213,7 +210,7 @@ def _seeds(count: int) -> str:
 
 
 def _about_folds(run: RunRecord, verdict: Verdict) -> Iterator[str]:
-    """What the folds are made of, which groups the search has seen, and the untouched part."""
+    """Paragraphs on the folds, the groups that the search has seen, and the untouched part."""
     if not run.folds:
         return
     every = _groups(run.folds)
@@ -281,7 +278,7 @@ def _left_out(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _model(run: RunRecord, verdict: Verdict) -> Iterator[str]:
-    """Whose model was kept."""
+    """The arm whose model was kept, if it is not the incumbent."""
     earlier = "final_delta" not in run.started.settings  # then the incumbent's model was kept
     if verdict.answer in ("worse", "equivalent") and not earlier:
         yield (

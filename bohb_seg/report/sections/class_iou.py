@@ -1,5 +1,7 @@
 """Section: intersection over union of each class."""
 
+from functools import partial
+
 from bohb_seg.report.analysis.classes import left_out, most_frequent
 from bohb_seg.report.analysis.comparison import arms, last_part
 from bohb_seg.report.analysis.records import RunRecord
@@ -48,8 +50,8 @@ def section(run: RunRecord) -> Section:
                 "Mean difference in the intersection over union of every class, with intervals.",
             )
         )
-    lists = (
-        listed("class_iou", lambda: tables.class_iou(found)),
-        listed("class_differences", lambda: tables.class_differences(differences, run.reference)),
-    )
-    return Section(*HEADING, left_out(chosen, names), tuple(pictures), lists)
+    lists = [listed("class_iou", lambda: tables.class_iou(found))]
+    if differences:
+        make = partial(tables.class_differences, differences, run.reference)
+        lists.append(listed("class_differences", make))
+    return Section(*HEADING, left_out(chosen, names), tuple(pictures), tuple(lists))

@@ -10,6 +10,8 @@ from bohb_seg.report.tables.table import Table, table
 from bohb_seg.search.verdict import Difference
 
 SCORES = ("precision", "recall")
+MOST_SHOWN = 12
+"""Classes up to which the page shows their differences without a request."""
 
 
 def precision_and_recall(arms: Sequence[Arm]) -> Table:
@@ -56,7 +58,7 @@ def class_differences(found: Sequence[Difference], reference: str) -> Table:
         for each in found
     ]
     heading = f"IoU of each class, incumbent minus {reference}"
-    return table("class_differences", heading, columns, rows)
+    return table("class_differences", heading, columns, rows, folded=len(rows) > MOST_SHOWN)
 
 
 def _labels(arms: Sequence[Arm], part: str, score: str, *others: str) -> list[str]:
