@@ -50,6 +50,8 @@ class Finals:
         self.comparison, self.folds = Duel(COMPARISON_BRACKET), Duel(FOLDS_BRACKET)
         self._arms = {DEFAULT_ARM: Suggestion(default)}
         self._judged: tuple[object, bool] = None, False
+        self.planned: int | None = None
+        """Pairs that were planned when the comparison began; the levels of its looks follow."""
 
     @cached_property
     def retrainings(self) -> dict[int, Retrainings]:
@@ -69,13 +71,21 @@ class Finals:
             self._arms.setdefault(arm, suggestion)
         self.retrainings[bracket].add(arm, number, suggestion, budget)
 
+    def change(self, plan: Plan) -> None:
+        """Goes by another plan; once the comparison has begun, the levels of its looks stay."""
+        duels = self.comparison, self.folds
+        if self.planned and not any(each.retrainings.tally.begun for each in duels):
+            self.planned = plan.comparison_seeds
+
     def train_default(self, plan: Plan) -> None:
         """Has the default ready for workers that would idle in the runoff."""
         if plan.adaptive:
+            self.planned = self.planned or plan.comparison_seeds
             self.comparison.begin({DEFAULT_ARM: self._arms[DEFAULT_ARM]}, _size(plan, alone=True))
 
     def compare(self, best: Incumbent, plan: Plan) -> Iterator[IncumbentChosen]:
         """Begins the comparison with this incumbent, or goes on with it by another plan."""
+        self.planned = self.planned or plan.comparison_seeds
         arm = self._arm(best)
         pair = {each: self._arms[each] for each in sorted({DEFAULT_ARM, arm})}
         self.comparison.begin(pair, _size(plan, alone=arm == DEFAULT_ARM))
@@ -105,7 +115,7 @@ class Finals:
         compared = (*self.comparison.retrained, *self.folds.retrained)
         state = plan, duel.size, {(each.arm, each.seed, each.fold) for each in compared}
         if self._judged[0] != state:
-            terms = Terms(plan.delta, duel.size.most, duel.size.folds)
+            terms = Terms(plan.delta, duel.size.most, duel.size.folds, self.planned or 0)
             verdict = judge_in_order(compared, tuple(self.runoff.retrained), terms)
             self._judged = state, verdict.is_final
         return self._judged[1]
