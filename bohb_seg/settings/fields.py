@@ -22,6 +22,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "split": "patch",
         "space": "milestone3-hyperband",
         "optimizer": "bohb-kde",
+        "final_epochs": 100,
     },
 }
 """Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
@@ -30,13 +31,6 @@ LONGEST = 10**6
 """Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
 MOST_BUDGETS = 32
 """Budgets between the smallest and the largest; already then the first bracket never ends."""
-
-FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
-    "preset": {"seed": "milestone3"},
-    "objective": {"seed": "milestone3"},
-    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
-}
-"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
 
 _Host = Annotated[str, AfterValidator(machine.bare_host)]
 _Location = Annotated[str, AfterValidator(machine.checked_location)]
@@ -337,21 +331,3 @@ class WorkerSettings(TrainingSettings):
     only: Literal["nameserver"] | None = Field(
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
-
-
-def public(field: str) -> str:
-    """Name of a setting in settings files and, in capitals after ``BOHB_``, in the environment."""
-    return field.removesuffix("_")
-
-
-def flag_of(field: str) -> str:
-    """Flag of a setting on the command line."""
-    return f"--{public(field).replace('_', '-')}"
-
-
-def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with values that were renamed since under their present names."""
-    return {
-        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }

@@ -32,12 +32,15 @@ class Compared:
         runoff: Those of the runoff.
         terms: Terms that were agreed beforehand.
         arm: ``TrialId.rung`` of the present incumbent; a run that grew may have had others before.
+        incumbent: Its trial in the search; None before it was chosen, and in runs of earlier
+            versions, whose journals do not name it.
     """
 
     comparison: tuple[Retrained, ...]
     runoff: tuple[Retrained, ...]
     terms: Terms
     arm: int
+    incumbent: TrialId | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -51,7 +54,8 @@ def compared(entries: Sequence[Entry]) -> Compared:
     Args:
         entries: The journal, or as much of it as there is.
     """
-    terms, arm = _terms(entries), _arm(entries)
+    chosen = [each.event for each in entries if isinstance(each.event, IncumbentChosen)]
+    terms, arm = _terms(entries), chosen[-1].arm if chosen else INCUMBENT_ARM
     settled = [news for news, _ in counted(entries)]
     runoff = [news for news in settled if news.evaluation.trial.bracket == RUNOFF_BRACKET]
     return Compared(
@@ -59,6 +63,7 @@ def compared(entries: Sequence[Entry]) -> Compared:
         runoff=tuple(_retrained(news, news.evaluation.trial.rung) for news in runoff),
         terms=terms,
         arm=arm,
+        incumbent=chosen[-1].trial if chosen else None,
     )
 
 
@@ -117,11 +122,6 @@ def _terms(entries: Sequence[Entry]) -> Terms:
 def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:
     value = settings.get(name)
     return float(value) if isinstance(value, int | float) else otherwise
-
-
-def _arm(entries: Iterable[Entry]) -> int:
-    arms = [entry.event.arm for entry in entries if isinstance(entry.event, IncumbentChosen)]
-    return arms[-1] if arms else INCUMBENT_ARM
 
 
 def _plan(entries: Iterable[Entry]) -> Plan | None:

@@ -11,7 +11,8 @@ from bohb_seg.trials import trial_name
 
 def runoff(found: Sequence[Candidate], run: RunRecord) -> Table:
     """The candidates with their losses in the search and in the runoff."""
-    again = [f"re-evaluation {number + 1}" for number in range(len(found[0].losses))]
+    most = max(len(each.losses) for each in found)
+    again = [f"re-evaluation {number + 1}" for number in range(most)]
     columns = (
         *("candidate", "trial", "loss in the search", *again, "mean of these", "won"),
         f"differs from the {run.reference} in",
@@ -21,7 +22,7 @@ def runoff(found: Sequence[Candidate], run: RunRecord) -> Table:
             each.number,
             trial_name(each.search.id.trial),
             each.search_loss,
-            *each.losses,
+            *(*each.losses, *[None] * (most - len(each.losses))),
             each.mean,
             each.won,
             differences(each.search.attempt.configuration, run),
