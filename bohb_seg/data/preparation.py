@@ -19,14 +19,14 @@ from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.composition import Composition, compose, oddities
-from bohb_seg.data.dealing import Patches, deal
+from bohb_seg.data.dealing import Dealt, Patches, deal
 from bohb_seg.data.decoding import Reading
 from bohb_seg.data.drawing import RandomPatches
 from bohb_seg.data.imagery.damage import Look, findings
 from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.data.parting import part
+from bohb_seg.data.parting import Parted, part
 from bohb_seg.data.patch_sets import PatchSet, shown_bands
 from bohb_seg.data.records import Record
 from bohb_seg.data.redealing import Redealing
@@ -188,11 +188,7 @@ def prepare(settings: DataSettings) -> SegmentationData:
     dealt = deal(records, windows.places, settings, collection.parts, found.pixels)
     made = compose(dealt, records, windows.places, classes, found.pixels, settings)
     parted = part(windows, found, dealt, records, settings)
-    looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
-    told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes
-    warnings = *audit.warnings, *told
-    for warning in warnings:
-        _log.warning("%s", warning)
+    warnings = _told(audit, collection, dealt, made, records, parted)
     patches = Patches(records, windows.places, settings.patch_size, found.pixels)
     redealing = Redealing(patches, dealt, settings.sampling == "random")
     return SegmentationData(
@@ -210,6 +206,23 @@ def prepare(settings: DataSettings) -> SegmentationData:
         units=redealing.owners(redealing.test_unit),
         source=Source(windows, found, records, settings, redealing),
     )
+
+
+def _told(
+    audit: Audit,
+    collection: Collection,
+    dealt: Dealt,
+    made: Composition,
+    records: Sequence[Record],
+    parted: Parted,
+) -> tuple[str, ...]:
+    """A sentence about each thing that is worth knowing; all are in the log."""
+    looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
+    told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes
+    warnings = *audit.warnings, *told
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return warnings
 
 
 def in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:

@@ -118,7 +118,8 @@ class Redealing:
         """
         if not 2 <= folds <= self.most_folds:
             raise SettingsError(
-                f"--final-folds {folds} cannot be dealt out from {self.told_units}; choose 0"
+                f"--final-folds {folds} cannot be dealt out from {self.told_units}; choose other"
+                " folds"
             )
         units = self._units(self._used)
         tested = set(_parts(units, folds)[fold].tolist())
