@@ -25,8 +25,8 @@ import keras
 from keras import ops
 
 POWER = 8
-"""Mean age of a tenth of the training: the averages of Karras et al. are best at relative widths of
-.05 to .15, and this one's is .09."""
+"""Mean age of a tenth of the training. Its width relative to the training is .09 in the sense of
+Karras et al., who keep averages of .05 and .10."""
 
 MakeVariable = Callable[[str, tuple[int, ...]], keras.Variable]
 """Makes a float32 variable that the step may change, from its name and shape."""
@@ -36,7 +36,8 @@ MakeVariable = Callable[[str, tuple[int, ...]], keras.Variable]
 class RunningAverage:
     """The average of a model's weights over the last steps.
 
-    The weights before each step are averaged, those that the step computes its gradients with.
+    The weights before each step are averaged, those that the step computes its gradients with;
+    statistics of batch normalisation as they are after it.
 
     Args:
         weights: The model's weights.
