@@ -135,6 +135,13 @@ class TrainingSettings(DataSettings):
         description="in the comparison: end after so many epochs without a lower validation loss,"
         " keep the best weights (default: train all epochs, keep the last)",
     )
+    final_folds: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="in the comparison: also retrain on so many folds, so that every group of"
+        " images tests once (0: none)",
+    )
 
 
 class SearchSettings(TrainingSettings):
