@@ -18,7 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from scipy.special import ndtr
@@ -27,6 +27,7 @@ from bohb_seg.search import intervals
 from bohb_seg.search.image_groups import jackknife
 from bohb_seg.search.intervals import FIRST_LOOK, Precision, Spread
 from bohb_seg.search.pairs import FOLDS, PARTS, Quantity, Retrained, Scored, paired, scored
+from bohb_seg.search.plan import Plan
 from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 
 __all__ = [
@@ -68,6 +69,23 @@ class Terms:
     most_seeds: int
     folds: int = 0
     planned_seeds: int | None = None
+
+    @classmethod
+    def of(cls, plan: Plan, begun: Plan | None = None) -> Self:
+        """Terms of a run.
+
+        Args:
+            plan: The plan as it is now.
+            begun: The plan when the comparison began; None: the same. Each fold of a pair takes as
+                long as a retraining, so there are fewer pairs with folds.
+        """
+        most, planned = (
+            max(FIRST_LOOK, each.comparison_seeds // plan.folds)
+            if plan.folds
+            else each.comparison_seeds
+            for each in (plan, begun or plan)
+        )
+        return cls(plan.delta, most, plan.folds, planned)
 
 
 @dataclass(frozen=True)

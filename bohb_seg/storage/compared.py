@@ -109,14 +109,14 @@ def _retrained(news: Evaluated, arm: int) -> Retrained:
 def _terms(entries: Sequence[Entry]) -> Terms:
     start = entries[0].event if entries else None
     settings = start.settings if isinstance(start, RunStarted) else {}
-    first = max(1, int(_number(settings, "final_seeds", SEEDS)))
-    plan, begun = _plan(entries), _plan(entries[: _beginning(entries)])
-    return Terms(
+    first = Plan(
+        n_iterations=1,
+        comparison_seeds=max(1, int(_number(settings, "final_seeds", SEEDS))),
+        folds=max(0, int(_number(settings, "final_folds", 0))),
         delta=max(0.0, _number(settings, "final_delta", DELTA)),
-        most_seeds=plan.comparison_seeds if plan else first,
-        folds=plan.folds if plan else max(0, int(_number(settings, "final_folds", 0))),
-        planned_seeds=begun.comparison_seeds if begun else first,
     )
+    begun = _plan(entries[: _beginning(entries)])
+    return Terms.of(_plan(entries) or first, begun or first)
 
 
 def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:

@@ -157,7 +157,7 @@ def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "now"),
     [
-        *[("seed", 6), ("n_iterations", 7), ("max_evaluations", 3), ("eta", 4.0)],
+        *[("seed", 6), ("min_budget", 2.0), ("max_evaluations", 3), ("eta", 4.0)],
         *[("max_epochs", 90.0), ("continue_", False), ("final_candidates", 2)],
     ],
 )

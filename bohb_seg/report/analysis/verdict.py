@@ -189,7 +189,8 @@ def _more_seeds(run: RunRecord, verdict: Verdict, first: Difference, command: st
     if more is not None and run.finish is None:
         return f"About {more} more {_seeds(more)} would probably decide it."
     if more is not None:
-        total = len(verdict.seeds) + len(verdict.left_out) + more
+        folds = max(1, run.compared.terms.folds)
+        total = (len(verdict.seeds) + len(verdict.left_out) + more) * folds
         return (
             f"About {more} more {_seeds(more)} would probably decide it:"
             f" '{command} --final-seeds {total}'."
