@@ -15,6 +15,7 @@ seeds.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import final
 
@@ -115,7 +116,8 @@ class Finals:
         compared = (*self.comparison.retrained, *self.folds.retrained)
         state = plan, duel.size, {(each.arm, each.seed, each.fold) for each in compared}
         if self._judged[0] != state:
-            terms = Terms(plan.delta, duel.size.most, duel.size.folds, self.planned or 0)
+            begun = replace(plan, comparison_seeds=self.planned or plan.comparison_seeds)
+            terms = Terms.of(plan, begun)
             verdict = judge_in_order(compared, tuple(self.runoff.retrained), terms)
             self._judged = state, verdict.is_final
         return self._judged[1]
@@ -139,5 +141,4 @@ def _size(plan: Plan, *, alone: bool) -> Size:
 
 def _size_of_folds(plan: Plan) -> Size:
     assert plan.comparison_epochs is not None
-    most = max(FIRST_LOOK, plan.comparison_seeds // plan.folds)
-    return Size(FIRST_LOOK, most, plan.comparison_epochs, plan.folds)
+    return Size(FIRST_LOOK, Terms.of(plan).most_seeds, plan.comparison_epochs, plan.folds)
