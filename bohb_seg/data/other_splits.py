@@ -3,18 +3,20 @@
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import final
 
 from bohb_seg.data.cache import hex_digest
 from bohb_seg.data.parting import part
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.data.split import Split
+from bohb_seg.data.store.forecast import HELD_BYTES
 from bohb_seg.errors import SettingsError
 from bohb_seg.trials import FOLDS_BRACKET, RUNOFF_BRACKET, seed_and_fold
 
 KEPT = 2
-"""Other splits that are kept, besides the search's: each may hold all patches in memory. The
-evaluations of one seed come one after the other."""
+"""Other splits that are kept, besides the search's, if they hold few patches in memory; else one.
+The evaluations of one seed come one after the other."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +81,19 @@ class OtherSplits:
     def _made(self, key: tuple[int, int], split: Split | None) -> SegmentationData:
         found = self._kept.pop(key, None)
         if found is None:
-            while len(self._kept) >= KEPT:  # before, so that never more are in memory
+            while len(self._kept) >= self._most:  # before, so that never more are in memory
                 self._kept.popitem(last=False)
             assert split is not None
             found = redealt(self.data, split)
         self._kept[key] = found
         return found
+
+    @cached_property
+    def _most(self) -> int:
+        """Number of splits to keep: together they take no more memory than one may."""
+        held = (part.held for part in self.data.parts.values())
+        size = sum(array.nbytes for arrays in held if arrays for array in arrays)
+        return KEPT if KEPT * size <= HELD_BYTES else 1
 
     def _tell_once(self) -> None:
         if not self._has_told:

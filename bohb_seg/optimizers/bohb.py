@@ -7,9 +7,9 @@ Rungs and their decisions are Hyperband's, as before.
 
 A suggestion is the candidate with the largest expected improvement at the largest budget over the
 best result there; until that budget was reached, half of the suggestions are random, because small
-budgets may mislead. Candidates are random configurations and mutations of the best. A configuration
-in training counts as a place about which more will be known soon, so that workers spread out. A
-diverged or failed evaluation counts as the worst.
+budgets may mislead. Candidates are random configurations, mutations of the best ones observed, and
+mutations of the best candidates. A configuration in training counts as a place about which more
+will be known soon, so that workers spread out. A diverged or failed evaluation counts as the worst.
 
 Sources: Falkner, Klein and Hutter, "BOHB", ICML 2018 (the brackets); Klein et al., "Fast Bayesian
 Optimization of Machine Learning Hyperparameters on Large Datasets", AISTATS 2017 (a process over
@@ -19,6 +19,7 @@ optimization", 2010 (configurations in training).
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -30,12 +31,12 @@ from bohb_seg.optimizers._blas import use_one_thread
 from bohb_seg.optimizers._encoding import Encoding, Floats
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.optimizers._process import (
+    Fit,
     Kernel,
     Places,
     Posterior,
     embedded,
     joined,
-    most_probable,
     normal_scores,
     owners_of,
 )
@@ -54,13 +55,20 @@ PARENTS = 3
 """Best configurations, which are mutated."""
 MUTATIONS = 15
 """Candidates around each of them."""
+CHANGED = 0.5
+"""Share of their coordinates that is mutated."""
 STEP = 0.12
 """Standard deviation by which a mutation moves a number, in [0, 1]."""
-MOST_FITTED = 200
+ROUNDS = 3
+"""How often the best candidates are mutated in turn."""
+CLIMBERS, CLIMBS, CLIMBED = 5, 10, 0.2
+"""In each round: mutated candidates, mutations of each, and share of the coordinates mutated."""
+MOST_FITTED = 150
 """Observations to which parameters are fitted; more would take too long (see benchmarks)."""
 MOST_KNOWN = 1000
 """Observations of which the process is told; more would take too long."""
 
+_FEWEST_STEPS, _MOST_STEPS = 3, 20
 _ROUNDING = 1e-9
 """Error of the logarithm of a budget."""
 
@@ -79,8 +87,8 @@ class Bohb:
         self._losses: list[float] = []
         self._trials: dict[bytes, int] = {}
         self._in_training: dict[bytes, Floats] = {}
-        self._parameters: Floats | None = None
-        self._next_fit = 0
+        self._fit = Fit(self._owners)
+        self._fitted = 0
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
         """Hyperband's rungs."""
@@ -124,11 +132,12 @@ class Bohb:
         rows = self._known()
         points, losses = np.array(self._points)[rows], np.array(self._losses)[rows]
         places, values = self._places(points, np.array(self._budgets)[rows]), normal_scores(losses)
-        process = self._told(places, values)
-        best = _best(values, places.budgets)
-        candidates = self._candidates(points[np.argsort(losses, kind="stable")])
-        gains = _expected_improvement(*process.predict(self._unseen(candidates)), best)
-        for point in candidates[np.argsort(-gains, kind="stable")]:
+        process, best = self._told(places, values), _best(values, places.budgets)
+
+        def gains(candidates: Floats) -> Floats:
+            return _expected_improvement(*process.predict(self._unseen(candidates)), best)
+
+        for point in self._climbed(gains, points[np.argsort(losses, kind="stable")]):
             try:
                 configuration = plain(self._encoding.decode(np.nan_to_num(point)))
             except ForbiddenValueError:
@@ -136,22 +145,37 @@ class Bohb:
             return Suggestion(configuration, model_based=True)
         return None
 
+    def _climbed(self, gains: Callable[[Floats], Floats], ranked: Floats) -> Floats:
+        """Candidates (k, d), the most promising first.
+
+        Args:
+            gains: The gain (n,) that is expected of each of n points.
+            ranked: (n, d) observed points, the best first.
+        """
+        candidates = self._candidates(ranked)
+        expected = gains(candidates)
+        for _ in range(ROUNDS):
+            best = candidates[np.argsort(-expected, kind="stable")[:CLIMBERS]]
+            new = self._mutated(np.repeat(best, CLIMBS, axis=0), CLIMBED)
+            candidates, expected = np.vstack([candidates, new]), np.append(expected, gains(new))
+        climbed: Floats = candidates[np.argsort(-expected, kind="stable")]
+        return climbed
+
     def _known(self) -> NDArray[np.int64]:
         """Rows of which the process is told: if not all, the largest budgets and the latest."""
         latest = np.lexsort((-np.arange(len(self._losses)), -np.array(self._budgets)))
         return np.sort(latest[:MOST_KNOWN])
 
     def _told(self, places: Places, values: Floats) -> Posterior:
-        """The process, with parameters fitted anew whenever a tenth of all results is new."""
+        """The process; each new result brings its parameters a few steps further."""
         count = len(self._losses)
-        if self._parameters is None or count >= self._next_fit:
+        if count > self._fitted:
             some = _spread_out(places.budgets)
-            observed = places[some], values[some]
-            self._parameters = most_probable(self._parameters, *observed, self._owners)
-            self._next_fit = count + max(3, count // 10)
+            self._fit.improve(places[some], values[some], _steps(len(some)))
+            self._fitted = count
         if self._in_training:
             places = joined(places, self._unseen(np.array(list(self._in_training.values()))))
-        return Posterior(Kernel(self._parameters, self._owners), places, values)
+        return Posterior(Kernel(self._fit.parameters, self._owners), places, values)
 
     def _candidates(self, ranked: Floats) -> Floats:
         """Points (k, d) that may be suggested; NaN where inactive.
@@ -159,19 +183,20 @@ class Bohb:
         Args:
             ranked: (n, d) observed points, the best first.
         """
-        drawn = [self._prior.suggest().configuration for _ in range(RANDOM_CANDIDATES)]
-        random = [self._encoding.encode(configuration) for configuration in drawn]
+        random = self._encoding.points(self._prior.vectors(RANDOM_CANDIDATES))
         parents = np.repeat(_distinct(ranked)[:PARENTS], MUTATIONS, axis=0)
-        return np.vstack([random, self._mutated(parents)])
+        return np.vstack([random, self._mutated(parents, CHANGED)])
 
-    def _mutated(self, points: Floats) -> Floats:
-        """Points (k, d) with about half of their coordinates changed."""
+    def _mutated(self, points: Floats, share: float) -> Floats:
+        """Points (k, d) with about a share of their coordinates changed, and with one at least."""
         choices, shape = self._encoding.choices, points.shape
         codes = self._random.integers(np.maximum(choices, 1), size=shape)
         anywhere = np.where(choices > 0, codes, self._random.random(shape))
         nearby = np.clip(points + STEP * self._random.standard_normal(shape), 0, 1)
         changed = np.where(choices > 0, anywhere, nearby)
-        moved = np.where(self._random.random(shape) < 0.5, changed, points)
+        lots = self._random.random(shape)
+        chosen = (lots < share) | (lots == lots.min(axis=1, keepdims=True))
+        moved = np.where(chosen, changed, points)
         return self._encoding.legal(np.where(np.isnan(moved), anywhere, moved))
 
     def _places(self, points: Floats, budgets: Floats) -> Places:
@@ -197,6 +222,11 @@ def _best(values: Floats, budgets: Floats) -> float:
     """The best value at the largest budget reached, without those of earlier runs beyond 1."""
     within = budgets[budgets < 1 + _ROUNDING]
     return float(values[budgets == (within if len(within) else budgets).max()].max())
+
+
+def _steps(count: int) -> int:
+    """How far parameters are fitted to so many results at once: a few milliseconds."""
+    return max(_FEWEST_STEPS, min(300 // count, _MOST_STEPS))
 
 
 def _spread_out(budgets: Floats) -> NDArray[np.int64]:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bohb_seg.search.events import Evaluate, Evaluated, IncumbentChanged, PlanChanged
+from bohb_seg.search.events import Evaluate, Evaluated, IncumbentChosen, PlanChanged
 from bohb_seg.search.plan import Plan
-from bohb_seg.search.verdict import Retrained, Terms, Verdict, judge
+from bohb_seg.search.sequence import judge_in_order
+from bohb_seg.search.verdict import Retrained, Terms, Verdict
 from bohb_seg.storage.journal_entries import Entry, RunStarted, counted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
@@ -41,7 +42,7 @@ class Compared:
     @property
     def verdict(self) -> Verdict:
         """The verdict on what is settled so far."""
-        return judge(self.comparison, self.runoff, self.terms)
+        return judge_in_order(self.comparison, self.runoff, self.terms)
 
 
 def compared(entries: Sequence[Entry]) -> Compared:
@@ -119,7 +120,7 @@ def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:
 
 
 def _arm(entries: Iterable[Entry]) -> int:
-    arms = [entry.event.arm for entry in entries if isinstance(entry.event, IncumbentChanged)]
+    arms = [entry.event.arm for entry in entries if isinstance(entry.event, IncumbentChosen)]
     return arms[-1] if arms else INCUMBENT_ARM
 
 

@@ -159,7 +159,7 @@ def eight(folder):
     return folder
 
 
-def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eight):
+def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eight, monkeypatch):
     data = prepare(eight.settings())
     splits = OtherSplits(data, 0)
     first = splits.of((RUNOFF_BRACKET, 0, 0))
@@ -170,6 +170,13 @@ def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eig
     assert seen[-1] == sources(data.validation)
     assert set().union(*seen) == sources(data.train) | sources(data.validation)
     assert len(splits._kept) == other_splits.KEPT
+    large = OtherSplits(data, 0)
+    monkeypatch.setattr(
+        other_splits, "HELD_BYTES", sum(map(len, data.parts.values())) * 16 * 16 * 4
+    )
+    for seed in range(turns):
+        large.of((RUNOFF_BRACKET, 0, seed))
+    assert len(large._kept) == 1
     again = splits.of((RUNOFF_BRACKET, 1, 0))
     assert again is not first
     assert again.split_hash == first.split_hash != data.split_hash
