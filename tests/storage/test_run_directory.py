@@ -245,7 +245,7 @@ def test_the_model_of_the_incumbents_best_seed_is_kept(tmp_path, results, name):
 
 @pytest.mark.parametrize(
     ("gains", "name"),
-    [((0.2, 0.21, 0.2), "1-2"), ((-0.2, -0.21, -0.2), "0-2"), ((0.0, 0.0, 0.0), "0-2")],
+    [((0.2, 0.2001, 0.2), "1-2"), ((-0.2, -0.2001, -0.2), "0-2"), ((0.0, 0.0, 0.0), "0-2")],
 )
 def test_on_worse_and_equivalent_the_default_is_kept_and_the_log_says_so(
     tmp_path, caplog, gains, name
