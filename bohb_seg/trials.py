@@ -80,7 +80,7 @@ class Observation(NamedTuple):
 
     configuration: Configuration
     budget: float
-    loss: float | None
+    loss: float | None = None
 
 
 Amount = Annotated[float, Field(ge=0)]
@@ -104,7 +104,7 @@ class GroupScores(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     confusion: Sequence[Sequence[Annotated[int, Field(ge=0, strict=True)]]]
-    loss: float | None
+    loss: float | None = None
 
 
 def _with_groups(part: Mapping[str, Any]) -> Mapping[str, Any]:

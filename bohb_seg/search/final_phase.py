@@ -15,6 +15,7 @@ seeds.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import final
 
@@ -50,6 +51,8 @@ class Finals:
         self.comparison, self.folds = Duel(COMPARISON_BRACKET), Duel(FOLDS_BRACKET)
         self._arms = {DEFAULT_ARM: Suggestion(default)}
         self._judged: tuple[object, bool] = None, False
+        self.planned: int | None = None
+        """Pairs that were planned when the comparison began; the levels of its looks follow."""
 
     @cached_property
     def retrainings(self) -> dict[int, Retrainings]:
@@ -69,13 +72,21 @@ class Finals:
             self._arms.setdefault(arm, suggestion)
         self.retrainings[bracket].add(arm, number, suggestion, budget)
 
+    def change(self, plan: Plan) -> None:
+        """Goes by another plan; once the comparison has begun, the levels of its looks stay."""
+        duels = self.comparison, self.folds
+        if self.planned and not any(each.retrainings.tally.begun for each in duels):
+            self.planned = plan.comparison_seeds
+
     def train_default(self, plan: Plan) -> None:
         """Has the default ready for workers that would idle in the runoff."""
         if plan.adaptive:
+            self.planned = self.planned or plan.comparison_seeds
             self.comparison.begin({DEFAULT_ARM: self._arms[DEFAULT_ARM]}, _size(plan, alone=True))
 
     def compare(self, best: Incumbent, plan: Plan) -> Iterator[IncumbentChosen]:
         """Begins the comparison with this incumbent, or goes on with it by another plan."""
+        self.planned = self.planned or plan.comparison_seeds
         arm = self._arm(best)
         pair = {each: self._arms[each] for each in sorted({DEFAULT_ARM, arm})}
         self.comparison.begin(pair, _size(plan, alone=arm == DEFAULT_ARM))
@@ -105,7 +116,8 @@ class Finals:
         compared = (*self.comparison.retrained, *self.folds.retrained)
         state = plan, duel.size, {(each.arm, each.seed, each.fold) for each in compared}
         if self._judged[0] != state:
-            terms = Terms(plan.delta, duel.size.most, duel.size.folds)
+            begun = replace(plan, comparison_seeds=self.planned or plan.comparison_seeds)
+            terms = Terms.of(plan, begun)
             verdict = judge_in_order(compared, tuple(self.runoff.retrained), terms)
             self._judged = state, verdict.is_final
         return self._judged[1]
@@ -129,5 +141,4 @@ def _size(plan: Plan, *, alone: bool) -> Size:
 
 def _size_of_folds(plan: Plan) -> Size:
     assert plan.comparison_epochs is not None
-    most = max(FIRST_LOOK, plan.comparison_seeds // plan.folds)
-    return Size(FIRST_LOOK, most, plan.comparison_epochs, plan.folds)
+    return Size(FIRST_LOOK, Terms.of(plan).most_seeds, plan.comparison_epochs, plan.folds)

@@ -133,6 +133,7 @@ class Phases:
         has_more = plan.n_iterations > self.plan.n_iterations
         self.plan = plan
         self.search.change(plan)
+        self.finals.change(plan)
         if has_more:
             self._stopped = None
             if self.present != "search":

@@ -6,6 +6,8 @@ each change is news (``events.PlanChanged``) and lies in the journal.
 
 from dataclasses import dataclass
 
+from bohb_seg.trials import Configuration
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -25,6 +27,7 @@ class Plan:
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
         adaptive: Whether results say how many seeds runoff and comparison take, up to their limits;
             runs of earlier versions take all that were planned.
+        first: Configurations that the search tries before any other; none: the default.
     """
 
     n_iterations: int
@@ -39,3 +42,4 @@ class Plan:
     target_loss: float | None = None
     continuing: bool = True
     adaptive: bool = False
+    first: tuple[Configuration, ...] = ()

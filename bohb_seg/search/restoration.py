@@ -29,7 +29,14 @@ from bohb_seg.search.phases import Phases
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.retrainings import Retrainings
 from bohb_seg.search.search_phase import SearchPhase
-from bohb_seg.trials import Attempt, EvaluationId, Suggestion, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    Attempt,
+    EvaluationId,
+    Suggestion,
+    TrialId,
+)
 
 _NEVER: Final = 10**9
 """Attempts that may raise while the past is rebuilt: whether it was too many is known already."""
@@ -52,6 +59,7 @@ class Record:
         plan: The latest plan; None as long as it was the first.
         has_left_search: Whether the runoff or the comparison had begun, or all was over.
         incumbent: The incumbent that was compared last.
+        planned: Pairs that were planned when the comparison began.
     """
 
     suggestions: dict[TrialId, Suggestion] = field(default_factory=dict)
@@ -66,6 +74,7 @@ class Record:
     plan: Plan | None = None
     has_left_search: bool = False
     incumbent: IncumbentChosen | None = None
+    planned: int | None = None
 
     @classmethod
     def of(cls, events: Iterable[News | Order], plan: Plan) -> Self:
@@ -77,6 +86,9 @@ class Record:
                     record._change_workers(event)
                 case Evaluate():
                     record._begin(event)
+                    if event.evaluation.trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET):
+                        seeds = (record.plan or plan).comparison_seeds
+                        record.planned = record.planned or seeds
                 case Evaluated():
                     latest = event
                     record._end(event)
@@ -187,6 +199,7 @@ def restore(phases: Phases, record: Record) -> list[Order]:
 
 def _repeat_finals(phases: Phases, record: Record) -> None:
     """Takes over what was trained after the search, whatever it is needed for by the rules now."""
+    phases.finals.planned = record.planned
     for evaluation in record.attempts:
         if evaluation.trial.bracket < 0:
             phases.finals.adopt(evaluation, record.suggestions[evaluation.trial])

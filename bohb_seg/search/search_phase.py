@@ -11,6 +11,7 @@ either.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from bohb_seg.search.brackets import Bracket
@@ -27,12 +28,13 @@ class SearchPhase:
 
     Args:
         optimizer: Proposes configurations, lays out the rungs, is told the results.
-        default: The configuration that is tried first.
+        default: The configuration that is tried first where the plan names no others.
         plan: Brackets, limits, whether promoted trials continue, how many candidates are kept.
     """
 
     def __init__(self, optimizer: Optimizer, default: Configuration, plan: Plan) -> None:
-        self._optimizer, self._default = optimizer, default
+        self._optimizer = optimizer
+        self._first = deque(plan.first or (default,))
         self._begun = 0  # brackets
         self._open: dict[int, Bracket] = {}  # the unfinished ones of them, by age
         self.live: dict[TrialId, None] = {}  # trials that keep a checkpoint, by age
@@ -116,9 +118,8 @@ class SearchPhase:
         return bracket
 
     def suggest(self) -> Suggestion:
-        """The configuration of the next trial; the very first is the default."""
-        is_first = not (self.live or self.tally.begun)
-        return Suggestion(self._default) if is_first else self._optimizer.suggest()
+        """The configuration of the next trial; the very first ones are those of the plan."""
+        return Suggestion(self._first.popleft()) if self._first else self._optimizer.suggest()
 
     def enter(self, bracket: Bracket, suggestion: Suggestion) -> Evaluation:
         """Begins a trial with a configuration on the present rung of an open bracket."""

@@ -17,7 +17,13 @@ from bohb_seg import machine
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
+    "milestone3": {
+        "objective": "milestone3",
+        "split": "patch",
+        "space": "milestone3-hyperband",
+        "optimizer": "bohb-kde",
+        "final_epochs": 100,
+    },
 }
 """Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
 
@@ -26,20 +32,12 @@ LONGEST = 10**6
 MOST_BUDGETS = 32
 """Budgets between the smallest and the largest; already then the first bracket never ends."""
 
-FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
-    "preset": {"seed": "milestone3"},
-    "objective": {"seed": "milestone3"},
-    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
-}
-"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
-
 _Host = Annotated[str, AfterValidator(machine.bare_host)]
 _Location = Annotated[str, AfterValidator(machine.checked_location)]
 
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
     "space": "quick",
-    "final_epochs": 30,
 }
 """Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
@@ -147,7 +145,8 @@ class SearchSettings(TrainingSettings):
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: NAME or a file")
     optimizer: str = Field(
-        "bohb", description="bohb, bohb-gp, bohb-kde, hyperband, random or FILE.py"
+        "bohb",
+        description="bohb, bohb-kde (BOHB as published), hyperband, random or FILE.py",
     )
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")
@@ -196,12 +195,27 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    baseline: Path | None = Field(
+        None,
+        description="recipe to compare with and to try first: a file with hyperparameters, a run's"
+        " directory (its incumbent) or a NAME (default: the default configuration of the space)",
+    )
+    recipe: tuple[Path, ...] = Field(
+        (), description="recipe to try early, given as for --baseline; may be given several times"
+    )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
     max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
     target_loss: float | None = Field(None, description="stop the search at this loss")
-    final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
-    final_seeds: int = Field(3, ge=1, le=1000, description="seeds of the final comparison")
+    final_epochs: float | None = Field(
+        None, gt=0, description="epochs of the final comparison (default: the largest budget)"
+    )
+    final_seeds: int = Field(
+        10, ge=1, le=1000, description="seeds of the final comparison at most; a verdict ends it"
+    )
+    final_delta: float = Field(
+        0.01, ge=0, description="difference in mIoU below which two recipes count as equivalent"
+    )
     final_candidates: int = Field(
         3,
         ge=1,
@@ -213,6 +227,20 @@ class SearchSettings(TrainingSettings):
     max_minutes_per_evaluation: float | None = Field(
         None, gt=0, description="an evaluation that takes longer has failed"
     )
+
+    @property
+    def comparison_epochs(self) -> float | None:
+        """Epochs of the final comparison; None if there is none."""
+        if not self.comparison:
+            return None
+        return self.max_budget if self.final_epochs is None else self.final_epochs
+
+    @field_validator("final_folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold tests on nothing: use 2 or more, or 0 for none")
+        return folds
 
     @field_validator("run_id")
     @classmethod
@@ -233,7 +261,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", mode="before")
+    @field_validator("warm_start", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""
@@ -303,21 +331,3 @@ class WorkerSettings(TrainingSettings):
     only: Literal["nameserver"] | None = Field(
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
-
-
-def public(field: str) -> str:
-    """Name of a setting in settings files and, in capitals after ``BOHB_``, in the environment."""
-    return field.removesuffix("_")
-
-
-def flag_of(field: str) -> str:
-    """Flag of a setting on the command line."""
-    return f"--{public(field).replace('_', '-')}"
-
-
-def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with values that were renamed since under their present names."""
-    return {
-        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }

@@ -22,10 +22,8 @@ from bohb_seg.settings.fields import (
     PRESETS,
     SYNTHETIC,
     DataSettings,
-    flag_of,
-    public,
-    with_present_names,
 )
+from bohb_seg.settings.names import flag_of, public, with_present_names
 
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
 

@@ -51,15 +51,19 @@ class EarlierRun:
     start: RunStarted | None
 
 
-def read(directories: Iterable[Path]) -> list[EarlierRun]:
+def read(directories: Iterable[Path], flag: str = "--warm-start") -> list[EarlierRun]:
     """Reads earlier runs, each once, from our journal or else from HpBandSter's live log.
+
+    Args:
+        directories: Directories of the runs.
+        flag: The flag that names them, for messages.
 
     Raises:
         SettingsError: there is no run in one of the directories.
         JournalError: the files of a run are damaged.
     """
     distinct = {directory.resolve(): directory for directory in directories}
-    return [_read(directory) for directory in distinct.values()]
+    return [_read(directory, flag) for directory in distinct.values()]
 
 
 def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observation, ...]:
@@ -93,7 +97,7 @@ def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observati
     return tuple(found)
 
 
-def _read(directory: Path) -> EarlierRun:
+def _read(directory: Path, flag: str) -> EarlierRun:
     try:
         if not directory.is_dir():
             problem = "there is no such directory"
@@ -111,9 +115,7 @@ def _read(directory: Path) -> EarlierRun:
             )
     except OSError as error:
         problem = f"it cannot be read ({error.strerror})"
-    raise SettingsError(
-        f"--warm-start {directory}: {problem}; give the directory of an earlier run"
-    )
+    raise SettingsError(f"{flag} {directory}: {problem}; give the directory of an earlier run")
 
 
 def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:

@@ -75,6 +75,7 @@ class World:
         self.stopped = None
         self.workers = 0
         self.was_stopped = self.has_grown = False
+        self.begun = None  # the plan when the comparison began
         self.chosen = None
 
     # what can happen
@@ -336,6 +337,8 @@ class World:
         assert trial not in running, "two attempts at once"
         assert order.evaluation not in self.counted, "already counted"
         assert trial not in self.discarded, "its checkpoint is gone"
+        if phase(order.evaluation) in ("comparison", "folds"):
+            self.begun = self.begun or self.plan
         self.attempts[order.evaluation] += 1
         assert order.attempt == self.attempts[order.evaluation]
         assert self.configurations.setdefault(trial, order.configuration) == order.configuration
@@ -630,7 +633,7 @@ def audit_verdict(world, best):
         compared += settled_pairs(world, FOLDS_BRACKET, arm, plan.folds)
         most = max(FIRST_LOOK, most // plan.folds)
         whole = whole_seeds([e for e in compared if e.fold is not None], {0, 1}, plan.folds)
-    found = judge_in_order(compared, runoff, Terms(plan.delta, most, plan.folds))
+    found = judge_in_order(compared, runoff, Terms.of(plan, world.begun))
     assert whole >= min(most, FIRST_LOOK)
     assert whole >= most or found.is_final
 

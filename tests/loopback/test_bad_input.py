@@ -98,7 +98,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--eta", 1), ("--eta 1", "greater than or equal to 2")),
         (("--space", "no-such"), ("no-such", "milestone3-bohb", "default")),
         (("--space", "absent.json"), ("absent.json",)),
-        (("--optimizer", "no-such"), ("no-such", "bohb, bohb-gp, bohb-kde, hyperband, random")),
+        (("--optimizer", "no-such"), ("no-such", "bohb, bohb-kde, hyperband, random")),
         (("--model", "no-such"), ("no-such", "unet")),
         (("--worker", "no-such"), ("no-such", "segmentation, toy")),
         (("--config", "broken.yaml"), ("broken.yaml", "line 2")),
@@ -119,6 +119,8 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--max-epochs", 2), ("--max-epochs 2", "--min-budget 3")),
         (("--warm-start", "nowhere"), ("--warm-start nowhere", "no such directory")),
         (("--warm-start", "begun"), ("--warm-start begun", "not begun")),
+        (("--baseline", "nowhere"), ("--baseline nowhere", "milestone3")),
+        (("--recipe", "begun"), ("--recipe begun", "not begun")),
     ],
 )
 def test_bad_settings(tmp_path, monkeypatch, flags, words):

@@ -4,10 +4,9 @@ from helpers.recorded_run import DEFAULT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.report.analysis.comparison import arms
 from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.runoff import candidates, sentences
-from bohb_seg.report.analysis.verdict import verdict
+from bohb_seg.report.analysis.verdict import judged, told
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent
 from bohb_seg.search.runoff import Runoff
@@ -86,7 +85,7 @@ def test_a_runoff_that_goes_on_has_no_winner():
 
 def test_the_default_may_win_the_runoff():
     its = run_off((0.5, 0.5), (0.4, 0.4))
-    assert verdict(its, arms(its)).sentence == (
+    assert told(its, judged(its)).sentence == (
         "The default configuration won the runoff: nothing better than it was found."
     )
 
