@@ -17,7 +17,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB
 
-from bohb_seg.optimizers import bohb_gp, bohb_kde
+from bohb_seg.optimizers import bohb, bohb_kde
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.spaces.formats import configspace
@@ -92,8 +92,8 @@ class HpBandSters:
 
 
 KINDS: Mapping[str, Callable[[ConfigurationSpace], Subject]] = {
+    "bohb": lambda space: Ours(bohb.build(space, Ladder(1, BUDGET), seed=0)),
     "bohb-kde": lambda space: Ours(bohb_kde.build(space, Ladder(1, BUDGET), seed=0)),
-    "bohb-gp": lambda space: Ours(bohb_gp.build(space, Ladder(1, BUDGET), seed=0)),
     "HpBandSter": HpBandSters,
 }
 

@@ -24,16 +24,25 @@ COMPARISON_BRACKET = -1
 """The retraining of default and incumbent at the end; no bracket of the search.
 
 There ``TrialId.rung`` is the arm (see below) and ``TrialId.number`` the index of the seed, so that
-the two arms share their seeds."""
+the arms share their seeds."""
 DEFAULT_ARM = 0
 INCUMBENT_ARM = 1
+"""Arm of the first incumbent that was compared; where a run grew and has another, that is the next
+arm: 2, 3 and so on. So no retraining is ever taken for that of another configuration."""
 ARMS = ("default", "incumbent")
-"""Name of each arm."""
+"""Name of each arm; those from 2 on are incumbents, too, see :func:`arm_name`."""
 RUNOFF_BRACKET = -2
 """The best few of the search trained again with further seeds; no bracket of the search either.
 
 There ``TrialId.rung`` is the candidate's rank in the search and ``TrialId.number`` the index of the
 seed, so that all candidates share their seeds."""
+FOLDS_BRACKET = -3
+"""The arms of the comparison retrained on folds, so that every group of images tests once.
+
+There ``TrialId.rung`` is the arm and ``TrialId.number`` the seed's index times the number of folds
+(setting ``final_folds``), plus the index of the fold; see :func:`seed_and_fold`."""
+FINAL_BRACKETS = (RUNOFF_BRACKET, COMPARISON_BRACKET, FOLDS_BRACKET)
+"""Brackets of the retrainings after the search, in their order."""
 
 
 class TrialId(NamedTuple):
@@ -196,7 +205,9 @@ def evaluation_name(evaluation: EvaluationId) -> str:
     """Name of an evaluation for people."""
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
-        return f"{_arm(rung)} retrained for {budget:g} epochs, seed {number}"
+        return f"{arm_name(rung)} retrained for {budget:g} epochs, seed {number}"
+    if bracket == FOLDS_BRACKET:
+        return f"{arm_name(rung)} retrained on folds for {budget:g} epochs, number {number}"
     if bracket == RUNOFF_BRACKET:
         return f"candidate {rung + 1} trained again for {budget:g} epochs, seed {number}"
     return f"trial {trial_key(evaluation.trial)} after {budget:g} epochs"
@@ -207,7 +218,9 @@ def trial_name(trial: TrialId) -> str:
     if trial.bracket == RUNOFF_BRACKET:
         return f"candidate {trial.rung + 1}, seed {trial.number}"
     if trial.bracket == COMPARISON_BRACKET:
-        return f"{_arm(trial.rung)}, seed {trial.number}"
+        return f"{arm_name(trial.rung)}, seed {trial.number}"
+    if trial.bracket == FOLDS_BRACKET:
+        return f"{arm_name(trial.rung)} on folds, number {trial.number}"
     return trial_key(trial)
 
 
@@ -217,8 +230,19 @@ def trial_key(trial: tuple[int, int, int]) -> str:
     return f"{bracket}-{rung}-{number}"
 
 
-def _arm(rung: int) -> str:
-    return ARMS[DEFAULT_ARM if rung == DEFAULT_ARM else INCUMBENT_ARM]
+def arm_name(rung: int) -> str:
+    """Name of an arm: ``default``, ``incumbent``, and ``incumbent2`` and so on for later ones."""
+    return ARMS[rung] if rung < len(ARMS) else f"{ARMS[INCUMBENT_ARM]}{rung}"
+
+
+def seed_and_fold(number: int, folds: int) -> tuple[int, int]:
+    """Indices of seed and fold of a retraining on folds.
+
+    Args:
+        number: ``TrialId.number`` in ``FOLDS_BRACKET``.
+        folds: Setting ``final_folds``, at least 2.
+    """
+    return divmod(number, folds)
 
 
 # --- files of a trial, relative to the run directory ------------------------------------------
@@ -246,9 +270,13 @@ def checkpoint_folder(trial: tuple[int, int, int]) -> str:
 
 
 def comparison_folder(trial: tuple[int, int, int]) -> str:
-    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``."""
-    _, arm, seed = trial
-    return f"{COMPARISON}/{_arm(arm)}-{seed}"
+    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``.
+
+    Those of a retraining on folds lie in, e.g., ``comparison/default-fold-0``.
+    """
+    bracket, arm, number = trial
+    fold = "fold-" if bracket == FOLDS_BRACKET else ""
+    return f"{COMPARISON}/{arm_name(arm)}-{fold}{number}"
 
 
 def checkpoint_file(epochs: int) -> str:

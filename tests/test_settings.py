@@ -84,7 +84,7 @@ def test_what_brings_values_along_may_be_said_anywhere(file, source):
 
 @pytest.mark.parametrize("name", PRESETS["milestone3"])
 def test_every_source_is_stronger_than_a_preset(file, name):
-    other = {"objective": "default", "split": "image", "space": "counting"}
+    other = {"objective": "default", "split": "image", "space": "counting", "optimizer": "random"}
     environment = {f"BOHB_{name.upper()}": other[name]}
     assert getattr(search({"preset": "milestone3"}, None, environment), name) == other[name]
 

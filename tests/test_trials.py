@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    FOLDS_BRACKET,
     RUNOFF_BRACKET,
     EvaluationId,
     Info,
@@ -18,6 +19,7 @@ from bohb_seg.trials import (
     comparison_folder,
     evaluation_name,
     misfits,
+    seed_and_fold,
     trial_key,
     trial_name,
 )
@@ -100,6 +102,16 @@ def test_a_table_of_facts_has_every_name():
             "incumbent retrained for 9 epochs, seed 2",
         ),
         (
+            TrialId(COMPARISON_BRACKET, 2, 0),
+            "incumbent2, seed 0",
+            "incumbent2 retrained for 9 epochs, seed 0",
+        ),
+        (
+            TrialId(FOLDS_BRACKET, 1, 7),
+            "incumbent on folds, number 7",
+            "incumbent retrained on folds for 9 epochs, number 7",
+        ),
+        (
             TrialId(RUNOFF_BRACKET, 0, 1),
             "candidate 1, seed 1",
             "candidate 1 trained again for 9 epochs, seed 1",
@@ -120,6 +132,12 @@ def test_keys_and_folders_of_trials():
     assert checkpoint_folder(TrialId(0, 1, 12)) == "checkpoints/0-1-12"
     assert comparison_folder(TrialId(COMPARISON_BRACKET, 0, 2)) == "comparison/default-2"
     assert comparison_folder(TrialId(COMPARISON_BRACKET, 1, 0)) == "comparison/incumbent-0"
+    assert comparison_folder(TrialId(COMPARISON_BRACKET, 2, 0)) == "comparison/incumbent2-0"
+    assert comparison_folder(TrialId(FOLDS_BRACKET, 0, 7)) == "comparison/default-fold-7"
+
+
+def test_a_retraining_on_folds_knows_its_seed_and_its_fold():
+    assert [seed_and_fold(number, 3) for number in (0, 2, 3, 7)] == [(0, 0), (0, 2), (1, 0), (2, 1)]
 
 
 @given(st.integers(0, 10**7))

@@ -20,7 +20,7 @@ from benchmarks.search.results import Run
 
 Floats = NDArray[np.float64]
 
-OURS, REFERENCE = ("ours-bohb", "ours-bohb-gp"), "hpbandster-bohb"
+OURS, REFERENCE = ("ours-bohb", "ours-bohb-kde"), "hpbandster-bohb"
 SIGNIFICANT = 2
 """Standard errors of a difference."""
 

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.names import worker_name
-from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
+from bohb_seg.search.events import Evaluated, News, PlanChanged, StopRequested, WorkersChanged
 from bohb_seg.search.progress import Incumbent, Progress
 from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import evaluation_name
@@ -103,6 +103,8 @@ class Display:
                     _log.warning("worker %s left", worker_name(name))
             case StopRequested():
                 _log.info("no new configurations: %s", news.reason)
+            case PlanChanged():
+                _log.info("the plan has changed: %s", news.reason)
 
     def _tell_end(self, news: Evaluated, counts: bool) -> None:
         name = evaluation_name(news.evaluation)

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import Any, assert_never, final
 
 from bohb_seg.master.transport import Transport
-from bohb_seg.search.events import BracketFinished, Discard, Evaluate, Finish, Order, Settled
+from bohb_seg.search.events import (
+    BracketFinished,
+    Discard,
+    Evaluate,
+    Finish,
+    IncumbentChanged,
+    Order,
+    Settled,
+)
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
 
@@ -38,6 +46,8 @@ class Executor:
                     self._directory.checkpoints.discard(trial)
                 case BracketFinished():
                     self._write_results()
+                case IncumbentChanged():
+                    _log.info("the search has another winner, which is compared with the default")
                 case Finish(reason):
                     _log.info("finished: %s", reason)
                 case never:

@@ -1,16 +1,233 @@
-"""BOHB as published, by the name that one types (``bohb-kde`` is the same)."""
+"""BOHB with a Gaussian process in place of its densities: a model from the first bracket.
 
+The published model (``bohb_kde``) needs ``2 (d + 1)`` results on one budget. In a space of 15
+dimensions these come in the tenth bracket. A process over configurations *and* budgets (see
+``_process``) learns from results on all budgets together, and begins with the first few of them.
+Rungs and their decisions are Hyperband's, as before.
+
+A suggestion is the candidate with the largest expected improvement at the largest budget over the
+best result there; until that budget was reached, half of the suggestions are random, because small
+budgets may mislead. Candidates are random configurations and mutations of the best. A configuration
+in training counts as a place about which more will be known soon, so that workers spread out. A
+diverged or failed evaluation counts as the worst.
+
+Sources: Falkner, Klein and Hutter, "BOHB", ICML 2018 (the brackets); Klein et al., "Fast Bayesian
+Optimization of Machine Learning Hyperparameters on Large Datasets", AISTATS 2017 (a process over
+configurations and budgets); Jones, Schonlau and Welch, Journal of Global Optimization 13, 1998
+(expected improvement); Ginsbourger, Le Riche and Carraro, "Kriging is well-suited to parallelize
+optimization", 2010 (configurations in training).
+"""
+
+import math
+
+import numpy as np
 from ConfigSpace import ConfigurationSpace
+from ConfigSpace.exceptions import ForbiddenValueError
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from bohb_seg.optimizers import bohb_kde
-from bohb_seg.search.hyperband import Ladder
+from bohb_seg.optimizers._blas import use_one_thread
+from bohb_seg.optimizers._encoding import Encoding, Floats
+from bohb_seg.optimizers._prior import Prior
+from bohb_seg.optimizers._process import (
+    Kernel,
+    Places,
+    Posterior,
+    embedded,
+    joined,
+    most_probable,
+    normal_scores,
+    owners_of,
+)
+from bohb_seg.search import hyperband
+from bohb_seg.search.hyperband import Ladder, Rung
+from bohb_seg.spaces.formats.configspace import plain
+from bohb_seg.trials import Configuration, Suggestion
+
+RANDOM_FRACTION = 0.1
+"""Share of suggestions that are random once something was seen at the largest budget."""
+RANDOM_FRACTION_BEFORE = 0.5
+"""The same until then: nobody knows yet whether small budgets mislead."""
+RANDOM_CANDIDATES = 60
+"""Random configurations among the candidates of each suggestion."""
+PARENTS = 3
+"""Best configurations, which are mutated."""
+MUTATIONS = 15
+"""Candidates around each of them."""
+STEP = 0.12
+"""Standard deviation by which a mutation moves a number, in [0, 1]."""
+MOST_FITTED = 200
+"""Observations to which parameters are fitted; more would take too long (see benchmarks)."""
+MOST_KNOWN = 1000
+"""Observations of which the process is told; more would take too long."""
+
+_ROUNDING = 1e-9
+"""Error of the logarithm of a budget."""
 
 
-def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> bohb_kde.Bohb:
-    """Makes the optimizer that is best confirmed, so far the published one."""
-    return bohb_kde.build(space, ladder, seed)
+class Bohb:
+    """The optimizer; it thinks when it is asked, not when it is told."""
+
+    def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
+        self._ladder = ladder
+        self._prior = Prior(space, seed)
+        self._encoding = Encoding(space)
+        self._owners = owners_of(self._encoding.choices)
+        self._random = np.random.default_rng(seed)
+        self._points: list[Floats] = []
+        self._budgets: list[float] = []
+        self._losses: list[float] = []
+        self._trials: dict[bytes, int] = {}
+        self._in_training: dict[bytes, Floats] = {}
+        self._parameters: Floats | None = None
+        self._next_fit = 0
+
+    def rungs(self, bracket: int) -> tuple[Rung, ...]:
+        """Hyperband's rungs."""
+        return hyperband.bracket(self._ladder, bracket)
+
+    def suggest(self) -> Suggestion:
+        """The most promising candidate; in some of the calls a random configuration."""
+        has_climbed = max(self._budgets, default=0.0) >= self._ladder.max_budget
+        fraction = RANDOM_FRACTION if has_climbed else RANDOM_FRACTION_BEFORE
+        knows_enough = len(self._losses) >= _needed(self._encoding)
+        picks = self._random.random() >= fraction and knows_enough
+        suggestion = (self._picked() if picks else None) or self._prior.suggest()
+        point = self._encoding.encode(suggestion.configuration)
+        self._in_training[point.tobytes()] = point
+        return suggestion
+
+    def observe(self, configuration: Configuration, budget: float, loss: float | None) -> None:
+        """Remembers a result, of this run or of an earlier one.
+
+        Args:
+            configuration: The configuration. One of another space counts as far as this space has
+                its hyperparameters and values; the others count as inactive.
+            budget: Epochs of the training in total.
+            loss: Finite, or None (diverged or failed), which counts as infinite.
+        """
+        point = self._encoding.encode(configuration)
+        if np.isnan(point).all():
+            return
+        key = point.tobytes()
+        if key not in self._trials and key not in self._in_training and self._in_training:
+            # A run that was taken over trained something else than what is suggested now.
+            del self._in_training[next(iter(self._in_training))]
+        self._in_training.pop(key, None)
+        self._trials.setdefault(key, len(self._trials))
+        self._points.append(point)
+        self._budgets.append(budget)
+        self._losses.append(math.inf if loss is None else loss)
+
+    def _picked(self) -> Suggestion | None:
+        """The best candidate; None if all are forbidden."""
+        rows = self._known()
+        points, losses = np.array(self._points)[rows], np.array(self._losses)[rows]
+        places, values = self._places(points, np.array(self._budgets)[rows]), normal_scores(losses)
+        process = self._told(places, values)
+        best = _best(values, places.budgets)
+        candidates = self._candidates(points[np.argsort(losses, kind="stable")])
+        gains = _expected_improvement(*process.predict(self._unseen(candidates)), best)
+        for point in candidates[np.argsort(-gains, kind="stable")]:
+            try:
+                configuration = plain(self._encoding.decode(np.nan_to_num(point)))
+            except ForbiddenValueError:
+                continue
+            return Suggestion(configuration, model_based=True)
+        return None
+
+    def _known(self) -> NDArray[np.int64]:
+        """Rows of which the process is told: if not all, the largest budgets and the latest."""
+        latest = np.lexsort((-np.arange(len(self._losses)), -np.array(self._budgets)))
+        return np.sort(latest[:MOST_KNOWN])
+
+    def _told(self, places: Places, values: Floats) -> Posterior:
+        """The process, with parameters fitted anew whenever a tenth of all results is new."""
+        count = len(self._losses)
+        if self._parameters is None or count >= self._next_fit:
+            some = _spread_out(places.budgets)
+            observed = places[some], values[some]
+            self._parameters = most_probable(self._parameters, *observed, self._owners)
+            self._next_fit = count + max(3, count // 10)
+        if self._in_training:
+            places = joined(places, self._unseen(np.array(list(self._in_training.values()))))
+        return Posterior(Kernel(self._parameters, self._owners), places, values)
+
+    def _candidates(self, ranked: Floats) -> Floats:
+        """Points (k, d) that may be suggested; NaN where inactive.
+
+        Args:
+            ranked: (n, d) observed points, the best first.
+        """
+        drawn = [self._prior.suggest().configuration for _ in range(RANDOM_CANDIDATES)]
+        random = [self._encoding.encode(configuration) for configuration in drawn]
+        parents = np.repeat(_distinct(ranked)[:PARENTS], MUTATIONS, axis=0)
+        return np.vstack([random, self._mutated(parents)])
+
+    def _mutated(self, points: Floats) -> Floats:
+        """Points (k, d) with about half of their coordinates changed."""
+        choices, shape = self._encoding.choices, points.shape
+        codes = self._random.integers(np.maximum(choices, 1), size=shape)
+        anywhere = np.where(choices > 0, codes, self._random.random(shape))
+        nearby = np.clip(points + STEP * self._random.standard_normal(shape), 0, 1)
+        changed = np.where(choices > 0, anywhere, nearby)
+        moved = np.where(self._random.random(shape) < 0.5, changed, points)
+        return self._encoding.legal(np.where(np.isnan(moved), anywhere, moved))
+
+    def _places(self, points: Floats, budgets: Floats) -> Places:
+        """Observations of points (n, d) at budgets (n,) in epochs."""
+        trials = np.array([self._trials[point.tobytes()] for point in points])
+        ladder = self._ladder
+        ratio = max(ladder.max_budget / ladder.min_budget, ladder.eta)
+        logarithms = 1 + np.log(budgets / ladder.max_budget) / math.log(ratio)
+        return Places(embedded(points, self._encoding.choices), logarithms, trials)
+
+    def _unseen(self, points: Floats) -> Places:
+        """Trials of points (n, d) that have no results yet, at the largest budget."""
+        features = embedded(points, self._encoding.choices)
+        return Places(features, np.ones(len(points)), -1 - np.arange(len(points)))
+
+
+def _needed(encoding: Encoding) -> int:
+    """Number of results, on whatever budgets, with which the model begins."""
+    return 3 + len(encoding.choices) // 2
+
+
+def _best(values: Floats, budgets: Floats) -> float:
+    """The best value at the largest budget reached, without those of earlier runs beyond 1."""
+    within = budgets[budgets < 1 + _ROUNDING]
+    return float(values[budgets == (within if len(within) else budgets).max()].max())
+
+
+def _spread_out(budgets: Floats) -> NDArray[np.int64]:
+    """At most ``MOST_FITTED`` rows, of every budget (n,) the same share."""
+    rows = np.argsort(budgets, kind="stable")
+    count = min(len(rows), MOST_FITTED)
+    return rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+
+
+def _distinct(points: Floats) -> Floats:
+    """Points (n, d) without later copies of earlier ones."""
+    _, first = np.unique(np.nan_to_num(points, nan=-1.0), axis=0, return_index=True)
+    distinct: Floats = points[np.sort(first)]
+    return distinct
+
+
+def _expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:
+    """Expected improvements (k,) over the best value, of normal variables."""
+    ahead = (means - best) / deviations
+    densities = np.exp(-0.5 * ahead**2) / math.sqrt(2 * math.pi)
+    gains: Floats = deviations * (ahead * ndtr(ahead) + densities)
+    return gains
 
 
 def outlook(space: ConfigurationSpace, ladder: Ladder) -> str:
-    """Says with how many results its model begins."""
-    return bohb_kde.outlook(space, ladder)
+    """Says with how many results the model begins."""
+    needed = _needed(Encoding(space))
+    return f"a Gaussian process begins with {needed} results; before that it draws at random"
+
+
+def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> Bohb:
+    """Makes the optimizer with its own random state; the process computes in one thread then."""
+    use_one_thread()
+    return Bohb(space, ladder, seed)

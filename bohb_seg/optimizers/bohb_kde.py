@@ -1,4 +1,4 @@
-"""BOHB: Hyperband's rungs, filled from densities of good and bad configurations.
+"""BOHB as published: Hyperband's rungs, filled from densities of good and bad configurations.
 
 Source: Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at
 Scale", ICML 2018, https://proceedings.mlr.press/v80/falkner18a.html.
@@ -78,8 +78,8 @@ class _Model:
     bad: KernelDensity
 
 
-class Bohb:
-    """The BOHB optimizer; a suggestion takes about a millisecond at 1,000 observations."""
+class BohbKde:
+    """The published BOHB; a suggestion takes about a millisecond at 1,000 observations."""
 
     def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
         self._ladder = ladder
@@ -235,6 +235,6 @@ def outlook(space: ConfigurationSpace, ladder: Ladder) -> str:
     )
 
 
-def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> Bohb:
-    """Makes a BOHB optimizer with its own random state."""
-    return Bohb(space, ladder, seed)
+def build(space: ConfigurationSpace, ladder: Ladder, seed: int) -> BohbKde:
+    """Makes the published BOHB with its own random state."""
+    return BohbKde(space, ladder, seed)

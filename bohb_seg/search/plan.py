@@ -1,4 +1,8 @@
-"""The plan of a run: its size, its limits, its comparison."""
+"""The plan of a run: its size, its limits, its comparison.
+
+A plan may change while a run goes on, and after its end. The first plan follows from the settings;
+each change is news (``events.PlanChanged``) and lies in the journal.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +17,9 @@ class Plan:
         n_iterations: Brackets, at least 1.
         max_attempts: Tries of an evaluation that raises, at least 1.
         comparison_epochs: Budget of the comparison; None: there is none, and no runoff.
-        comparison_seeds: Retrainings of each arm.
+        comparison_seeds: Largest number of retrainings of each arm.
+        folds: The arms are retrained on so many folds, too, at least 2; 0: they are not.
+        delta: Difference in mIoU, or in the loss, below which two recipes count as equivalent.
         candidates: Largest number of configurations in the runoff; 1: there is no runoff.
         max_evaluations: Largest number of evaluations that the search starts.
         max_epochs: Largest number of epochs that the search starts.
@@ -26,6 +32,8 @@ class Plan:
     max_attempts: int = 3
     comparison_epochs: float | None = None
     comparison_seeds: int = 3
+    folds: int = 0
+    delta: float = 0.01
     candidates: int = 3
     max_evaluations: int | None = None
     max_epochs: float | None = None

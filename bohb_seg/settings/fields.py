@@ -17,7 +17,12 @@ from bohb_seg import machine
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "milestone3": {"objective": "milestone3", "split": "patch", "space": "milestone3-hyperband"},
+    "milestone3": {
+        "objective": "milestone3",
+        "split": "patch",
+        "space": "milestone3-hyperband",
+        "optimizer": "bohb-kde",
+    },
 }
 """Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
 
@@ -140,7 +145,8 @@ class SearchSettings(TrainingSettings):
     run_dir: Path = Field(Path(), description="where the run is kept (default: results/<run-id>)")
     space: str = Field("default", description="search space: NAME or a file")
     optimizer: str = Field(
-        "bohb", description="bohb, bohb-gp, bohb-kde, hyperband, random or FILE.py"
+        "bohb",
+        description="bohb, bohb-kde (BOHB as published), hyperband, random or FILE.py",
     )
     min_budget: float = Field(3, gt=0, description="smallest budget in epochs")
     eta: float = Field(3, ge=2, description="one of eta configurations is promoted")

@@ -124,7 +124,7 @@ def encode(entry: Entry) -> bytes:
         field.name: getattr(entry.event, field.name) for field in dataclasses.fields(entry.event)
     }
     record = {"time": entry.time, "kind": type(entry.event).__name__, **fields}
-    text = json.dumps(record, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=dataclasses.asdict)
     return checked_lines.checked(text.encode())
 
 

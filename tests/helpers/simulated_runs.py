@@ -5,10 +5,11 @@ from bohb_seg.search.events import Evaluate, Evaluated, WorkersChanged
 from bohb_seg.settings import SearchSettings
 
 
-def simulated(run_dir):
+def simulated(run_dir, **others):
     """A whole run of the real scheduler, optimizer and space: two workers, no fault."""
     chosen = SearchSettings(
-        run_id="r", run_dir=run_dir, worker="toy", space="counting", min_budget=1, max_budget=9
+        **{"run_id": "r", "run_dir": run_dir, "worker": "toy", "space": "counting"},
+        **{"min_budget": 1, "max_budget": 9, **others},
     )
     run = assemble(chosen, [])
     events, waiting = [run.start], [WorkersChanged(joined=("a", "b"))]

@@ -98,7 +98,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--eta", 1), ("--eta 1", "greater than or equal to 2")),
         (("--space", "no-such"), ("no-such", "milestone3-bohb", "default")),
         (("--space", "absent.json"), ("absent.json",)),
-        (("--optimizer", "no-such"), ("no-such", "bohb, bohb-gp, bohb-kde, hyperband, random")),
+        (("--optimizer", "no-such"), ("no-such", "bohb, bohb-kde, hyperband, random")),
         (("--model", "no-such"), ("no-such", "unet")),
         (("--worker", "no-such"), ("no-such", "segmentation, toy")),
         (("--config", "broken.yaml"), ("broken.yaml", "line 2")),

@@ -35,7 +35,7 @@ def test_one_worker_repeats_a_seeded_run_exactly(tmp_path):
     for name in ("first", "second"):
         done = run("bohb_seg.commands.master", *flags, "--run-dir", name, folder=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert "optimizer bohb: densities begin with " in done.stderr
+    assert "optimizer bohb: a Gaussian process begins with " in done.stderr
     assert counted(tmp_path / "first") == counted(tmp_path / "second")
     assert len(counted(tmp_path / "first")) > 20
 

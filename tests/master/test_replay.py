@@ -100,6 +100,19 @@ def test_a_finished_run_of_another_sampler_stays_finished(tmp_path):
     assert [type(each) for each in run.changes] == [RulesChanged]
 
 
+def test_a_run_of_the_published_bohb_that_was_called_bohb_goes_on(tmp_path):
+    """As versions before the Gaussian process recorded it."""
+    published, events = simulated(tmp_path, optimizer="bohb-kde", n_iterations=8)
+    begun = dataclasses.replace(events[0], settings={**events[0].settings, "optimizer": "bohb"})
+    last = max(i for i, e in enumerate(events) if isinstance(e, Evaluate) and e.model_based)
+    past = entries([begun, *events[1 : last + 1]], tmp_path)
+    run = assemble(published.model_copy(update={"optimizer": "bohb"}), past)
+    assert [type(each) for each in run.changes] == [RulesChanged]
+    rest = finish(run)
+    assert isinstance(rest[-1], Finish)
+    assert Consistency().first_objection([e.event for e in past] + [*run.changes, *rest]) == ""
+
+
 def test_an_edited_setting_is_named_and_no_change_of_rules(tmp_path):
     chosen, events = simulated(tmp_path)
     (tmp_path / "settings.yaml").write_text(settings_record.text(events[0]))

@@ -13,7 +13,7 @@ LADDER = Ladder(1, 9, 3)
 
 
 def test_all_are_there():
-    assert NAMES == ("bohb", "bohb-gp", "bohb-kde", "hyperband", "random")
+    assert NAMES == ("bohb", "bohb-kde", "hyperband", "random")
 
 
 def run(name, seed):
@@ -62,7 +62,7 @@ def told(name, news):
 
 def test_a_master_that_was_killed_finds_the_same_orders_again():
     """With several workers, whose trials in training the process knows of, and some failures."""
-    name = "bohb-gp"
+    name = "bohb"
     news = [WorkersChanged(joined=("a", "b", "c"))]
     orders, scheduler = told(name, news)
     while not scheduler.finished:

@@ -50,8 +50,8 @@ class Entry:
 
 _SHARED = "_encoding.py", "_prior.py"
 METHODS = {
-    "ours-bohb": Entry("ours", "bohb_kde", sources=("bohb_kde.py", "_kde.py", *_SHARED)),
-    "ours-bohb-gp": Entry("ours", "bohb_gp", sources=("bohb_gp.py", "_process.py", *_SHARED)),
+    "ours-bohb": Entry("ours", "bohb", sources=("bohb.py", "_process.py", *_SHARED)),
+    "ours-bohb-kde": Entry("ours", "bohb_kde", sources=("bohb_kde.py", "_kde.py", *_SHARED)),
     "ours-hyperband": Entry("ours", "hyperband", sources=("hyperband.py", "_prior.py")),
     "random": Entry("ours", "random", sources=("random.py", "_prior.py")),
     "hpbandster-bohb": Entry("hpbandster", "bohb", packages=("hpbandster",)),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_seg import optimizers
-from bohb_seg.optimizers import bohb_gp
+from bohb_seg.optimizers import bohb
 from bohb_seg.optimizers._encoding import Encoding
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.spaces.formats import configspace
@@ -23,7 +23,7 @@ def drawn(space, count, seed=0):
 
 def fed(space, seen, seed=0):
     """The optimizer, told of configurations, budgets and losses."""
-    optimizer = bohb_gp.build(space, LADDER, seed)
+    optimizer = bohb.build(space, LADDER, seed)
     for configuration, budget, loss in seen:
         optimizer.observe(configuration, budget, loss)
     return optimizer
@@ -72,8 +72,8 @@ def test_the_best_region_is_found_in_numbers_and_choices():
 
 def test_the_model_begins_with_a_few_results_on_whatever_budgets():
     space = mixed_space()
-    told = optimizers.outlook("bohb-gp", space, LADDER)
-    assert told.startswith("optimizer bohb-gp: a Gaussian process begins with 5 results; ")
+    told = optimizers.outlook("bohb", space, LADDER)
+    assert told.startswith("optimizer bohb: a Gaussian process begins with 5 results; ")
     budgets, losses = [1.0, 3.0, 1.0, 9.0, 1.0], [0.1, 0.2, None, 0.4, 0.5]
     seen = list(zip(drawn(space, 5), budgets, losses, strict=True))
     early = fed(space, seen[:4])
@@ -134,7 +134,7 @@ def test_workers_spread_out():
 
 def test_a_run_taken_over_leaves_no_trials_in_training_behind():
     space = mixed_space()
-    optimizer = bohb_gp.build(space, LADDER, 0)
+    optimizer = bohb.build(space, LADDER, 0)
     for configuration in drawn(space, 10):
         optimizer.suggest()
         optimizer.observe(configuration, 1.0, 0.5)
@@ -143,7 +143,7 @@ def test_a_run_taken_over_leaves_no_trials_in_training_behind():
 
 def test_what_was_suggested_is_in_training_until_its_first_result():
     space = thorny_space()
-    optimizer = bohb_gp.build(space, LADDER, 0)
+    optimizer = bohb.build(space, LADDER, 0)
     first, second = (optimizer.suggest().configuration for _ in range(2))
     assert len(optimizer._in_training) == 2
     optimizer.observe(first, 1.0, 0.5)
@@ -170,7 +170,7 @@ POOR = {
 def test_nothing_to_learn_is_no_error(name, loss, ladder):
     """Poor spaces, losses that are all equal or none, the same configuration again and again."""
     space = POOR[name]()
-    optimizer = bohb_gp.build(space, ladder, 0)
+    optimizer = bohb.build(space, ladder, 0)
     default = configspace.plain(space.get_default_configuration())
     for budget in (1.0, 1.0, ladder.max_budget, 27.0) * 2:
         optimizer.observe(default, budget, loss)
@@ -189,7 +189,7 @@ def test_same_seed_same_suggestions_whatever_numpys_own_state_is():
 
 
 def test_of_too_many_results_the_largest_budgets_and_the_latest_are_known(monkeypatch):
-    monkeypatch.setattr(bohb_gp, "MOST_KNOWN", 4)
+    monkeypatch.setattr(bohb, "MOST_KNOWN", 4)
     budgets = [9.0, 1.0, 1.0, 9.0, 3.0, 1.0, 1.0]
     seen = [({"x": index / 7}, budget, 0.5) for index, budget in enumerate(budgets)]
     optimizer = fed(CS.ConfigurationSpace(LINE), seen)
