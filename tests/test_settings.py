@@ -133,6 +133,7 @@ OTHERS = {
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
     **{"patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
     **{"check": "true", "only": "nameserver", "baseline": "milestone3", "recipe": "a:b"},
+    "prior": "a:b",
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 

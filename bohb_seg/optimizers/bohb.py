@@ -19,6 +19,7 @@ optimization", 2010 (configurations in training).
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -28,6 +29,7 @@ from scipy.special import ndtr
 
 from bohb_seg.optimizers._blas import use_one_thread
 from bohb_seg.optimizers._encoding import Encoding, Floats
+from bohb_seg.optimizers._expectation import Corrected, Expectation, results, weight
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.optimizers._process import (
     Kernel,
@@ -42,7 +44,7 @@ from bohb_seg.optimizers._process import (
 from bohb_seg.search import hyperband
 from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.spaces.formats.configspace import plain
-from bohb_seg.trials import Configuration, Suggestion
+from bohb_seg.trials import Configuration, Observation, Suggestion
 
 RANDOM_FRACTION = 0.1
 """Share of suggestions that are random once something was seen at the largest budget."""
@@ -56,6 +58,11 @@ MUTATIONS = 15
 """Candidates around each of them."""
 STEP = 0.12
 """Standard deviation by which a mutation moves a number, in [0, 1]."""
+GUESSED = 8
+"""Random configurations of which the most expected one is tried while nothing is known here; of
+more, all would lie in one place."""
+ANYWHERE = 300
+"""Random configurations over which an expectation is 0 on average."""
 MOST_FITTED = 200
 """Observations to which parameters are fitted; more would take too long (see benchmarks)."""
 MOST_KNOWN = 1000
@@ -81,6 +88,7 @@ class Bohb:
         self._in_training: dict[bytes, Floats] = {}
         self._parameters: Floats | None = None
         self._next_fit = 0
+        self._expectation: Expectation | None = None
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
         """Hyperband's rungs."""
@@ -91,7 +99,7 @@ class Bohb:
         has_climbed = max(self._budgets, default=0.0) >= self._ladder.max_budget
         fraction = RANDOM_FRACTION if has_climbed else RANDOM_FRACTION_BEFORE
         knows_enough = len(self._losses) >= _needed(self._encoding)
-        picks = self._random.random() >= fraction and knows_enough
+        picks = self._random.random() >= fraction and (knows_enough or self._expectation)
         suggestion = (self._picked() if picks else None) or self._prior.suggest()
         point = self._encoding.encode(suggestion.configuration)
         self._in_training[point.tobytes()] = point
@@ -119,8 +127,20 @@ class Bohb:
         self._budgets.append(budget)
         self._losses.append(math.inf if loss is None else loss)
 
+    def expect(self, runs: Sequence[Sequence[Observation]]) -> None:
+        """Learns from runs on other data where to begin; see ``_expectation``."""
+        ladder = self._ladder
+        ratio = max(ladder.max_budget / ladder.min_budget, ladder.eta)
+        found = [results(run, self._encoding, ratio) for run in runs]
+        anywhere = self._features(self._drawn(ANYWHERE))
+        if told := [each for each in found if each]:
+            self._expectation = Expectation(told, anywhere, self._owners)
+
     def _picked(self) -> Suggestion | None:
         """The best candidate; None if all are forbidden."""
+        if self._expectation and len(self._losses) < _needed(self._encoding):
+            drawn = self._drawn(GUESSED)
+            return self._first_legal(drawn, self._expectation(self._features(drawn)))
         rows = self._known()
         points, losses = np.array(self._points)[rows], np.array(self._losses)[rows]
         places, values = self._places(points, np.array(self._budgets)[rows]), normal_scores(losses)
@@ -128,6 +148,10 @@ class Bohb:
         best = _best(values, places.budgets)
         candidates = self._candidates(points[np.argsort(losses, kind="stable")])
         gains = _expected_improvement(*process.predict(self._unseen(candidates)), best)
+        return self._first_legal(candidates, gains)
+
+    def _first_legal(self, candidates: Floats, gains: Floats) -> Suggestion | None:
+        """The candidate (k, d) with the largest gain (k,); None if all are forbidden."""
         for point in candidates[np.argsort(-gains, kind="stable")]:
             try:
                 configuration = plain(self._encoding.decode(np.nan_to_num(point)))
@@ -141,9 +165,11 @@ class Bohb:
         latest = np.lexsort((-np.arange(len(self._losses)), -np.array(self._budgets)))
         return np.sort(latest[:MOST_KNOWN])
 
-    def _told(self, places: Places, values: Floats) -> Posterior:
+    def _told(self, places: Places, values: Floats) -> Posterior | Corrected:
         """The process, with parameters fitted anew whenever a tenth of all results is new."""
         count = len(self._losses)
+        if self._expectation:
+            values = values - weight(count) * self._expectation(places.features)
         if self._parameters is None or count >= self._next_fit:
             some = _spread_out(places.budgets)
             observed = places[some], values[some]
@@ -151,7 +177,10 @@ class Bohb:
             self._next_fit = count + max(3, count // 10)
         if self._in_training:
             places = joined(places, self._unseen(np.array(list(self._in_training.values()))))
-        return Posterior(Kernel(self._parameters, self._owners), places, values)
+        process = Posterior(Kernel(self._parameters, self._owners), places, values)
+        if self._expectation:
+            return Corrected(process, self._expectation, weight(count))
+        return process
 
     def _candidates(self, ranked: Floats) -> Floats:
         """Points (k, d) that may be suggested; NaN where inactive.
@@ -159,10 +188,13 @@ class Bohb:
         Args:
             ranked: (n, d) observed points, the best first.
         """
-        drawn = [self._prior.suggest().configuration for _ in range(RANDOM_CANDIDATES)]
-        random = [self._encoding.encode(configuration) for configuration in drawn]
         parents = np.repeat(_distinct(ranked)[:PARENTS], MUTATIONS, axis=0)
-        return np.vstack([random, self._mutated(parents)])
+        return np.vstack([self._drawn(RANDOM_CANDIDATES), self._mutated(parents)])
+
+    def _drawn(self, count: int) -> Floats:
+        """Random points (count, d)."""
+        drawn = [self._prior.suggest().configuration for _ in range(count)]
+        return np.array([self._encoding.encode(configuration) for configuration in drawn])
 
     def _mutated(self, points: Floats) -> Floats:
         """Points (k, d) with about half of their coordinates changed."""
@@ -182,9 +214,12 @@ class Bohb:
         logarithms = 1 + np.log(budgets / ladder.max_budget) / math.log(ratio)
         return Places(embedded(points, self._encoding.choices), logarithms, trials)
 
+    def _features(self, points: Floats) -> Floats:
+        return embedded(points, self._encoding.choices)
+
     def _unseen(self, points: Floats) -> Places:
         """Trials of points (n, d) that have no results yet, at the largest budget."""
-        features = embedded(points, self._encoding.choices)
+        features = self._features(points)
         return Places(features, np.ones(len(points)), -1 - np.arange(len(points)))
 
 

@@ -195,6 +195,11 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    prior: tuple[Path, ...] = Field(
+        (),
+        description="run on other data from which to guess where to begin; a guess that fades; may"
+        " be given several times",
+    )
     baseline: Path | None = Field(
         None,
         description="recipe to compare with and to try first: a file with hyperparameters, a run's"
@@ -240,7 +245,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", "recipe", mode="before")
+    @field_validator("warm_start", "prior", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""
