@@ -1,4 +1,4 @@
-"""What runs on other data let expect of a configuration: a mean that fades.
+"""Expectations of configurations from runs on other data: a mean that fades.
 
 A process (see ``_process``) is told the results of each earlier run by their ranks in that run,
 because losses of other data are on another scale. Its mean at the largest budget, less its average
