@@ -2,8 +2,8 @@
 
 Run it as ``python benchmarks/suggestion.py``; it asserts nothing. Half of the dimensions are
 continuous, the others categorical with four choices. Our models are refitted when they are asked,
-HpBandSter's at every result; so a cycle is what compares. The Gaussian process fits its parameters
-in some of the cycles, so the longest one is shown, too.
+HpBandSter's at every result; so a cycle is what compares. The longest one is shown, too, because
+a master waits for it; the Gaussian process fits its parameters a few steps in every cycle.
 """
 
 import logging

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, NamedTuple, Self, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 Configuration = Mapping[str, bool | int | float | str | None]
 """A point of the search space; only the active hyperparameters, as plain Python values."""
@@ -80,14 +80,47 @@ class Observation(NamedTuple):
 
     configuration: Configuration
     budget: float
-    loss: float | None
+    loss: float | None = None
 
 
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Numbers = Sequence[float | None]
+MOST_GROUPS = 64
+"""Largest number of groups by which the test part is scored; more are put together."""
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 ByClass = Mapping[str, float | None]
 """A score of each class by its name; None where the class does not occur."""
+
+
+class GroupScores(BaseModel):
+    """Scores of one group of test images; in an :class:`Info` they are a plain table.
+
+    Args:
+        confusion: (C, C) pixels, rows are the truth.
+        loss: The run's objective; None if it is no number.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    confusion: Sequence[Sequence[Annotated[int, Field(ge=0, strict=True)]]]
+    loss: float | None = None
+
+
+def _with_groups(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "groups" in part:
+        _group_scores().validate_python(part["groups"])
+    return part
+
+
+PartScores = Annotated[Mapping[str, Any], AfterValidator(_with_groups)]
+"""Scores of one part of the data; ``groups``, if there are any, are checked."""
+
+
+@cache
+def _group_scores() -> TypeAdapter[Any]:
+    groups = Annotated[Mapping[str, GroupScores], Field(max_length=MOST_GROUPS)]
+    return TypeAdapter(groups)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +137,8 @@ class Info:
         continued_from: Epochs that the checkpoint had seen from which it went on; 0 without one.
         stopped: Reason why training ended before its budget: diverged, collapsed or patience.
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
+        averaged: Whether the weights that count are those averaged over the last steps, because
+            they have the lower validation loss; None if there were no averaged ones to compare.
         curves: Values per epoch, by name; ``epoch`` numbers them from 1.
         checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master, or why
             the one to go on from was lost.
@@ -116,7 +151,9 @@ class Info:
         focal: Mean focal loss.
         loss_at_own_batch: Loss of objective ``milestone3`` at the configuration's own validation
             batch, as Keras would have printed it.
-        parts: Scores of each part of the data (train, validation, test), in the comparison.
+        parts: Scores of each part of the data (train, validation, test), in the comparison and on
+            its folds. Those of ``test`` have ``groups``: a :class:`GroupScores` for each group of
+            images, by its name.
         artefacts: Folder of the comparison's files, relative to the run directory.
         input: Input that ``model.keras`` expects, in words.
         precision_policy: Keras' dtype policy.
@@ -137,6 +174,7 @@ class Info:
     continued_from: Amount | None = None
     stopped: str | None = None
     best_epoch: Count | None = None
+    averaged: bool | None = None
     curves: Mapping[str, Numbers] = field(default_factory=dict)
     checkpoint: str | None = None
     miou: float | None = None
@@ -147,7 +185,7 @@ class Info:
     dice: float | None = None
     focal: float | None = None
     loss_at_own_batch: float | None = None
-    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parts: Mapping[str, PartScores] = field(default_factory=dict)
     artefacts: str | None = None
     input: str | None = None
     precision_policy: str | None = None
@@ -196,9 +234,8 @@ def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _info_types() -> Mapping[str, TypeAdapter[Any]]:
     """The check of each fact; ``other`` has none."""
     types = get_type_hints(Info, include_extras=True)
-    strict = ConfigDict(strict=True, allow_inf_nan=False)
     names = (each.name for each in fields(Info) if each.name != "other")
-    return {name: TypeAdapter(types[name], config=strict) for name in names}
+    return {name: TypeAdapter(types[name], config=_STRICT) for name in names}
 
 
 def evaluation_name(evaluation: EvaluationId) -> str:

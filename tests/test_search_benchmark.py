@@ -9,10 +9,10 @@ from hpbandster.core.dispatcher import Job as TheirJob
 from hpbandster.optimizers import BOHB, HyperBand
 from scipy.stats import spearmanr
 
-from benchmarks.search import fit, measuring, results, tables
+from benchmarks.search import fit, fit_recipe, measuring, results, tables
 from benchmarks.search.measuring import Selection
 from benchmarks.search.methods import METHODS
-from benchmarks.search.problems import MAX_EPOCHS, curves, every, plain
+from benchmarks.search.problems import MAX_EPOCHS, curves, every, plain, recipe
 from benchmarks.search.regret import normalised, regrets
 from benchmarks.search.results import Run
 from benchmarks.search.simulation import Job, Observation, Trajectory, simulate
@@ -253,6 +253,12 @@ def test_low_rungs_mislead_where_they_should():
     final = [problem.quality(point) for point in points]
     ranks = [spearmanr([problem.mean(p, e) for p in points], final)[0] for e in (1, 3, 9)]
     assert ranks == pytest.approx([-0.64, -0.31, 0.85], abs=0.06)
+
+
+def test_the_constants_of_recipe_are_those_of_the_fit():
+    constants = fit_recipe.fitted(fit_recipe.rows_of(fit_recipe.RUN))
+    assert constants["recipe mean"] == pytest.approx(recipe._MEAN, abs=2e-3)
+    assert constants["recipe noise"] == pytest.approx([recipe._LUCK, recipe._WOBBLE], abs=2e-3)
 
 
 def test_the_constants_of_dubai_are_those_of_the_fit():

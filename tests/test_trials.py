@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     FOLDS_BRACKET,
+    MOST_GROUPS,
     RUNOFF_BRACKET,
     EvaluationId,
     Info,
@@ -24,6 +25,7 @@ from bohb_seg.trials import (
     trial_name,
 )
 
+GROUP = {"confusion": [[1, 2], [3, 4]], "loss": 0.5}
 FACTS = sorted(Info().plain())
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -40,7 +42,8 @@ def test_facts_come_back_as_they_were_reported():
         stopped="collapsed",
         curves={"epoch": [1, 2], "validation_loss": [0.5, None]},
         iou={"road": 0.25, "water": None},
-        parts={"test": {"loss": 0.5, "confusion": [[1, 2], [3, 4]]}},
+        averaged=True,
+        parts={"test": {"loss": 0.5, "confusion": [[1, 2], [3, 4]], "groups": {"Tile 1": GROUP}}},
         micro_batches={"cpu | unet": 4},
         other={"mine": [1, "two"]},
     )
@@ -74,6 +77,12 @@ def test_whatever_a_worker_reports_can_be_read(told):
         ("micro_batches", {"cpu": "4"}),
         ("seconds", float("nan")),
         ("peak_memory_mb", float("inf")),
+        ("averaged", 1),
+        ("parts", {"test": {"groups": {"a": {"confusion": [[1, -2], [0, 1]], "loss": 0.5}}}}),
+        ("parts", {"test": {"groups": {"a": {"confusion": [[1, 2.5], [0, 1]], "loss": 0.5}}}}),
+        ("parts", {"test": {"groups": {"a": {"loss": 0.5}}}}),
+        ("parts", {"test": {"groups": [1]}}),
+        ("parts", {"test": {"groups": {str(n): GROUP for n in range(MOST_GROUPS + 1)}}}),
     ],
 )
 def test_facts_of_a_wrong_type_are_left_out(name, value):

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("setup", help="make the peers' environment")
-    commands.add_parser("fit", help="print the constants of the problem dubai")
+    commands.add_parser("fit", help="print the constants of the problems dubai and recipe")
     table = commands.add_parser("table", help="print the tables")
     run = commands.add_parser("run", help="measure what is missing")
     measure = commands.add_parser("measure", help="the same, all in this environment")

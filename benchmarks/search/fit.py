@@ -147,17 +147,17 @@ def _luck(rows: Iterable[Row]) -> float:
     for row in rows:
         if row.epoch == FINAL_EPOCHS:
             arms.setdefault(row.trial.split()[0], []).append(row.loss)
-    return _pooled(arms.values())
+    return pooled(arms.values())
 
 
 def _wobble(rows: Iterable[Row], residuals: Floats) -> float:
     trials: dict[str, list[float]] = {}
     for row, residual in zip(rows, residuals, strict=True):
         trials.setdefault(row.trial, []).append(residual)
-    return _pooled(trials.values())
+    return pooled(trials.values())
 
 
-def _pooled(groups: Collection[Sequence[float]]) -> float:
+def pooled(groups: Collection[Sequence[float]]) -> float:
     """The standard deviation within groups."""
     squares = sum(np.sum((values - np.mean(values)) ** 2) for values in map(np.array, groups))
     return float(np.sqrt(squares / sum(len(values) - 1 for values in groups)))
@@ -194,5 +194,8 @@ def _fit_hazard(rows: Iterable[Row]) -> list[float]:
 
 def main() -> None:
     """Prints the constants."""
-    for name, values in fitted(rows_of(RUN)).items():
+    from benchmarks.search import fit_recipe
+
+    recipe = fit_recipe.fitted(fit_recipe.rows_of(fit_recipe.RUN))
+    for name, values in {**fitted(rows_of(RUN)), **recipe}.items():
         print(f"{name.upper()} =", ", ".join(f"{value:.3f}" for value in values))

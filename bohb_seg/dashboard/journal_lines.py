@@ -14,7 +14,7 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
-    IncumbentChanged,
+    IncumbentChosen,
     PlanChanged,
     Settled,
     StopRequested,
@@ -25,7 +25,6 @@ from bohb_seg.trials import (
     COMPARISON_BRACKET,
     FOLDS_BRACKET,
     RUNOFF_BRACKET,
-    arm_name,
     evaluation_name,
     trial_name,
 )
@@ -103,8 +102,8 @@ def _text(event: Event) -> str:
             return f"{name}: done" if is_final else f"trial {name}: goes no further"
         case BracketFinished():
             return f"bracket {event.bracket}: finished"
-        case IncumbentChanged():
-            return f"{arm_name(event.arm)}: compared with the default from here on"
+        case IncumbentChosen():
+            return f"trial {trial_name(event.trial)}: the incumbent, compared with the default"
     assert_never(event)
 
 

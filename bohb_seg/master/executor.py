@@ -11,12 +11,13 @@ from bohb_seg.search.events import (
     Discard,
     Evaluate,
     Finish,
-    IncumbentChanged,
+    IncumbentChosen,
     Order,
     Settled,
 )
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
+from bohb_seg.trials import trial_key
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ class Executor:
                     self._directory.checkpoints.discard(trial)
                 case BracketFinished():
                     self._write_results()
-                case IncumbentChanged():
-                    _log.info("the search has another winner, which is compared with the default")
+                case IncumbentChosen(trial):
+                    _log.info("the incumbent is trial %s", trial_key(trial))
                 case Finish(reason):
                     _log.info("finished: %s", reason)
                 case never:

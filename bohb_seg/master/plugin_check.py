@@ -71,7 +71,7 @@ def _check_epochs(settings: SearchSettings) -> None:
             " raise --min-budget to 1 or more, and --max-budget accordingly"
         )
     final = settings.final_epochs
-    if settings.comparison and (final < 1 or final != round(final)):
+    if settings.comparison and final is not None and (final < 1 or final != round(final)):
         raise SettingsError(
             f"--final-epochs {final:g} is no whole number of epochs, and a part of one cannot be"
             " trained; write a whole number, or add --no-comparison"

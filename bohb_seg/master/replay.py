@@ -92,9 +92,8 @@ def _follow(scheduler: Scheduler, past: Sequence[Entry]) -> list[Order]:
 
 def _restored(scheduler: Scheduler, past: Sequence[Entry]) -> list[Order]:
     events = (entry.event for entry in past)
-    return scheduler.restore(
-        Record.of(e for e in events if not isinstance(e, RunStarted | RunResumed | RulesChanged))
-    )
+    of_search = (e for e in events if not isinstance(e, RunStarted | RunResumed | RulesChanged))
+    return scheduler.restore(Record.of(of_search, scheduler.plan))
 
 
 def _go_on_from_results(

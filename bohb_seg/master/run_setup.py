@@ -14,10 +14,10 @@ from bohb_seg.master.replay import replay
 from bohb_seg.master.transport import Transport
 from bohb_seg.search import hyperband
 from bohb_seg.search.data_facts import Facts
-from bohb_seg.search.events import Evaluate, Order
+from bohb_seg.search.events import Evaluate, Order, PlanChanged
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.settings import SearchSettings, TrainingSettings
+from bohb_seg.settings import SearchSettings, TrainingSettings, flag_of
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import resume, warm_start
 from bohb_seg.storage.journal import FILE_NAME
@@ -38,6 +38,7 @@ class Run:
         scheduler: Has been told all news of the past.
         due: Orders that follow from the news, but that a crash kept from the journal.
         changes: Entries that the journal must have before them.
+        growth: News that the run is larger from this start on.
     """
 
     settings: SearchSettings
@@ -46,6 +47,7 @@ class Run:
     scheduler: Scheduler
     due: Sequence[Order]
     changes: Sequence[Event] = ()
+    growth: PlanChanged | None = None
 
     @property
     def workers(self) -> Mapping[str, Evaluate | None]:
@@ -76,7 +78,8 @@ def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
     start = resume.started(past) or new_start(settings)
     journal = settings.run_dir / FILE_NAME
     found = replay(lambda: new_scheduler(settings, start), past, journal)
-    return Run(settings, past, start, found.scheduler, found.due, found.changes)
+    growth = _growth(settings, found.scheduler.plan) if past else None
+    return Run(settings, past, start, found.scheduler, found.due, found.changes, growth)
 
 
 def new_start(settings: SearchSettings) -> RunStarted:
@@ -169,15 +172,35 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
 
 
 def _plan(settings: SearchSettings, start: RunStarted) -> Plan:
+    """The plan with which the run began; a run of an earlier version knows no ``final_delta``."""
+    began = settings.model_copy(update=resume.began_with(start))
     return Plan(
-        n_iterations=settings.n_iterations,
+        n_iterations=began.n_iterations,
         max_attempts=settings.max_attempts,
-        comparison_epochs=settings.final_epochs if settings.comparison else None,
-        comparison_seeds=settings.final_seeds,
+        comparison_epochs=settings.comparison_epochs,
+        comparison_seeds=began.final_seeds,
+        folds=began.final_folds,
+        delta=settings.final_delta,
         candidates=settings.final_candidates,
         max_evaluations=settings.max_evaluations,
         max_epochs=settings.max_epochs,
         target_loss=settings.target_loss,
         continuing=settings.continue_,
+        adaptive="final_delta" in start.settings,
         first=tuple(start.first),
     )
+
+
+def _growth(settings: SearchSettings, plan: Plan) -> PlanChanged | None:
+    """The news that the run is larger from this start on; None if it is not."""
+    now = settings.n_iterations, settings.final_seeds, settings.final_folds
+    before = plan.n_iterations, plan.comparison_seeds, plan.folds
+    if now == before:
+        return None
+    brackets, seeds, folds = now
+    larger = dataclasses.replace(
+        plan, n_iterations=brackets, comparison_seeds=seeds, folds=folds, adaptive=True
+    )
+    words = zip(resume.GROWING, now, before, strict=True)
+    told = [f"{flag_of(name)} {new} instead of {old}" for name, new, old in words if new != old]
+    return PlanChanged(larger, ", ".join(told))

@@ -48,9 +48,17 @@ class Encoding:
         A coordinate is NaN if the hyperparameter is inactive, is missing, or has a value that does
         not exist in this space. Names that do not exist in this space are ignored.
         """
-        vector = np.array([self._coordinate(name, configuration) for name in self._tuned])
-        cells = np.maximum(self._levels, 1)
-        return np.where(self._levels > 0, (vector + 0.5) / cells, vector)
+        return self._in_cells(
+            np.array([self._coordinate(name, configuration) for name in self._tuned])
+        )
+
+    def points(self, vectors: Floats) -> Floats:
+        """The points (n, d) of legal configurations, given as ConfigSpace's vectors (n, all)."""
+        return self._in_cells(vectors[:, self._columns])
+
+    def _in_cells(self, codes: Floats) -> Floats:
+        """Coordinates (..., d), with codes of ordinal values moved into their cells."""
+        return np.where(self._levels > 0, (codes + 0.5) / np.maximum(self._levels, 1), codes)
 
     def _coordinate(self, name: str, configuration: Configuration) -> float:
         hyperparameter = self._space[name]
@@ -93,8 +101,7 @@ class Encoding:
                 vectors[index] = hyperparameter.to_vector(values)
             for condition in self._space.parent_conditions_of.get(name, ()):
                 vectors[index, ~condition.satisfied_by_vector_array(vectors)] = np.nan
-        moved = vectors[self._columns].T
-        return np.where(self._levels > 0, (moved + 0.5) / cells, moved)
+        return self._in_cells(vectors[self._columns].T)
 
     def _snapped(self, point: Floats) -> Floats:
         """The vector of all hyperparameters, as if all were active, moved to values that exist."""

@@ -30,17 +30,19 @@ from numpy.typing import NDArray
 
 from bohb_seg.optimizers._encoding import Encoding, Floats
 from bohb_seg.optimizers._process import (
+    Fit,
     Kernel,
     Places,
     Posterior,
     embedded,
-    most_probable,
     normal_scores,
 )
 from bohb_seg.trials import Observation
 
 MOST_KNOWN = 200
 """Results of an earlier run that are used, those at the largest budgets first."""
+STEPS = 40
+"""Steps by which the parameters of an earlier run's process are fitted, once."""
 HALF = 10
 """Own results after which half of the expectation counts."""
 
@@ -128,5 +130,6 @@ def weight(count: int) -> float:
 
 def _process(places: Places, losses: Floats, owners: NDArray[np.int64]) -> Posterior:
     values = normal_scores(losses)
-    parameters = most_probable(None, places, values, owners)
-    return Posterior(Kernel(parameters, owners), places, values)
+    fit = Fit(owners)
+    fit.improve(places, values, STEPS)
+    return Posterior(Kernel(fit.parameters, owners), places, values)

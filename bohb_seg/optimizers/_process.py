@@ -24,7 +24,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
 from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
@@ -39,8 +38,11 @@ _LUCK = math.log(0.1), 1.0
 _NOISE = math.log(0.02), 1.2
 _REACH = 3.0
 """Standard deviations from the mean to which parameters are confined."""
-_STEPS = 15
-"""Most steps of the search for the parameters."""
+_FIRST_STEP, _LONGEST_STEP = 0.2, 0.5
+"""Of the search for parameters, in standard deviations."""
+_SHORTEST_STEP = 1e-3
+_FASTER, _SLOWER = 1.2, 0.5
+"""Factors on a step: the usual ones."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ def prior(owners: NDArray[np.int64]) -> tuple[Floats, Floats]:
     Args:
         owners: (m,) dimension that each feature belongs to.
     """
-    dimensions = int(owners.max()) + 1
-    length = _LENGTH[0] + 0.5 * math.log(dimensions), _LENGTH[1]
+    dimensions = int(owners.max(initial=-1)) + 1
+    length = _LENGTH[0] + 0.5 * math.log(max(dimensions, 1)), _LENGTH[1]
     mean, deviation = np.array([length] * dimensions + [_BUDGET_LENGTH, _SHARE, _LUCK, _NOISE]).T
     return mean, deviation
 
@@ -126,7 +128,9 @@ class Kernel:
     def between(self, some: Places, others: Places) -> Floats:
         """Covariances (n, k) of values without luck and noise."""
         near = _matern5(self._distances(some, others))
-        near *= 1 - self._share + self._share * _matern3(self._gaps(some, others))
+        (levels, rows), (other_levels, columns) = map(_levels, (some.budgets, others.budgets))
+        gaps = np.abs(levels[:, None] - other_levels) * (math.sqrt(3) / self._budget_length)
+        near *= (1 - self._share + self._share * _matern3(gaps))[rows][:, columns]
         return near
 
     def within(self, places: Places) -> Floats:
@@ -156,9 +160,11 @@ class Kernel:
     def _distances(self, some: Places, others: Places) -> Floats:
         """Distances (n, k) in length scales, times the root of 5."""
         left, right = some.features / self._scales, others.features / self._scales
-        squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-        distances: Floats = np.sqrt(5 * np.maximum(squares, 0))
-        return distances
+        distances: Floats = left @ (-10 * right.T)
+        distances += 5 * (left**2).sum(axis=1)[:, None]
+        distances += 5 * (right**2).sum(axis=1)
+        np.maximum(distances, 0, out=distances)
+        return np.sqrt(distances, out=distances)
 
     def _gaps(self, some: Places, others: Places) -> Floats:
         """Distances (n, k) between budgets in length scales, times the root of 3."""
@@ -168,8 +174,18 @@ class Kernel:
 
 
 def _matern5(distances: Floats) -> Floats:
-    values: Floats = (1 + distances + distances**2 / 3) * np.exp(-distances)
+    values: Floats = distances / 3
+    values += 1
+    values *= distances
+    values += 1
+    values *= np.exp(-distances)
     return values
+
+
+def _levels(budgets: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The different budgets, of which there are few, and which of them each is."""
+    levels, which = np.unique(budgets, return_inverse=True)
+    return levels, which
 
 
 def _matern3(distances: Floats) -> Floats:
@@ -197,30 +213,43 @@ def evidence(
     return misfit + 0.5 * float(distance @ distance), slopes + distance / deviation
 
 
-def most_probable(
-    start: Floats | None, places: Places, values: Floats, owners: NDArray[np.int64]
-) -> Floats:
-    """Parameters (d + 4,) fitted to observed values (n,).
+class Fit:
+    """Parameters on their way to the most probable ones.
+
+    A few steps at a time, so that no suggestion has to wait for all of them. Each parameter has a
+    step length of its own, which grows as long as its slope keeps its sign. Source: Igel and
+    Huesken, "Improving the Rprop Learning Algorithm", 2000 (iRprop-).
 
     Args:
-        start: Parameters of an earlier fit; None: those most probable without data.
-        places: Where the values were observed.
-        values: What was observed.
         owners: (m,) dimension that each feature belongs to.
     """
-    mean, deviation = prior(owners)
-    low, high = mean - _REACH * deviation, mean + _REACH * deviation
-    found = minimize(
-        evidence,
-        mean if start is None else start,
-        (places, values, owners),
-        method="L-BFGS-B",
-        jac=True,
-        bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": _STEPS},
-    )
-    parameters: Floats = found.x
-    return parameters
+
+    def __init__(self, owners: NDArray[np.int64]) -> None:
+        self._owners = owners
+        self.parameters, self._deviation = prior(owners)
+        """Parameters (d + 4,) as far as they are known; at first the most probable without data."""
+        self._low = self.parameters - _REACH * self._deviation
+        self._high = self.parameters + _REACH * self._deviation
+        self._lengths = _FIRST_STEP * self._deviation
+        self._slopes = np.zeros_like(self._lengths)
+
+    def improve(self, places: Places, values: Floats, steps: int) -> None:
+        """Goes so many steps towards the most probable parameters.
+
+        Args:
+            places: Where values were observed.
+            values: (n,) what was observed.
+            steps: How many; each takes an evaluation of the evidence.
+        """
+        for _ in range(steps):
+            _, slopes = evidence(self.parameters, places, values, self._owners)
+            agree = np.sign(slopes * self._slopes)
+            factors = np.select([agree > 0, agree < 0], [_FASTER, _SLOWER], 1.0)
+            longest = _LONGEST_STEP * self._deviation
+            self._lengths = np.clip(self._lengths * factors, _SHORTEST_STEP, longest)
+            self._slopes = np.where(agree < 0, 0.0, slopes)
+            moved = self.parameters - np.sign(self._slopes) * self._lengths
+            self.parameters = np.clip(moved, self._low, self._high)
 
 
 class Posterior:

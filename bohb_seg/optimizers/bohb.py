@@ -7,9 +7,9 @@ Rungs and their decisions are Hyperband's, as before.
 
 A suggestion is the candidate with the largest expected improvement at the largest budget over the
 best result there; until that budget was reached, half of the suggestions are random, because small
-budgets may mislead. Candidates are random configurations and mutations of the best. A configuration
-in training counts as a place about which more will be known soon, so that workers spread out. A
-diverged or failed evaluation counts as the worst.
+budgets may mislead. Candidates are random configurations, mutations of the best ones observed, and
+mutations of the best candidates. A configuration in training counts as a place about which more
+will be known soon, so that workers spread out. A diverged or failed evaluation counts as the worst.
 
 Sources: Falkner, Klein and Hutter, "BOHB", ICML 2018 (the brackets); Klein et al., "Fast Bayesian
 Optimization of Machine Learning Hyperparameters on Large Datasets", AISTATS 2017 (a process over
@@ -19,7 +19,7 @@ optimization", 2010 (configurations in training).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -32,12 +32,12 @@ from bohb_seg.optimizers._encoding import Encoding, Floats
 from bohb_seg.optimizers._expectation import Corrected, Expectation, results, weight
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.optimizers._process import (
+    Fit,
     Kernel,
     Places,
     Posterior,
     embedded,
     joined,
-    most_probable,
     normal_scores,
     owners_of,
 )
@@ -56,6 +56,8 @@ PARENTS = 3
 """Best configurations, which are mutated."""
 MUTATIONS = 15
 """Candidates around each of them."""
+CHANGED = 0.5
+"""Share of their coordinates that is mutated."""
 STEP = 0.12
 """Standard deviation by which a mutation moves a number, in [0, 1]."""
 GUESSED = 8
@@ -63,11 +65,16 @@ GUESSED = 8
 more, all would lie in one place."""
 ANYWHERE = 300
 """Random configurations over which an expectation is 0 on average."""
-MOST_FITTED = 200
+ROUNDS = 3
+"""How often the best candidates are mutated in turn."""
+CLIMBERS, CLIMBS, CLIMBED = 5, 10, 0.2
+"""In each round: mutated candidates, mutations of each, and share of the coordinates mutated."""
+MOST_FITTED = 150
 """Observations to which parameters are fitted; more would take too long (see benchmarks)."""
 MOST_KNOWN = 1000
 """Observations of which the process is told; more would take too long."""
 
+_FEWEST_STEPS, _MOST_STEPS = 3, 20
 _ROUNDING = 1e-9
 """Error of the logarithm of a budget."""
 
@@ -86,8 +93,8 @@ class Bohb:
         self._losses: list[float] = []
         self._trials: dict[bytes, int] = {}
         self._in_training: dict[bytes, Floats] = {}
-        self._parameters: Floats | None = None
-        self._next_fit = 0
+        self._fit = Fit(self._owners)
+        self._fitted = 0
         self._expectation: Expectation | None = None
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
@@ -132,27 +139,29 @@ class Bohb:
         ladder = self._ladder
         ratio = max(ladder.max_budget / ladder.min_budget, ladder.eta)
         found = [results(run, self._encoding, ratio) for run in runs]
-        anywhere = self._features(self._drawn(ANYWHERE))
+        anywhere = self._features(self._encoding.points(self._prior.vectors(ANYWHERE)))
         if told := [each for each in found if each]:
             self._expectation = Expectation(told, anywhere, self._owners)
 
     def _picked(self) -> Suggestion | None:
         """The best candidate; None if all are forbidden."""
         if self._expectation and len(self._losses) < _needed(self._encoding):
-            drawn = self._drawn(GUESSED)
-            return self._first_legal(drawn, self._expectation(self._features(drawn)))
+            drawn = self._encoding.points(self._prior.vectors(GUESSED))
+            expected = self._expectation(self._features(drawn))
+            return self._first_legal(drawn[np.argsort(-expected, kind="stable")])
         rows = self._known()
         points, losses = np.array(self._points)[rows], np.array(self._losses)[rows]
         places, values = self._places(points, np.array(self._budgets)[rows]), normal_scores(losses)
-        process = self._told(places, values)
-        best = _best(values, places.budgets)
-        candidates = self._candidates(points[np.argsort(losses, kind="stable")])
-        gains = _expected_improvement(*process.predict(self._unseen(candidates)), best)
-        return self._first_legal(candidates, gains)
+        process, best = self._told(places, values), _best(values, places.budgets)
 
-    def _first_legal(self, candidates: Floats, gains: Floats) -> Suggestion | None:
-        """The candidate (k, d) with the largest gain (k,); None if all are forbidden."""
-        for point in candidates[np.argsort(-gains, kind="stable")]:
+        def gains(candidates: Floats) -> Floats:
+            return _expected_improvement(*process.predict(self._unseen(candidates)), best)
+
+        return self._first_legal(self._climbed(gains, points[np.argsort(losses, kind="stable")]))
+
+    def _first_legal(self, candidates: Floats) -> Suggestion | None:
+        """The first of the candidates (k, d) that is allowed; None if all are forbidden."""
+        for point in candidates:
             try:
                 configuration = plain(self._encoding.decode(np.nan_to_num(point)))
             except ForbiddenValueError:
@@ -160,24 +169,39 @@ class Bohb:
             return Suggestion(configuration, model_based=True)
         return None
 
+    def _climbed(self, gains: Callable[[Floats], Floats], ranked: Floats) -> Floats:
+        """Candidates (k, d), the most promising first.
+
+        Args:
+            gains: The gain (n,) that is expected of each of n points.
+            ranked: (n, d) observed points, the best first.
+        """
+        candidates = self._candidates(ranked)
+        expected = gains(candidates)
+        for _ in range(ROUNDS):
+            best = candidates[np.argsort(-expected, kind="stable")[:CLIMBERS]]
+            new = self._mutated(np.repeat(best, CLIMBS, axis=0), CLIMBED)
+            candidates, expected = np.vstack([candidates, new]), np.append(expected, gains(new))
+        climbed: Floats = candidates[np.argsort(-expected, kind="stable")]
+        return climbed
+
     def _known(self) -> NDArray[np.int64]:
         """Rows of which the process is told: if not all, the largest budgets and the latest."""
         latest = np.lexsort((-np.arange(len(self._losses)), -np.array(self._budgets)))
         return np.sort(latest[:MOST_KNOWN])
 
     def _told(self, places: Places, values: Floats) -> Posterior | Corrected:
-        """The process, with parameters fitted anew whenever a tenth of all results is new."""
+        """The process; each new result brings its parameters a few steps further."""
         count = len(self._losses)
         if self._expectation:
             values = values - weight(count) * self._expectation(places.features)
-        if self._parameters is None or count >= self._next_fit:
+        if count > self._fitted:
             some = _spread_out(places.budgets)
-            observed = places[some], values[some]
-            self._parameters = most_probable(self._parameters, *observed, self._owners)
-            self._next_fit = count + max(3, count // 10)
+            self._fit.improve(places[some], values[some], _steps(len(some)))
+            self._fitted = count
         if self._in_training:
             places = joined(places, self._unseen(np.array(list(self._in_training.values()))))
-        process = Posterior(Kernel(self._parameters, self._owners), places, values)
+        process = Posterior(Kernel(self._fit.parameters, self._owners), places, values)
         if self._expectation:
             return Corrected(process, self._expectation, weight(count))
         return process
@@ -188,22 +212,20 @@ class Bohb:
         Args:
             ranked: (n, d) observed points, the best first.
         """
+        random = self._encoding.points(self._prior.vectors(RANDOM_CANDIDATES))
         parents = np.repeat(_distinct(ranked)[:PARENTS], MUTATIONS, axis=0)
-        return np.vstack([self._drawn(RANDOM_CANDIDATES), self._mutated(parents)])
+        return np.vstack([random, self._mutated(parents, CHANGED)])
 
-    def _drawn(self, count: int) -> Floats:
-        """Random points (count, d)."""
-        drawn = [self._prior.suggest().configuration for _ in range(count)]
-        return np.array([self._encoding.encode(configuration) for configuration in drawn])
-
-    def _mutated(self, points: Floats) -> Floats:
-        """Points (k, d) with about half of their coordinates changed."""
+    def _mutated(self, points: Floats, share: float) -> Floats:
+        """Points (k, d) with about a share of their coordinates changed, and with one at least."""
         choices, shape = self._encoding.choices, points.shape
         codes = self._random.integers(np.maximum(choices, 1), size=shape)
         anywhere = np.where(choices > 0, codes, self._random.random(shape))
         nearby = np.clip(points + STEP * self._random.standard_normal(shape), 0, 1)
         changed = np.where(choices > 0, anywhere, nearby)
-        moved = np.where(self._random.random(shape) < 0.5, changed, points)
+        lots = self._random.random(shape)
+        chosen = (lots < share) | (lots == lots.min(axis=1, keepdims=True))
+        moved = np.where(chosen, changed, points)
         return self._encoding.legal(np.where(np.isnan(moved), anywhere, moved))
 
     def _places(self, points: Floats, budgets: Floats) -> Places:
@@ -232,6 +254,11 @@ def _best(values: Floats, budgets: Floats) -> float:
     """The best value at the largest budget reached, without those of earlier runs beyond 1."""
     within = budgets[budgets < 1 + _ROUNDING]
     return float(values[budgets == (within if len(within) else budgets).max()].max())
+
+
+def _steps(count: int) -> int:
+    """How far parameters are fitted to so many results at once: a few milliseconds."""
+    return max(_FEWEST_STEPS, min(300 // count, _MOST_STEPS))
 
 
 def _spread_out(budgets: Floats) -> NDArray[np.int64]:

@@ -22,6 +22,10 @@ GLOSSARY = {
         " so far and, after a runoff, the winner. The final comparison retrains it beside the"
         " default."
     ),
+    "interval": (
+        "Range of differences that the retrainings leave possible. That of 95 % is wide enough to"
+        " hold the true difference at all looks together in 95 of 100 such comparisons."
+    ),
     "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
     "late": "Nobody waited for the attempt's result any more when it came, so it was dropped.",
     "loss": (
@@ -44,7 +48,6 @@ GLOSSARY = {
     "rung": "All trials of a bracket at one budget.",
     "runoff": "The search's best few are trained again with further seeds; the lowest mean wins.",
     "seed": "The start of all random numbers of a training; same seed, same initial network.",
-    "t-interval": "Range that holds the true mean difference in 95 % of such experiments.",
     "train, validation, test": (
         "Three parts of the images: the first to learn from, the second to choose by, the third"
         " kept for one look at the end."

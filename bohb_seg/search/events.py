@@ -143,16 +143,19 @@ class BracketFinished:
 
 
 @dataclass(frozen=True)
-class IncumbentChanged:
-    """The comparison goes on with another arm: the run grew, and another configuration won.
+class IncumbentChosen:
+    """The incumbent that is compared with the default from here on.
 
-    Before the first such order the arms are ``DEFAULT_ARM`` and ``INCUMBENT_ARM``.
+    The comparison begins with it, and goes on with it when the plan has changed. Runs of earlier
+    versions lack it: there the incumbent's arm is ``INCUMBENT_ARM``.
 
     Args:
-        arm: ``TrialId.rung`` of the arm that is compared with the default from here on, whether it
-            is new or was compared before; ``DEFAULT_ARM`` if the default won.
+        trial: Its trial in the search.
+        arm: ``TrialId.rung`` of its retrainings, in comparison and folds: ``DEFAULT_ARM`` if the
+            default itself won, ``INCUMBENT_ARM``, or more if others were compared before.
     """
 
+    trial: TrialId
     arm: int
 
 
@@ -163,4 +166,4 @@ class Finish:
     reason: str
 
 
-Order = Evaluate | Settled | Discard | BracketFinished | IncumbentChanged | Finish
+Order = Evaluate | Settled | Discard | BracketFinished | IncumbentChosen | Finish

@@ -25,6 +25,8 @@ class Plan:
         max_epochs: Largest number of epochs that the search starts.
         target_loss: The search ends when the incumbent is as good as this.
         continuing: Whether a promoted trial goes on from its checkpoint, or begins again.
+        adaptive: Whether results say how many seeds runoff and comparison take, up to their limits;
+            runs of earlier versions take all that were planned.
         first: Configurations that the search tries before any other; none: the default.
     """
 
@@ -39,4 +41,5 @@ class Plan:
     max_epochs: float | None = None
     target_loss: float | None = None
     continuing: bool = True
+    adaptive: bool = False
     first: tuple[Configuration, ...] = ()

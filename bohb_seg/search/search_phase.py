@@ -20,7 +20,7 @@ from bohb_seg.search.events import BracketFinished, Discard, Order
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent, expected
-from bohb_seg.trials import Configuration, EvaluationId, Suggestion, TrialId
+from bohb_seg.trials import Configuration, EvaluationId, Info, Suggestion, TrialId
 
 
 class SearchPhase:
@@ -33,16 +33,22 @@ class SearchPhase:
     """
 
     def __init__(self, optimizer: Optimizer, default: Configuration, plan: Plan) -> None:
-        self._optimizer, self._plan = optimizer, plan
+        self._optimizer = optimizer
         self._first = deque(plan.first or (default,))
         self._begun = 0  # brackets
         self._open: dict[int, Bracket] = {}  # the unfinished ones of them, by age
         self.live: dict[TrialId, None] = {}  # trials that keep a checkpoint, by age
         self.tally = Tally()
-        self.expected = expected(optimizer.rungs, plan.n_iterations, plan.continuing)
+        self.change(plan)
         self.best: tuple[Incumbent, ...] = ()
         """Distinct configurations with the lowest losses at the largest budget finished, in order:
         as many as may take part in the runoff."""
+
+    def change(self, plan: Plan) -> None:
+        """Goes by another plan from here on; more brackets than before may be filled."""
+        self._plan = plan
+        rungs = self._optimizer.rungs
+        self.expected = expected(rungs, plan.n_iterations, plan.continuing)
 
     @property
     def incumbent(self) -> Incumbent | None:
@@ -87,7 +93,7 @@ class SearchPhase:
             return f"{plan.max_evaluations} evaluations are done"
         return f"no evaluation fits into what is left of {plan.max_epochs:g} epochs"
 
-    def settle(self, evaluation: Evaluation) -> list[Order]:
+    def settle(self, evaluation: Evaluation, facts: Info) -> list[Order]:
         """Tells the optimizer, and decides the rung if this was its last evaluation."""
         trial, budget, loss = evaluation.trial, evaluation.id.budget, evaluation.loss
         self._optimizer.observe(evaluation.configuration, budget, loss)
@@ -102,6 +108,7 @@ class SearchPhase:
     def close(self) -> list[Order]:
         """Forgets what is open; no checkpoint is needed any more, for the comparison retrains."""
         self._open.clear()
+        self.tally.states["waiting"] = 0
         return self._discard(list(self.live))
 
     def begin_bracket(self) -> Bracket:

@@ -4,11 +4,12 @@ Rules:
 
 - One number decides: mIoU where workers report it, else the loss; on all folds if there are folds,
   else on the test part, else on the validation part.
-- From the third pair of seeds on, an interval of the mean difference is looked at after each pair
-  (``intervals``). It has the seeds' share, and with five groups of test images or more also the
-  images' (``image_groups``).
-- The interval lies on one side of 0: *better* or *worse*. It lies within delta of 0: *equivalent*.
-  Else *undecided*, with the number of further seeds that would probably decide.
+- From the third pair of seeds on, the interval of the mean difference is looked at after each pair
+  (``intervals``). Its width follows from the spread over seeds and, with five groups of test
+  images or more, also from that over images (``image_groups``).
+- The 95 % interval lies on one side of 0: *better* or *worse*. Else, the 90 % interval lies within
+  delta of 0: *equivalent* (two one-sided tests at 5 %; Schuirmann, J. Pharmacokinet. Biopharm. 15,
+  1987). Else *undecided*, with the number of further seeds that would probably decide.
 - The scheduler trains a further pair until the verdict is final; the report tells it. Both call
   :func:`judge`.
 """
@@ -17,18 +18,28 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from scipy.special import ndtr
 
 from bohb_seg.search import intervals
 from bohb_seg.search.image_groups import jackknife
-from bohb_seg.search.intervals import FIRST_LOOK, Numbers, Spread
+from bohb_seg.search.intervals import FIRST_LOOK, Precision, Spread
 from bohb_seg.search.pairs import FOLDS, PARTS, Quantity, Retrained, Scored, paired, scored
+from bohb_seg.search.plan import Plan
 from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 
-__all__ = ["FIRST_LOOK", "Difference", "Quantity", "Retrained", "Terms", "Verdict", "judge"]
+__all__ = [
+    "FIRST_LOOK",
+    "FOLDS",
+    "Difference",
+    "Quantity",
+    "Retrained",
+    "Terms",
+    "Verdict",
+    "judge",
+]
 
 FEWEST_GROUPS = 5
 """Groups of test images from which on their share of the spread can be estimated."""
@@ -36,6 +47,8 @@ PROBABLY = 2 / 3
 """Chance from which on so many seeds would probably decide."""
 MOST_MORE = 200
 """More seeds than these are not worth advising."""
+TINY = 1e-300
+"""Keeps a spread of 0 from dividing."""
 
 Answer = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -48,11 +61,31 @@ class Terms:
         delta: Difference in mIoU within which two recipes count as equivalent, 0 or more.
         most_seeds: Pairs of seeds after which the comparison ends undecided.
         folds: Folds of each retraining; 0: none, or as many as are found.
+        planned_seeds: ``most_seeds`` when the run began, from which the levels of the looks follow;
+            so the error stays what it is when seeds are added. None: the same as now.
     """
 
     delta: float
     most_seeds: int
     folds: int = 0
+    planned_seeds: int | None = None
+
+    @classmethod
+    def of(cls, plan: Plan, begun: Plan | None = None) -> Self:
+        """Terms of a run.
+
+        Args:
+            plan: The plan as it is now.
+            begun: The plan when the comparison began; None: the same. Each fold of a pair takes as
+                long as a retraining, so there are fewer pairs with folds.
+        """
+        most, planned = (
+            max(FIRST_LOOK, each.comparison_seeds // plan.folds)
+            if plan.folds
+            else each.comparison_seeds
+            for each in (plan, begun or plan)
+        )
+        return cls(plan.delta, most, plan.folds, planned)
 
 
 @dataclass(frozen=True)
@@ -65,11 +98,13 @@ class Difference:
         incumbent: Numbers of the incumbent, in order of the seeds.
         mean: Mean of the differences.
         spread: Standard deviation of the difference, moderated; None with one seed.
-        low: Lower end of the interval of the mean; None before the first look.
+        low: Lower end of the 95 % interval of the mean; None before the first look.
         high: Its upper end.
+        inner_low: Lower end of the 90 % interval.
+        inner_high: Its upper end.
         groups: Groups of images in this part that were told apart; 0 if unknown.
         images: Standard error that the choice of images adds; None if it cannot be estimated.
-        freedom: Degrees of freedom of the spread.
+        precision: Width of the interval after further pairs; None with one seed.
     """
 
     quantity: Quantity
@@ -80,9 +115,11 @@ class Difference:
     spread: float | None = None
     low: float | None = None
     high: float | None = None
+    inner_low: float | None = None
+    inner_high: float | None = None
     groups: int = 0
     images: float | None = None
-    freedom: float = 0.0
+    precision: Precision | None = None
 
     def answer(self, delta: float = 0.0) -> Answer:
         """The incumbent beside the default, by the interval.
@@ -92,9 +129,12 @@ class Difference:
         """
         if self.low is None or self.high is None:
             return "undecided"
+        assert self.inner_low is not None
+        assert self.inner_high is not None
         if self.low > 0 or self.high < 0:
             return "better" if (self.high < 0) == self.quantity.lower_is_better else "worse"
-        return "equivalent" if -delta <= self.low and self.high <= delta else "undecided"
+        is_within = -delta <= self.inner_low and self.inner_high <= delta
+        return "equivalent" if is_within else "undecided"
 
 
 @dataclass(frozen=True)
@@ -169,7 +209,10 @@ def judge(comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: T
     deciding = [Quantity(part, name) for part in parts for name in ("miou", "loss")]
     others = [Quantity(part, name) for part in PARTS for name in ("miou", "loss")]
     others += [each for part in PARTS for each in _classes(found, part)]
-    known = {each: _difference(each, found, runoff) for each in dict.fromkeys(deciding + others)}
+    planned = terms.planned_seeds or terms.most_seeds
+    known = {
+        each: _difference(each, found, runoff, planned) for each in dict.fromkeys(deciding + others)
+    }
     differences = {each: own for each, own in known.items() if own is not None}
     first = next((differences.pop(each) for each in deciding if each in differences), None)
     settled = _settled(comparison, terms)
@@ -187,7 +230,7 @@ def judge(comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: T
 
 
 def _difference(
-    quantity: Quantity, found: Sequence[Scored], runoff: Sequence[Retrained]
+    quantity: Quantity, found: Sequence[Scored], runoff: Sequence[Retrained], planned: int
 ) -> Difference | None:
     """The difference in a quantity; None without a seed that both arms have."""
     pairs = paired(found, quantity)
@@ -207,21 +250,22 @@ def _difference(
     )
     if len(pairs) < 2:
         return known
-    arms = float(np.var(default, ddof=1) + np.var(incumbent, ddof=1))
-    spread = intervals.moderated(differences.tolist(), arms, _of_runoff(quantity, runoff))
-    known = replace(known, spread=math.sqrt(spread.variance), freedom=spread.freedom)
-    if len(pairs) < FIRST_LOOK:
-        return known
-    half = float(_half_widths(known, np.asarray(float(len(pairs)))))
-    return replace(known, low=known.mean - half, high=known.mean + half)
+    spread = intervals.moderated(default, incumbent, _of_runoff(quantity, runoff))
+    images = (known.images or 0.0) ** 2
+    precision = Precision(spread, len(pairs), planned, images, groups)
+    known = replace(known, spread=math.sqrt(spread.variance), precision=precision)
+    return _with_intervals(known, precision) if len(pairs) >= FIRST_LOOK else known
 
 
-def _half_widths(known: Difference, pairs: Numbers) -> Numbers:
-    """Half the width of the interval after so many pairs, if the spread stays as it is."""
-    assert known.spread is not None
-    spread = Spread(known.spread**2, known.freedom)
-    return intervals.half_widths(
-        pairs, spread, len(known.seeds), (known.images or 0.0) ** 2, known.groups
+def _with_intervals(known: Difference, precision: Precision) -> Difference:
+    pairs, mean = np.asarray(float(len(known.seeds))), known.mean
+    half, inner = (float(precision.half_widths(pairs, sides)) for sides in (2, 1))
+    return replace(
+        known,
+        low=mean - half,
+        high=mean + half,
+        inner_low=mean - inner,
+        inner_high=mean + inner,
     )
 
 
@@ -272,20 +316,15 @@ def _more_seeds(first: Difference, delta: float | None) -> int | None:
 
     The mean of more pairs scatters about the present one as far as the spread lets it.
     """
-    now = len(first.seeds)
-    if first.spread is None:
-        return None if now >= FIRST_LOOK else FIRST_LOOK - now
+    now, precision = len(first.seeds), first.precision
+    if precision is None:
+        return FIRST_LOOK - now
     later = np.arange(max(now + 1, FIRST_LOOK), now + MOST_MORE + 1, dtype=np.float64)
-    half = _half_widths(first, later)
-    scatter = first.spread * np.sqrt((later - now) / (later * now))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inside, above, below = (
-            np.nan_to_num((edge - first.mean) / scatter)
-            for edge in ((delta or 0.0) - half, half, -half)
-        )
-        outside = (-(delta or 0.0) + half - first.mean) / scatter
-    chance = ndtr(below) + ndtr(-above)
+    half, inner = (precision.half_widths(later, sides) for sides in (2, 1))
+    scatter = np.sqrt(precision.spread.variance * (later - now) / (later * now)) + TINY
+    chance = ndtr((-half - first.mean) / scatter) + ndtr((first.mean - half) / scatter)
     if delta is not None:
-        chance += np.maximum(ndtr(inside) - ndtr(np.nan_to_num(outside)), 0)
+        room = np.minimum(np.maximum(delta - inner, 0), half)
+        chance += ndtr((room - first.mean) / scatter) - ndtr((-room - first.mean) / scatter)
     enough = np.flatnonzero(chance >= PROBABLY)
     return int(later[enough[0]]) - now if len(enough) else None

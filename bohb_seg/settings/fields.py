@@ -44,7 +44,6 @@ _Location = Annotated[str, AfterValidator(machine.checked_location)]
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
     "space": "quick",
-    "final_epochs": 30,
 }
 """Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
@@ -135,6 +134,13 @@ class TrainingSettings(DataSettings):
         description="in the comparison: end after so many epochs without a lower validation loss,"
         " keep the best weights (default: train all epochs, keep the last)",
     )
+    final_folds: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="in the comparison: also retrain on so many folds, so that every group of"
+        " images tests once (0: none)",
+    )
 
 
 class SearchSettings(TrainingSettings):
@@ -212,8 +218,15 @@ class SearchSettings(TrainingSettings):
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
     max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
     target_loss: float | None = Field(None, description="stop the search at this loss")
-    final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
-    final_seeds: int = Field(3, ge=1, le=1000, description="seeds of the final comparison")
+    final_epochs: float | None = Field(
+        None, gt=0, description="epochs of the final comparison (default: the largest budget)"
+    )
+    final_seeds: int = Field(
+        10, ge=1, le=1000, description="seeds of the final comparison at most; a verdict ends it"
+    )
+    final_delta: float = Field(
+        0.01, ge=0, description="difference in mIoU below which two recipes count as equivalent"
+    )
     final_candidates: int = Field(
         3,
         ge=1,
@@ -225,6 +238,20 @@ class SearchSettings(TrainingSettings):
     max_minutes_per_evaluation: float | None = Field(
         None, gt=0, description="an evaluation that takes longer has failed"
     )
+
+    @property
+    def comparison_epochs(self) -> float | None:
+        """Epochs of the final comparison; None if there is none."""
+        if not self.comparison:
+            return None
+        return self.max_budget if self.final_epochs is None else self.final_epochs
+
+    @field_validator("final_folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold tests on nothing: use 2 or more, or 0 for none")
+        return folds
 
     @field_validator("run_id")
     @classmethod

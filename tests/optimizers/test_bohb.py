@@ -197,6 +197,29 @@ def test_of_too_many_results_the_largest_budgets_and_the_latest_are_known(monkey
     assert optimizer.suggest().configuration
 
 
+def test_random_candidates_are_the_points_of_configurations():
+    space = thorny_space()
+    space.seed(1)
+    encoding, drawn_ones = Encoding(space), space.sample_configuration(50)
+    points = encoding.points(np.array([each.get_array() for each in drawn_ones]))
+    expected = [encoding.encode(configspace.plain(each)) for each in drawn_ones]
+    np.testing.assert_allclose(points, expected, atol=1e-9)
+    assert np.isnan(points).any()
+
+
+def test_the_best_candidates_are_climbed_from():
+    """Sixty random ones are not as near to the best point of ten dimensions."""
+    space = CS.ConfigurationSpace({f"x{index}": (0.0, 1.0) for index in range(10)})
+    optimizer = fed(space, [(c, 9.0, 1.0) for c in drawn(space, 12)])
+
+    def gains(points):
+        return -((points - 0.5) ** 2).sum(axis=1)
+
+    ranked = optimizer._climbed(gains, np.array(optimizer._points))
+    assert (np.diff(gains(ranked)) <= 0).all()
+    assert gains(ranked)[0] > gains(optimizer._prior.vectors(60)).max() + 0.05
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_moved_points_are_those_of_configurations(seed):

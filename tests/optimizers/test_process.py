@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.special import expit
 
 from bohb_seg.optimizers._process import (
+    Fit,
     Kernel,
     Places,
     Posterior,
     embedded,
     evidence,
     joined,
-    most_probable,
     normal_scores,
     owners_of,
     prior,
@@ -167,14 +168,43 @@ def test_scores_are_finite_fall_with_the_loss_and_are_equal_where_losses_are(los
         assert (x == y) == (a == b)
 
 
-def test_the_fit_finds_the_dimension_that_matters():
+def observed(count):
+    """Places, and values that the first dimension decides."""
     draw = np.random.default_rng(0)
-    places = places_of(draw, 60)
-    values = normal_scores(np.cos(6 * places.features[:, 0]) + 0.01 * draw.normal(size=60))
-    start = prior(OWNERS)[0]
-    parameters = most_probable(None, places, values, OWNERS)
-    before, after = (evidence(p, places, values, OWNERS)[0] for p in (start, parameters))
+    places = places_of(draw, count)
+    values = np.cos(6 * places.features[:, 0]) + 0.01 * draw.normal(size=count)
+    return places, normal_scores(values)
+
+
+def test_the_fit_finds_the_dimension_that_matters():
+    places, values = observed(60)
+    fit = Fit(OWNERS)
+    start = fit.parameters
+    fit.improve(places, values, 40)
+    before, after = (evidence(p, places, values, OWNERS)[0] for p in (start, fit.parameters))
     assert after < before - 5
-    assert np.argmin(parameters[:-4]) == 0
-    again = most_probable(parameters, places, values, OWNERS)
-    assert evidence(again, places, values, OWNERS)[0] <= after + 1e-9
+    assert np.argmin(fit.parameters[:-4]) == 0
+
+
+def test_a_few_steps_at_a_time_lead_to_the_most_probable_parameters():
+    """While results come in, as in a run; L-BFGS knows the end."""
+    places, values = observed(60)
+    fit, (mean, deviation) = Fit(OWNERS), prior(OWNERS)
+    for count in range(8, 61):
+        some = np.arange(count)
+        fit.improve(places[some], values[some], 4)
+    data, bounds = (
+        (places, values, OWNERS),
+        np.transpose([mean, mean]) + 3 * np.outer(deviation, [-1, 1]),
+    )
+    best = minimize(evidence, mean, data, jac=True, method="L-BFGS-B", bounds=bounds).fun
+    assert evidence(fit.parameters, *data)[0] < best + 0.5
+    assert evidence(mean, *data)[0] > best + 5
+
+
+def test_parameters_stay_within_reach_of_the_prior():
+    places, values = observed(30)
+    fit, (mean, deviation) = Fit(OWNERS), prior(OWNERS)
+    fit.improve(places, 1e6 * values, 60)
+    assert (np.abs(fit.parameters - mean) <= 3 * deviation + 1e-9).all()
+    assert np.isfinite(evidence(fit.parameters, places, values, OWNERS)[0])

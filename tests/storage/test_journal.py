@@ -18,7 +18,7 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
-    IncumbentChanged,
+    IncumbentChosen,
     Order,
     PlanChanged,
     Settled,
@@ -89,7 +89,7 @@ events = st.one_of(
     st.builds(Settled, evaluations, attempts, names),
     st.builds(Discard, trials),
     st.builds(BracketFinished, st.integers(0, 99)),
-    st.builds(IncumbentChanged, st.integers(0, 9)),
+    st.builds(IncumbentChosen, trials, st.integers(0, 9)),
     st.builds(Finish, names),
 )
 histories = st.lists(events, min_size=1, max_size=6)
@@ -147,7 +147,7 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 
 def test_every_kind_of_event_is_tried_here():
     kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested, PlanChanged}
-    kinds |= {Evaluate, Settled, Discard, BracketFinished, IncumbentChanged, Finish, RulesChanged}
+    kinds |= {Evaluate, Settled, Discard, BracketFinished, IncumbentChosen, Finish, RulesChanged}
     from bohb_seg.storage import journal_entries
 
     assert set(journal_entries._KINDS.values()) == kinds

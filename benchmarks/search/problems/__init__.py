@@ -63,9 +63,10 @@ def every() -> dict[str, Problem]:
     from benchmarks.search.problems.counting import CountingOnes
     from benchmarks.search.problems.curves import divergence, dubai, misleading
     from benchmarks.search.problems.functions import Borehole, Hartmann
+    from benchmarks.search.problems.recipe import recipe
 
     counting = (CountingOnes(size) for size in (4, 8, 16))
     functions = Hartmann(), Borehole()
     problems: list[Problem] = [*counting, *functions, dubai(), misleading(), divergence()]
-    problems.append(conditional())
+    problems += conditional(), recipe()
     return {problem.name: problem for problem in problems}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bohb_seg.storage.compared import Compared
 from bohb_seg.storage.journal_entries import RunStarted
 from bohb_seg.trials import (
     ARMS,
@@ -128,6 +129,8 @@ class RunRecord:
         stop: Reason of an early stop, if one was requested.
         resumed: Unix times at which a new master took over.
         changes: Reasons for which the run went on under other rules, oldest first.
+        folds: Evaluations of the comparison on folds: trial (-3, arm, seed times folds + fold).
+        compared: Results from which the verdict follows.
     """
 
     directory: Path
@@ -142,7 +145,9 @@ class RunRecord:
     finish: str | None
     stop: str | None
     resumed: tuple[float, ...]
+    compared: Compared
     changes: tuple[str, ...] = ()
+    folds: tuple[EvaluationRecord, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -163,8 +168,8 @@ class RunRecord:
 
     @property
     def all_evaluations(self) -> tuple[EvaluationRecord, ...]:
-        """Evaluations of search, runoff and comparison, in this order."""
-        return (*self.evaluations, *self.runoff, *self.comparison)
+        """Evaluations of search, runoff, comparison and its folds, in this order."""
+        return (*self.evaluations, *self.runoff, *self.comparison, *self.folds)
 
 
 def by_trial(evaluations: Iterable[EvaluationRecord]) -> dict[TrialId, list[EvaluationRecord]]:
