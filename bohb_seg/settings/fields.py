@@ -6,7 +6,6 @@ If the name of a setting is a keyword of Python it ends in ``_`` here, and only 
 import math
 import os
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,37 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from bohb_seg import machine
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "default": {},
-    "milestone3": {
-        "objective": "milestone3",
-        "split": "patch",
-        "space": "milestone3-hyperband",
-        "optimizer": "bohb-kde",
-    },
-}
-"""Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
-
 LONGEST = 10**6
 """Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
 MOST_BUDGETS = 32
 """Budgets between the smallest and the largest; already then the first bracket never ends."""
 
-FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
-    "preset": {"seed": "milestone3"},
-    "objective": {"seed": "milestone3"},
-    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
-}
-"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
-
 _Host = Annotated[str, AfterValidator(machine.bare_host)]
 _Location = Annotated[str, AfterValidator(machine.checked_location)]
-
-SYNTHETIC: Mapping[str, Any] = {
-    "patch_size": 64,
-    "space": "quick",
-}
-"""Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
 
 class DataSettings(BaseModel):
@@ -352,11 +327,3 @@ def public(field: str) -> str:
 def flag_of(field: str) -> str:
     """Flag of a setting on the command line."""
     return f"--{public(field).replace('_', '-')}"
-
-
-def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with values that were renamed since under their present names."""
-    return {
-        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }
