@@ -79,7 +79,7 @@ def test_what_brings_values_along_may_be_said_anywhere(file, source):
         "patch",
         "milestone3-hyperband",
     )
-    assert (merged.patch_size, merged.final_epochs) == (256, 100)
+    assert (merged.patch_size, merged.final_epochs) == (256, None)
 
 
 @pytest.mark.parametrize("name", PRESETS["milestone3"])
@@ -135,6 +135,7 @@ OTHERS = {
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
     **{"final_folds": "4", "patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
     **{"check": "true", "only": "nameserver", "baseline": "milestone3", "recipe": "a:b"},
+    "prior": "a:b",
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 

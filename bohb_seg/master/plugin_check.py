@@ -13,7 +13,7 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 
-from bohb_seg import plugins
+from bohb_seg import optimizers, plugins
 from bohb_seg.errors import SettingsError
 from bohb_seg.master import recipes
 from bohb_seg.plugins import hyperparameters
@@ -45,7 +45,7 @@ def check_new_run(settings: SearchSettings) -> None:
         SpaceError: the space cannot be read, or holds what cannot be expressed.
         SettingsError: a budget is less than one epoch; training or the model does not know a
             hyperparameter of the space, cannot use one of its values, or cannot halve the patches
-            as often as it would have to; a recipe is wrong.
+            as often as it would have to; a recipe is wrong; the optimizer takes no ``--prior``.
     """
     plugins.file_of("spaces", settings.space)
     if plugins.needs_data(settings.worker):
@@ -56,6 +56,9 @@ def check_new_run(settings: SearchSettings) -> None:
     space = loading.load(settings.space, patch_size=settings.patch_size)
     check_space(space, settings)
     _check_recipes(space, settings)
+    if settings.prior:
+        ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
+        optimizers.build(settings.optimizer, space, ladder, settings.seed).expect(())
 
 
 def _check_epochs(settings: SearchSettings) -> None:

@@ -133,12 +133,20 @@ class _Training:
         if self.model:
             hyperparameters.read_values(recipe.values, self.model, recipe.where)
 
+    def told(self, recipe: Recipe) -> Configuration:
+        """The values of a recipe, and those that followed from the preset of its run."""
+        if self.model is None or recipe.preset is None:
+            return recipe.values
+        defaults = self.model.defaults(recipe.preset)
+        followed = {n: v for n, v in defaults.items() if self.model.follows_preset(n)}
+        return {**followed, **recipe.values}
+
     def used(self, recipe: Recipe) -> Configuration:
         """Values without empty ones, where training has none unless it is told one."""
         known: Mapping[str, Any] = self.model.known if self.model else {}
         return {
             name: value
-            for name, value in recipe.values.items()
+            for name, value in self.told(recipe).items()
             if value is not None or name not in known or known[name].default is not None
         }
 
@@ -159,7 +167,7 @@ def _in_space(recipe: Recipe, space: ConfigurationSpace, training: _Training) ->
     try:
         point = placed(space, recipe.values)
         whole = training.whole(point, recipe.where)
-        _refuse_others({n: v for n, v in recipe.values.items() if n not in space}, whole)
+        _refuse_others({n: v for n, v in training.told(recipe).items() if n not in space}, whole)
     except OutsideError as error:
         raise SettingsError(
             f"{recipe.where}: {error}; change the recipe, or take another --space"

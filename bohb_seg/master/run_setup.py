@@ -89,6 +89,7 @@ def new_start(settings: SearchSettings) -> RunStarted:
         BohbSegError: the settings or the data must be changed.
     """
     runs, given = warm_start.read(settings.warm_start), recipes.read(settings)
+    others = warm_start.read(settings.prior, "--prior")
     data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
@@ -110,7 +111,11 @@ def new_start(settings: SearchSettings) -> RunStarted:
             " comparison does",
             *(begins.baseline, begins.why_not),
         )
-    return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
+    return dataclasses.replace(
+        start,
+        earlier=warm_start.comparable(runs, start),
+        prior=warm_start.expected(others, start),
+    )
 
 
 def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
@@ -124,6 +129,8 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)
+    if start.prior:
+        optimizer.expect(start.prior)
     return Scheduler(optimizer, _plan(settings, start), start.default)
 
 

@@ -1,8 +1,6 @@
 """All settings of all commands: their fields, and how they are merged from their sources."""
 
 from bohb_seg.settings.fields import (
-    PRESETS,
-    SYNTHETIC,
     DataSettings,
     SearchSettings,
     TrainingSettings,
@@ -10,6 +8,7 @@ from bohb_seg.settings.fields import (
 )
 from bohb_seg.settings.merging import merge
 from bohb_seg.settings.names import FORMER_NAMES, flag_of, public, with_present_names
+from bohb_seg.settings.presets import PRESETS, SYNTHETIC
 
 __all__ = [
     "FORMER_NAMES",

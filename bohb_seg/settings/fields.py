@@ -6,7 +6,6 @@ If the name of a setting is a keyword of Python it ends in ``_`` here, and only 
 import math
 import os
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,18 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from bohb_seg import machine
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "default": {},
-    "milestone3": {
-        "objective": "milestone3",
-        "split": "patch",
-        "space": "milestone3-hyperband",
-        "optimizer": "bohb-kde",
-        "final_epochs": 100,
-    },
-}
-"""Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
-
 LONGEST = 10**6
 """Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
 MOST_BUDGETS = 32
@@ -34,12 +21,6 @@ MOST_BUDGETS = 32
 
 _Host = Annotated[str, AfterValidator(machine.bare_host)]
 _Location = Annotated[str, AfterValidator(machine.checked_location)]
-
-SYNTHETIC: Mapping[str, Any] = {
-    "patch_size": 64,
-    "space": "quick",
-}
-"""Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
 
 class DataSettings(BaseModel):
@@ -195,6 +176,11 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    prior: tuple[Path, ...] = Field(
+        (),
+        description="run on other data from which to guess where to begin; a guess that fades; may"
+        " be given several times",
+    )
     baseline: Path | None = Field(
         None,
         description="recipe to compare with and to try first: a file with hyperparameters, a run's"
@@ -261,7 +247,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", "recipe", mode="before")
+    @field_validator("warm_start", "prior", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""

@@ -42,6 +42,8 @@ class RunStarted:
             that began before it was recorded.
         baseline: What ``--baseline`` was given; "" if the default is the default.
         first: Configurations that the search tries first; none: the default.
+        prior: Observations of each run on other data from which the optimizer guesses where to
+            begin.
         unsearched: Values that training takes for hyperparameters that the space does not have;
             recorded where a baseline was given, whose hyperparameters may be others.
     """
@@ -54,6 +56,7 @@ class RunStarted:
     worker: str | None = None
     baseline: str = ""
     first: tuple[Mapping[str, Any], ...] = ()
+    prior: tuple[tuple[Observation, ...], ...] = ()
     unsearched: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

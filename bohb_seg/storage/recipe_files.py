@@ -16,7 +16,7 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.spaces import formats
 from bohb_seg.spaces.formats import text
 from bohb_seg.spaces.formats.plain_values import is_plain, problem_of_name, shown
-from bohb_seg.storage import warm_start
+from bohb_seg.storage import settings_record, warm_start
 from bohb_seg.trials import Configuration
 
 SHIPPED = Path(formats.__file__).parents[1] / "recipes"
@@ -24,13 +24,13 @@ SHIPPED = Path(formats.__file__).parents[1] / "recipes"
 
 _TABLES = ("configuration", "config", "parameters", "params", "hyperparameters")
 """Names under which files keep a configuration: ours, HpBandSter's, NNI's, Optuna's and others'."""
+_INCUMBENT = "incumbent.json"
 _FILES_OF_A_RUN = frozenset(
     {
         *("events.jsonl", "configs.json", "results.json", "results.pkl"),
-        *("settings.yaml", "configspace.json", "model.keras"),
+        *("settings.yaml", "configspace.json", "model.keras", _INCUMBENT),
     }
 )
-_INCUMBENT = "incumbent.json"
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +43,14 @@ class Recipe:
         where: The flag and what it was given, for messages.
         source: What it was given.
         values: Hyperparameters by name, as they stand in the file.
+        preset: Preset under which they were trained, from which defaults of the model follow; None
+            if that is not known.
     """
 
     where: str
     source: str
     values: Configuration
+    preset: str | None = None
 
 
 def read(flag: str, path: Path) -> list[Recipe]:
@@ -62,7 +65,8 @@ def read(flag: str, path: Path) -> list[Recipe]:
     if place.name in _FILES_OF_A_RUN and _holds_run(place.parent):
         place = place.parent
     if place.is_dir():
-        return [Recipe(where, str(path), _incumbent(flag, place, where))]
+        preset = settings_record.preset(place)
+        return [Recipe(where, str(path), _incumbent(flag, place, where), preset)]
     if not place.exists() and (shipped := SHIPPED / f"{path}.yaml").is_file():
         place = shipped
     if not place.exists():

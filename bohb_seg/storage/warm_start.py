@@ -77,24 +77,43 @@ def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observati
         SettingsError: the losses of an earlier run are no measure for the new run, or its space has
             nothing in common with the new run's.
     """
-    names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
     found: list[Observation] = []
     for run in runs:
         _refuse_other_losses(run, start)
-        if run.observations and all(each.loss is None for each in run.observations):
-            raise SettingsError(
-                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations has"
-                " a loss, so nothing can be learnt from it; leave it out"
-            )
-        usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
-        if not usable:
-            raise SettingsError(
-                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations"
-                " has a hyperparameter of this run's space; leave it out"
-            )
-        _log.info("learning from %d evaluations of %s", len(usable), run.directory)
-        found += usable
+        found += _usable(run, start, "--warm-start")
     return tuple(found)
+
+
+def expected(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[tuple[Observation, ...], ...]:
+    """Observations of each run on other data: ``--prior``.
+
+    Of their losses only the order within the run counts.
+
+    Args:
+        runs: The earlier runs.
+        start: First entry of the new run's journal.
+
+    Raises:
+        SettingsError: a run has no loss, or its space has nothing in common with the new run's.
+    """
+    return tuple(_usable(run, start, "--prior") for run in runs)
+
+
+def _usable(run: EarlierRun, start: RunStarted, flag: str) -> tuple[Observation, ...]:
+    names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
+    if run.observations and all(each.loss is None for each in run.observations):
+        raise SettingsError(
+            f"{flag} {run.directory}: none of its {len(run.observations)} evaluations has"
+            " a loss, so nothing can be learnt from it; leave it out"
+        )
+    usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
+    if not usable:
+        raise SettingsError(
+            f"{flag} {run.directory}: none of its {len(run.observations)} evaluations"
+            " has a hyperparameter of this run's space; leave it out"
+        )
+    _log.info("learning from %d evaluations of %s", len(usable), run.directory)
+    return tuple(usable)
 
 
 def _read(directory: Path, flag: str) -> EarlierRun:

@@ -121,6 +121,19 @@ def test_the_reports_recipe_stands_beside_every_space(here):
     assert (reports.why_not, reports.default["learning_rate"]) == ("", 0.007)
 
 
+def test_the_recipe_of_a_run_has_what_followed_from_the_preset_of_that_run(here):
+    """The same incumbent was trained with another scaling there."""
+    for preset, scaling in (("seed", "patch"), ("milestone3", "patch"), ("default", "unit")):
+        Path("incumbent.json").write_text(json.dumps({"configuration": {"norm": "batch"}}))
+        Path("settings.yaml").write_text(f"preset: {preset}\n")
+        for path in (".", "incumbent.json"):
+            found = beginning(space="quick", baseline=path)
+            assert completed(found.default, UNET)["scaling"] == scaling
+            assert bool(found.why_not) == (scaling == "patch")
+    alone = beginning(space="quick", preset="milestone3", baseline=file(norm="batch"))
+    assert alone.why_not == ""
+
+
 # --- recipes to try ---------------------------------------------------------------------------
 
 

@@ -7,7 +7,18 @@ from typing import Literal
 
 from bohb_seg.storage.compared import Compared
 from bohb_seg.storage.journal_entries import RunStarted
-from bohb_seg.trials import Configuration, EvaluationId, Info, Numbers, TrialId
+from bohb_seg.trials import (
+    ARMS,
+    COMPARISON_BRACKET,
+    DEFAULT_ARM,
+    FOLDS_BRACKET,
+    Configuration,
+    EvaluationId,
+    Info,
+    Numbers,
+    TrialId,
+    trial_name,
+)
 
 EARLY_ENDS = ("collapsed", "patience", "diverged")
 """Reasons, in a worker's words, for which a training ends before its budget."""
@@ -142,6 +153,12 @@ class RunRecord:
     def reference(self) -> str:
         """Name of the configuration with which the incumbent is compared."""
         return "baseline" if self.started.baseline else "default"
+
+    def name_of(self, trial: TrialId) -> str:
+        """Name of a trial for people, in which the baseline is called so."""
+        name = trial_name(trial)
+        is_reference = trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET) and not trial.rung
+        return self.reference + name.removeprefix(ARMS[DEFAULT_ARM]) if is_reference else name
 
     @property
     def finished(self) -> tuple[EvaluationRecord, ...]:
