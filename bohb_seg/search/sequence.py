@@ -14,7 +14,7 @@ from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 def judge_in_order(
     comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: Terms
 ) -> Verdict:
-    """The verdict at the first look that is final, else at the last one that there was.
+    """The verdict at the first look that decides, else at the last one that there was.
 
     Args:
         comparison: Settled retrainings of both arms, in any order; those on folds, too, if there
@@ -30,7 +30,7 @@ def judge_in_order(
             if each.seed < seeds or (each.fold is None and terms.folds > 0)
         ]
         found = judge(beginning, runoff, terms)
-        if found.is_final:
+        if found.answer != "undecided":
             break
     return found
 
