@@ -49,7 +49,7 @@ def words(its):
 def test_four_answers_in_words(answer, said):
     its = words(answered(answer))
     assert said in its.sentence
-    seeds = len(judged(answered(answer)).seeds)  # the first look that decides ends the sequence
+    seeds = 5 if answer == "undecided" else 3  # the first look that decides ends the sequence
     assert its.sentence.endswith(f"{seeds} seeds), on these test images, whichever seed.")
 
 
