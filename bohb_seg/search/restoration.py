@@ -60,6 +60,7 @@ class Record:
         has_left_search: Whether the runoff or the comparison had begun, or all was over.
         incumbent: The incumbent that was compared last.
         planned: Pairs that were planned when the comparison began.
+        closed: Brackets that were begun when the search was left, if it was gone on with later.
     """
 
     suggestions: dict[TrialId, Suggestion] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class Record:
     has_left_search: bool = False
     incumbent: IncumbentChosen | None = None
     planned: int | None = None
+    closed: int = 0
 
     @classmethod
     def of(cls, events: Iterable[News | Order], plan: Plan) -> Self:
@@ -109,9 +111,15 @@ class Record:
 
         A worker that came back after the search had ended is at work, but nobody waits for it.
         """
-        if self.has_left_search and attempt.evaluation.trial.bracket >= 0:
+        bracket = attempt.evaluation.trial.bracket
+        if bracket >= 0 and (self.has_left_search or bracket < self.closed):
             return None
         return next((name for name, doing in self.workers.items() if doing == attempt), None)
+
+    @property
+    def brackets(self) -> int:
+        """Number of brackets that were begun."""
+        return max((trial.bracket for trial in self.suggestions), default=-1) + 1
 
     def in_rung(self, bracket: int, rung: int) -> int:
         """Number of trials that were begun on a rung."""
@@ -121,6 +129,7 @@ class Record:
     def _change_plan(self, plan: Plan, before: Plan) -> None:
         self.plan, self.is_finished = plan, False
         if plan.n_iterations > before.n_iterations:
+            self.closed = self.brackets if self.has_left_search else self.closed
             self.has_left_search, self.stop = False, None
 
     def _change_workers(self, news: WorkersChanged) -> None:
@@ -209,14 +218,15 @@ def _repeat_finals(phases: Phases, record: Record) -> None:
 
 def _fill(search: SearchPhase, record: Record) -> None:
     """Begins the brackets and trials again that were begun, and settles what was settled."""
-    begun = max((trial.bracket for trial in record.suggestions), default=-1) + 1
-    for _ in range(begun):
+    for _ in range(record.brackets):
         bracket = search.begin_bracket()
         rung = -1
         while rung != bracket.rung and not bracket.finished:
             rung = bracket.rung
             _draw_again(search, bracket, record)
             _repeat_all(search, tuple(bracket.evaluations), record)
+        if bracket.index < record.closed:
+            search.close()  # what was open then is not gone on with
 
 
 def _draw_again(search: SearchPhase, bracket: Bracket, record: Record) -> None:
