@@ -124,7 +124,7 @@ OTHERS = {
     **{"downscale": "4", "split": "image", "cache_dir": "cache", "log_level": "error"},
     **{"model": "other", "objective": "milestone3", "precision": "bfloat16", "seed": "8"},
     **{"max_budget": "81", "n_iterations": "9", "run_id": "r", "run_dir": "r", "space": "s"},
-    **{"optimizer": "random", "min_budget": "2", "eta": "4", "host": "h", "port": "1234"},
+    **{"optimizer": "random", "min_budget": "4", "eta": "4", "host": "h", "port": "1234"},
     **{"nameserver": "h:1", "insecure": "true", "local_workers": "3", "worker": "toy"},
     **{"min_workers": "2", "heartbeat": "7", "resume": "true", "max_hours": "8"},
     **{"restartable": "true", "take_over": "true", "repair": "true"},
@@ -256,12 +256,12 @@ def test_a_refused_value_is_named_with_its_source(file):
         (
             SearchSettings,
             {"min_budget": "30"},
-            "--min-budget 30 is larger than --max-budget 27; lower the one or raise the other",
+            "--min-budget 30 is larger than --max-budget 18; lower the one or raise the other",
         ),
         (
             SearchSettings,
-            {"max_epochs": "2"},
-            "--max-epochs 2 has no room for one evaluation of --min-budget 3 epochs; raise the one"
+            {"max_epochs": "1"},
+            "--max-epochs 1 has no room for one evaluation of --min-budget 2 epochs; raise the one"
             " or lower the other",
         ),
         (
@@ -334,7 +334,7 @@ def test_a_number_of_old_yaml_is_refused(file, number):
 
 
 def test_budgets_may_be_equal():
-    assert search({"min_budget": "27"}).min_budget == 27
+    assert search({"min_budget": "18"}).min_budget == 18
 
 
 @pytest.mark.parametrize(

@@ -18,5 +18,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 SYNTHETIC: Mapping[str, Any] = {
     "patch_size": 64,
     "space": "quick",
+    "min_budget": 2,
+    "max_budget": 18,
+    "final_seeds": 6,
 }
 """Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""

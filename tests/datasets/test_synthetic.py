@@ -37,7 +37,7 @@ def test_roads_hang_together(number):
 
 
 def test_every_part_holds_every_class(data):
-    assert [len(part) for part in data.parts.values()] == [96, 24, 24]
+    assert [len(part) for part in data.parts.values()] == [68, 14, 14]
     for part in data.parts.values():
         assert set(np.unique(part.labels)) == {0, 1, 2, 3, 4, IGNORE}
     assert data.audit.warnings == ()
