@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, NamedTuple, Self, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 Configuration = Mapping[str, bool | int | float | str | None]
 """A point of the search space; only the active hyperparameters, as plain Python values."""
@@ -24,16 +24,25 @@ COMPARISON_BRACKET = -1
 """The retraining of default and incumbent at the end; no bracket of the search.
 
 There ``TrialId.rung`` is the arm (see below) and ``TrialId.number`` the index of the seed, so that
-the two arms share their seeds."""
+the arms share their seeds."""
 DEFAULT_ARM = 0
 INCUMBENT_ARM = 1
+"""Arm of the first incumbent that was compared; where a run grew and has another, that is the next
+arm: 2, 3 and so on. So no retraining is ever taken for that of another configuration."""
 ARMS = ("default", "incumbent")
-"""Name of each arm."""
+"""Name of each arm; those from 2 on are incumbents, too, see :func:`arm_name`."""
 RUNOFF_BRACKET = -2
 """The best few of the search trained again with further seeds; no bracket of the search either.
 
 There ``TrialId.rung`` is the candidate's rank in the search and ``TrialId.number`` the index of the
 seed, so that all candidates share their seeds."""
+FOLDS_BRACKET = -3
+"""The arms of the comparison retrained on folds, so that every group of images tests once.
+
+There ``TrialId.rung`` is the arm and ``TrialId.number`` the seed's index times the number of folds
+(setting ``final_folds``), plus the index of the fold; see :func:`seed_and_fold`."""
+FINAL_BRACKETS = (RUNOFF_BRACKET, COMPARISON_BRACKET, FOLDS_BRACKET)
+"""Brackets of the retrainings after the search, in their order."""
 
 
 class TrialId(NamedTuple):
@@ -71,14 +80,47 @@ class Observation(NamedTuple):
 
     configuration: Configuration
     budget: float
-    loss: float | None
+    loss: float | None = None
 
 
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Numbers = Sequence[float | None]
+MOST_GROUPS = 64
+"""Largest number of groups by which the test part is scored; more are put together."""
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 ByClass = Mapping[str, float | None]
 """A score of each class by its name; None where the class does not occur."""
+
+
+class GroupScores(BaseModel):
+    """Scores of one group of test images; in an :class:`Info` they are a plain table.
+
+    Args:
+        confusion: (C, C) pixels, rows are the truth.
+        loss: The run's objective; None if it is no number.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    confusion: Sequence[Sequence[Annotated[int, Field(ge=0, strict=True)]]]
+    loss: float | None = None
+
+
+def _with_groups(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "groups" in part:
+        _group_scores().validate_python(part["groups"])
+    return part
+
+
+PartScores = Annotated[Mapping[str, Any], AfterValidator(_with_groups)]
+"""Scores of one part of the data; ``groups``, if there are any, are checked."""
+
+
+@cache
+def _group_scores() -> TypeAdapter[Any]:
+    groups = Annotated[Mapping[str, GroupScores], Field(max_length=MOST_GROUPS)]
+    return TypeAdapter(groups)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +137,8 @@ class Info:
         continued_from: Epochs that the checkpoint had seen from which it went on; 0 without one.
         stopped: Reason why training ended before its budget: diverged, collapsed or patience.
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
+        averaged: Whether the weights that count are those averaged over the last steps, because
+            they have the lower validation loss; None if there were no averaged ones to compare.
         curves: Values per epoch, by name; ``epoch`` numbers them from 1.
         checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master, or why
             the one to go on from was lost.
@@ -107,7 +151,9 @@ class Info:
         focal: Mean focal loss.
         loss_at_own_batch: Loss of objective ``milestone3`` at the configuration's own validation
             batch, as Keras would have printed it.
-        parts: Scores of each part of the data (train, validation, test), in the comparison.
+        parts: Scores of each part of the data (train, validation, test), in the comparison and on
+            its folds. Those of ``test`` have ``groups``: a :class:`GroupScores` for each group of
+            images, by its name.
         artefacts: Folder of the comparison's files, relative to the run directory.
         input: Input that ``model.keras`` expects, in words.
         precision_policy: Keras' dtype policy.
@@ -128,6 +174,7 @@ class Info:
     continued_from: Amount | None = None
     stopped: str | None = None
     best_epoch: Count | None = None
+    averaged: bool | None = None
     curves: Mapping[str, Numbers] = field(default_factory=dict)
     checkpoint: str | None = None
     miou: float | None = None
@@ -138,7 +185,7 @@ class Info:
     dice: float | None = None
     focal: float | None = None
     loss_at_own_batch: float | None = None
-    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parts: Mapping[str, PartScores] = field(default_factory=dict)
     artefacts: str | None = None
     input: str | None = None
     precision_policy: str | None = None
@@ -187,16 +234,17 @@ def misfits(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _info_types() -> Mapping[str, TypeAdapter[Any]]:
     """The check of each fact; ``other`` has none."""
     types = get_type_hints(Info, include_extras=True)
-    strict = ConfigDict(strict=True, allow_inf_nan=False)
     names = (each.name for each in fields(Info) if each.name != "other")
-    return {name: TypeAdapter(types[name], config=strict) for name in names}
+    return {name: TypeAdapter(types[name], config=_STRICT) for name in names}
 
 
 def evaluation_name(evaluation: EvaluationId) -> str:
     """Name of an evaluation for people."""
     (bracket, rung, number), budget = evaluation
     if bracket == COMPARISON_BRACKET:
-        return f"{_arm(rung)} retrained for {budget:g} epochs, seed {number}"
+        return f"{arm_name(rung)} retrained for {budget:g} epochs, seed {number}"
+    if bracket == FOLDS_BRACKET:
+        return f"{arm_name(rung)} retrained on folds for {budget:g} epochs, number {number}"
     if bracket == RUNOFF_BRACKET:
         return f"candidate {rung + 1} trained again for {budget:g} epochs, seed {number}"
     return f"trial {trial_key(evaluation.trial)} after {budget:g} epochs"
@@ -207,7 +255,9 @@ def trial_name(trial: TrialId) -> str:
     if trial.bracket == RUNOFF_BRACKET:
         return f"candidate {trial.rung + 1}, seed {trial.number}"
     if trial.bracket == COMPARISON_BRACKET:
-        return f"{_arm(trial.rung)}, seed {trial.number}"
+        return f"{arm_name(trial.rung)}, seed {trial.number}"
+    if trial.bracket == FOLDS_BRACKET:
+        return f"{arm_name(trial.rung)} on folds, number {trial.number}"
     return trial_key(trial)
 
 
@@ -217,8 +267,19 @@ def trial_key(trial: tuple[int, int, int]) -> str:
     return f"{bracket}-{rung}-{number}"
 
 
-def _arm(rung: int) -> str:
-    return ARMS[DEFAULT_ARM if rung == DEFAULT_ARM else INCUMBENT_ARM]
+def arm_name(rung: int) -> str:
+    """Name of an arm: ``default``, ``incumbent``, and ``incumbent2`` and so on for later ones."""
+    return ARMS[rung] if rung < len(ARMS) else f"{ARMS[INCUMBENT_ARM]}{rung}"
+
+
+def seed_and_fold(number: int, folds: int) -> tuple[int, int]:
+    """Indices of seed and fold of a retraining on folds.
+
+    Args:
+        number: ``TrialId.number`` in ``FOLDS_BRACKET``.
+        folds: Setting ``final_folds``, at least 2.
+    """
+    return divmod(number, folds)
 
 
 # --- files of a trial, relative to the run directory ------------------------------------------
@@ -246,9 +307,13 @@ def checkpoint_folder(trial: tuple[int, int, int]) -> str:
 
 
 def comparison_folder(trial: tuple[int, int, int]) -> str:
-    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``."""
-    _, arm, seed = trial
-    return f"{COMPARISON}/{_arm(arm)}-{seed}"
+    """Folder of the files that a trial of the comparison leaves, e.g. ``comparison/default-0``.
+
+    Those of a retraining on folds lie in, e.g., ``comparison/default-fold-0``.
+    """
+    bracket, arm, number = trial
+    fold = "fold-" if bracket == FOLDS_BRACKET else ""
+    return f"{COMPARISON}/{arm_name(arm)}-{fold}{number}"
 
 
 def checkpoint_file(epochs: int) -> str:

@@ -79,12 +79,13 @@ def test_what_brings_values_along_may_be_said_anywhere(file, source):
         "patch",
         "milestone3-hyperband",
     )
-    assert (merged.patch_size, merged.final_epochs) == (256, 100)
+    assert (merged.patch_size, merged.final_epochs) == (256, None)
 
 
 @pytest.mark.parametrize("name", PRESETS["milestone3"])
 def test_every_source_is_stronger_than_a_preset(file, name):
     other = {"objective": "default", "split": "image", "space": "counting", "optimizer": "random"}
+    other["final_epochs"] = 5
     environment = {f"BOHB_{name.upper()}": other[name]}
     assert getattr(search({"preset": "milestone3"}, None, environment), name) == other[name]
 
@@ -128,11 +129,13 @@ OTHERS = {
     **{"min_workers": "2", "heartbeat": "7", "resume": "true", "max_hours": "8"},
     **{"restartable": "true", "take_over": "true", "repair": "true"},
     **{"max_evaluations": "9", "target_loss": "0.5", "final_epochs": "5", "final_seeds": "2"},
+    **{"final_delta": "0.02", "final_folds": "5"},
     **{"comparison": "false", "max_attempts": "4", "device": "gpu:1", "threads": "2"},
     **{"bind": "b", "idle_timeout": "3", "deliver": "true"},
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
-    **{"patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
-    **{"check": "true", "only": "nameserver"},
+    **{"final_folds": "4", "patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
+    **{"check": "true", "only": "nameserver", "baseline": "milestone3", "recipe": "a:b"},
+    "prior": "a:b",
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 
@@ -195,7 +198,7 @@ def test_variables_that_are_nobodys_are_left_alone():
     [
         (
             "colour: red",
-            ": unknown setting 'colour'; there are: align, bands, cache_dir, ",
+            ": unknown setting 'colour'; there are: align, bands, baseline, cache_dir, ",
         ),
         ("7: red", ": unknown setting '7'; there are: "),
         ("seed: 1\n  eta: 2", ", line 2 is not YAML: mapping values are not allowed here;"),

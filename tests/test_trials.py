@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    MOST_GROUPS,
     RUNOFF_BRACKET,
     EvaluationId,
     Info,
@@ -18,10 +20,12 @@ from bohb_seg.trials import (
     comparison_folder,
     evaluation_name,
     misfits,
+    seed_and_fold,
     trial_key,
     trial_name,
 )
 
+GROUP = {"confusion": [[1, 2], [3, 4]], "loss": 0.5}
 FACTS = sorted(Info().plain())
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -38,7 +42,8 @@ def test_facts_come_back_as_they_were_reported():
         stopped="collapsed",
         curves={"epoch": [1, 2], "validation_loss": [0.5, None]},
         iou={"road": 0.25, "water": None},
-        parts={"test": {"loss": 0.5, "confusion": [[1, 2], [3, 4]]}},
+        averaged=True,
+        parts={"test": {"loss": 0.5, "confusion": [[1, 2], [3, 4]], "groups": {"Tile 1": GROUP}}},
         micro_batches={"cpu | unet": 4},
         other={"mine": [1, "two"]},
     )
@@ -72,6 +77,12 @@ def test_whatever_a_worker_reports_can_be_read(told):
         ("micro_batches", {"cpu": "4"}),
         ("seconds", float("nan")),
         ("peak_memory_mb", float("inf")),
+        ("averaged", 1),
+        ("parts", {"test": {"groups": {"a": {"confusion": [[1, -2], [0, 1]], "loss": 0.5}}}}),
+        ("parts", {"test": {"groups": {"a": {"confusion": [[1, 2.5], [0, 1]], "loss": 0.5}}}}),
+        ("parts", {"test": {"groups": {"a": {"loss": 0.5}}}}),
+        ("parts", {"test": {"groups": [1]}}),
+        ("parts", {"test": {"groups": {str(n): GROUP for n in range(MOST_GROUPS + 1)}}}),
     ],
 )
 def test_facts_of_a_wrong_type_are_left_out(name, value):
@@ -100,6 +111,16 @@ def test_a_table_of_facts_has_every_name():
             "incumbent retrained for 9 epochs, seed 2",
         ),
         (
+            TrialId(COMPARISON_BRACKET, 2, 0),
+            "incumbent2, seed 0",
+            "incumbent2 retrained for 9 epochs, seed 0",
+        ),
+        (
+            TrialId(FOLDS_BRACKET, 1, 7),
+            "incumbent on folds, number 7",
+            "incumbent retrained on folds for 9 epochs, number 7",
+        ),
+        (
             TrialId(RUNOFF_BRACKET, 0, 1),
             "candidate 1, seed 1",
             "candidate 1 trained again for 9 epochs, seed 1",
@@ -120,6 +141,12 @@ def test_keys_and_folders_of_trials():
     assert checkpoint_folder(TrialId(0, 1, 12)) == "checkpoints/0-1-12"
     assert comparison_folder(TrialId(COMPARISON_BRACKET, 0, 2)) == "comparison/default-2"
     assert comparison_folder(TrialId(COMPARISON_BRACKET, 1, 0)) == "comparison/incumbent-0"
+    assert comparison_folder(TrialId(COMPARISON_BRACKET, 2, 0)) == "comparison/incumbent2-0"
+    assert comparison_folder(TrialId(FOLDS_BRACKET, 0, 7)) == "comparison/default-fold-7"
+
+
+def test_a_retraining_on_folds_knows_its_seed_and_its_fold():
+    assert [seed_and_fold(number, 3) for number in (0, 2, 3, 7)] == [(0, 0), (0, 2), (1, 0), (2, 1)]
 
 
 @given(st.integers(0, 10**7))

@@ -28,6 +28,7 @@ from hpbandster.core.worker import Worker
 
 from bohb_seg import plugins
 from bohb_seg.data import preparation
+from bohb_seg.data.other_splits import OtherSplits
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.evaluation import Job, MicroBatchLimits, evaluate
 from bohb_seg.training.interruption import Interruption
@@ -55,6 +56,10 @@ class Segmentation(Worker):
         """The data set, prepared at first use and kept for all evaluations."""
         return preparation.prepare(self._settings)
 
+    @cached_property
+    def _splits(self) -> OtherSplits:
+        return OtherSplits(self.data, self._settings.final_folds)
+
     def facts(self) -> dict[str, str]:
         """Facts that the master compares before it gives this worker anything to do."""
         return {
@@ -75,4 +80,5 @@ class Segmentation(Worker):
         bracket, rung, number = map(int, config_id)
         job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
         self._limits.update(self.micro_batches)
-        return evaluate(self._settings, self.data, job, self.interruption, self._limits)
+        data = self._splits.of(job.config_id)
+        return evaluate(self._settings, data, job, self.interruption, self._limits)

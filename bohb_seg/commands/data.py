@@ -222,6 +222,7 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
         ("pixels given to the nearest class", f"{audit.smeared_share:.2%}"),
         ("pixels ignored", f"{audit.ignored_share:.2%}"),
         ("equal images", str(sum(map(len, audit.duplicates)))),
+        *_groups(data),
         ("fingerprint", data.fingerprint),
         ("split hash", data.split_hash),
     ):
@@ -229,6 +230,17 @@ def _print(console: Console, settings: DataSettings, data: SegmentationData) -> 
     console.print(facts)
     console.print(_classes(data.composition))
     console.print(_parts(settings, data.composition))
+
+
+def _groups(data: SegmentationData) -> list[tuple[str, str]]:
+    """How many groups test, and how many folds would let each of them test once."""
+    if data.source is None:
+        return []
+    dealt = data.source.redealing
+    test = dealt.test_units
+    tested = f"{test} {dealt.test_unit}" if test == 1 else f"{test} {dealt.test_unit}s"
+    folds = f"at most {dealt.most_folds}" if dealt.most_folds else f"none, of {dealt.told_units}"
+    return [("the test part", tested), ("folds (--final-folds)", folds)]
 
 
 def _classes(made: Composition) -> Table:

@@ -14,16 +14,24 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    IncumbentChosen,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
 )
 from bohb_seg.storage.journal_entries import Entry, Event, RulesChanged, RunResumed, RunStarted
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, evaluation_name, trial_name
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    RUNOFF_BRACKET,
+    evaluation_name,
+    trial_name,
+)
 
 Look = Literal["news", "order", "bad"]
 
-_PHASES = {COMPARISON_BRACKET: "comparison", RUNOFF_BRACKET: "runoff"}
+_PHASES = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison", FOLDS_BRACKET: "folds"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ def _text(event: Event) -> str:
             return _workers(event)
         case StopRequested():
             return f"no new configurations: {event.reason}"
+        case PlanChanged():
+            return f"the plan has changed: {event.reason}"
         case Finish():
             return f"finished: {event.reason}"
         case Evaluate() | Evaluated() | Settled():
@@ -92,6 +102,8 @@ def _text(event: Event) -> str:
             return f"{name}: done" if is_final else f"trial {name}: goes no further"
         case BracketFinished():
             return f"bracket {event.bracket}: finished"
+        case IncumbentChosen():
+            return f"trial {trial_name(event.trial)}: the incumbent, compared with the default"
     assert_never(event)
 
 

@@ -7,8 +7,8 @@ are read when they are used, so that memory does not grow with the data.
 
 import dataclasses
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -19,17 +19,18 @@ from bohb_seg.data.audit import Audit, examine
 from bohb_seg.data.classes import ClassTable
 from bohb_seg.data.collection import Collection
 from bohb_seg.data.composition import Composition, compose, oddities
-from bohb_seg.data.dealing import deal
+from bohb_seg.data.dealing import Dealt, Patches, deal
 from bohb_seg.data.decoding import Reading
 from bohb_seg.data.drawing import RandomPatches
 from bohb_seg.data.imagery.damage import Look, findings
 from bohb_seg.data.imagery.scaling import Scaling
 from bohb_seg.data.layout.groups import grouped
 from bohb_seg.data.masks import MaskCode
-from bohb_seg.data.parting import part
+from bohb_seg.data.parting import Parted, part
 from bohb_seg.data.patch_sets import PatchSet, shown_bands
 from bohb_seg.data.records import Record
-from bohb_seg.data.store.windows import laid
+from bohb_seg.data.redealing import Redealing
+from bohb_seg.data.store.windows import Survey, Windows, laid
 from bohb_seg.data.surveying import surveyed
 from bohb_seg.errors import DataError, PluginError
 from bohb_seg.settings import DataSettings
@@ -38,6 +39,25 @@ AS_STORED: Final = Scaling("uint8")
 """The scaling of 8-bit images, which stay as they are."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """All that the parts are made from, so that others can be made of it.
+
+    Args:
+        windows: All patches, image by image.
+        found: Facts about them.
+        records: Facts about the images.
+        settings: Choose patches and parts.
+        redealing: Deals the patches out otherwise.
+    """
+
+    windows: Windows
+    found: Survey
+    records: Sequence[Record]
+    settings: DataSettings
+    redealing: Redealing
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,9 @@ class SegmentationData:
         scaling: Makes values of the files those that a network sees.
         bands: Names of the images' bands, "" for one without a name.
         random: Draws the patches of an epoch; None: an epoch trains on all.
+        units: Group of the images' names by which the test part is scored; an image that it lacks
+            is its own.
+        source: The material of the parts; None if they were made otherwise.
     """
 
     classes: ClassTable
@@ -71,6 +94,8 @@ class SegmentationData:
     scaling: Scaling = AS_STORED
     bands: tuple[str, ...] = ("red", "green", "blue")
     random: RandomPatches | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    source: Source | None = None
 
     @property
     def parts(self) -> dict[str, PatchSet]:
@@ -105,8 +130,20 @@ class SegmentationData:
             "scaling": None if self.scaling.keeps else self.scaling.to_json(),
             "patches": {name: len(part) for name, part in self.parts.items()},
             "images": self.audit.images,
+            **self._groups(),
             "warnings": list(self.audit.warnings),
             "frequencies": dict(self.audit.frequencies),
+        }
+
+    def _groups(self) -> dict[str, Any]:
+        """How many groups test, and how many folds there may be, of so many units in words."""
+        if self.source is None:
+            return {}
+        redealing = self.source.redealing
+        return {
+            "test_groups": redealing.test_units,
+            "most_folds": redealing.most_folds,
+            "folded_units": redealing.told_units,
         }
 
 
@@ -151,11 +188,9 @@ def prepare(settings: DataSettings) -> SegmentationData:
     dealt = deal(records, windows.places, settings, collection.parts, found.pixels)
     made = compose(dealt, records, windows.places, classes, found.pixels, settings)
     parted = part(windows, found, dealt, records, settings)
-    looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
-    told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes
-    warnings = *audit.warnings, *told
-    for warning in warnings:
-        _log.warning("%s", warning)
+    warnings = _told(audit, collection, dealt, made, records, parted)
+    patches = Patches(records, windows.places, settings.patch_size, found.pixels)
+    redealing = Redealing(patches, dealt, settings.sampling == "random")
     return SegmentationData(
         classes=classes,
         train=parted.train,
@@ -168,7 +203,26 @@ def prepare(settings: DataSettings) -> SegmentationData:
         scaling=parted.scaling,
         bands=records[0].bands,
         random=parted.random,
+        units=redealing.owners(redealing.test_unit),
+        source=Source(windows, found, records, settings, redealing),
     )
+
+
+def _told(
+    audit: Audit,
+    collection: Collection,
+    dealt: Dealt,
+    made: Composition,
+    records: Sequence[Record],
+    parted: Parted,
+) -> tuple[str, ...]:
+    """A sentence about each thing that is worth knowing; all are in the log."""
+    looks = [Look(each.name, each.facts, each.values, parted.scaling) for each in records]
+    told = *collection.notes, *dealt.notes, *oddities(made), *findings(looks), *parted.notes
+    warnings = *audit.warnings, *told
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return warnings
 
 
 def in_their_groups(records: Sequence[Record], collection: Collection) -> tuple[Record, ...]:

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bohb_seg.rpc.complaints import Complaints
 from bohb_seg.rpc.names import worker_name
-from bohb_seg.search.events import Evaluated, News, StopRequested, WorkersChanged
+from bohb_seg.search.events import Evaluated, News, PlanChanged, StopRequested, WorkersChanged
 from bohb_seg.search.progress import Incumbent, Progress
 from bohb_seg.settings import SearchSettings
 from bohb_seg.trials import evaluation_name
@@ -103,6 +103,8 @@ class Display:
                     _log.warning("worker %s left", worker_name(name))
             case StopRequested():
                 _log.info("no new configurations: %s", news.reason)
+            case PlanChanged():
+                _log.info("the plan has changed: %s", news.reason)
 
     def _tell_end(self, news: Evaluated, counts: bool) -> None:
         name = evaluation_name(news.evaluation)
@@ -155,7 +157,7 @@ class Display:
                 "evaluations",
                 f"{progress.evaluations_finished} done ({progress.evaluations_failed} of them bad),"
                 f" {progress.evaluations_running} running, {progress.evaluations_waiting} waiting,"
-                f" of {progress.evaluations_expected}",
+                f" of {_at_most(progress)}{progress.evaluations_expected}",
             ),
             ("workers", f"{progress.workers_busy} busy, {progress.workers_idle} idle"),
             ("incumbent", _incumbent(progress.incumbent)),
@@ -170,12 +172,20 @@ class Display:
         return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
 
     def _left(self, progress: Progress) -> str:
-        """Time left in this phase if the epochs to come are as fast as those that are done."""
+        """Time left in this phase if the epochs to come are as fast as those that are done.
+
+        After the search it is the longest time: the results may decide before.
+        """
         if not progress.epochs_done:
             return "unknown"
         seconds = time.monotonic() - self._phase_began
         rest = progress.epochs_expected - progress.epochs_done
-        return f"about {_clock(seconds * rest / progress.epochs_done)}"
+        return f"{_at_most(progress) or 'about '}{_clock(seconds * rest / progress.epochs_done)}"
+
+
+def _at_most(progress: Progress) -> str:
+    """Words before a number that only a search reaches for sure."""
+    return "" if progress.phase == "search" else "at most "
 
 
 def _incumbent(incumbent: Incumbent | None) -> str:

@@ -4,10 +4,11 @@ import json
 import logging
 import signal
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 from bohb_seg import machine
-from bohb_seg.errors import BohbSegError
+from bohb_seg.errors import BohbSegError, SettingsError
 from bohb_seg.settings import DataSettings, SearchSettings, flag_of
 
 _log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
     Raises:
         BohbSegError: the data cannot be used; says why in the words of the audit. Or the audit was
             killed.
+        SettingsError: they cannot be dealt out in ``--final-folds``.
     """
     given = settings.model_dump(mode="json", include=set(DataSettings.model_fields))
     flags = [
@@ -38,9 +40,28 @@ def check_data(settings: SearchSettings) -> dict[str, Any]:
         last = (check.stderr.strip().splitlines() or ["the data check said nothing"])[-1]
         raise BohbSegError(last.partition(": ")[2] or last)
     data: dict[str, Any] = json.loads(check.stdout)
+    refuse_folds(settings.final_folds, data)
     for warning in data.get("warnings", ()):
         _log.warning("data: %s", warning)
     return data
+
+
+def refuse_folds(folds: int, data: Mapping[str, Any]) -> None:
+    """Refuses folds that the data have too few groups for.
+
+    Args:
+        folds: Setting ``final_folds``.
+        data: The values that ``bohb-data check --json`` prints.
+
+    Raises:
+        SettingsError: there are too few, or the split has none that may change sides.
+    """
+    most = data["most_folds"]
+    if folds and not 2 <= folds <= most:
+        remedy = f"choose 2 to {most}" if most else "choose 0, or another --split or --group-by"
+        raise SettingsError(
+            f"--final-folds {folds} cannot be dealt out from {data['folded_units']}; {remedy}"
+        )
 
 
 def _killed(number: int) -> str:

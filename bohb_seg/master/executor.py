@@ -6,9 +6,18 @@ from collections.abc import Iterable
 from typing import Any, assert_never, final
 
 from bohb_seg.master.transport import Transport
-from bohb_seg.search.events import BracketFinished, Discard, Evaluate, Finish, Order, Settled
+from bohb_seg.search.events import (
+    BracketFinished,
+    Discard,
+    Evaluate,
+    Finish,
+    IncumbentChosen,
+    Order,
+    Settled,
+)
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
+from bohb_seg.trials import trial_key
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +47,8 @@ class Executor:
                     self._directory.checkpoints.discard(trial)
                 case BracketFinished():
                     self._write_results()
+                case IncumbentChosen(trial):
+                    _log.info("the incumbent is trial %s", trial_key(trial))
                 case Finish(reason):
                     _log.info("finished: %s", reason)
                 case never:

@@ -142,6 +142,8 @@ class Master:
         self._executor.carry_out(order for order in run.due if not isinstance(order, Evaluate))
         if dead:
             self._handle([WorkersChanged(left=dead)])
+        if run.growth:
+            self._handle([run.growth])
 
     def _serve(
         self, past: dict[str, Evaluate | None] | None = None, late: Sequence[Evaluate] = ()

@@ -13,8 +13,9 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 
-from bohb_seg import plugins
+from bohb_seg import optimizers, plugins
 from bohb_seg.errors import SettingsError
+from bohb_seg.master import recipes
 from bohb_seg.plugins import hyperparameters
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.settings import SearchSettings
@@ -39,11 +40,12 @@ def check_new_run(settings: SearchSettings) -> None:
     Raises:
         UnknownPluginError: there is no plug-in of this name; lists those that exist.
         PluginError: a file is missing, is no plug-in of its kind, or fails.
+        JournalError: the files of a run that was given for a recipe are damaged.
         DataError: ``--data`` names neither a folder nor a data set.
         SpaceError: the space cannot be read, or holds what cannot be expressed.
         SettingsError: a budget is less than one epoch; training or the model does not know a
             hyperparameter of the space, cannot use one of its values, or cannot halve the patches
-            as often as it would have to.
+            as often as it would have to; a recipe is wrong; the optimizer takes no ``--prior``.
     """
     plugins.file_of("spaces", settings.space)
     if plugins.needs_data(settings.worker):
@@ -51,7 +53,12 @@ def check_new_run(settings: SearchSettings) -> None:
         plugins.file_of("datasets", dataset)
     if plugins.takes_settings(settings.worker):
         _check_epochs(settings)
-    check_space(loading.load(settings.space, patch_size=settings.patch_size), settings)
+    space = loading.load(settings.space, patch_size=settings.patch_size)
+    check_space(space, settings)
+    _check_recipes(space, settings)
+    if settings.prior:
+        ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
+        optimizers.build(settings.optimizer, space, ladder, settings.seed).expect(())
 
 
 def _check_epochs(settings: SearchSettings) -> None:
@@ -64,11 +71,19 @@ def _check_epochs(settings: SearchSettings) -> None:
             " raise --min-budget to 1 or more, and --max-budget accordingly"
         )
     final = settings.final_epochs
-    if settings.comparison and (final < 1 or final != round(final)):
+    if settings.comparison and final is not None and (final < 1 or final != round(final)):
         raise SettingsError(
             f"--final-epochs {final:g} is no whole number of epochs, and a part of one cannot be"
             " trained; write a whole number, or add --no-comparison"
         )
+
+
+def _check_recipes(space: ConfigurationSpace, settings: SearchSettings) -> None:
+    """Refuses wrong recipes; those of a space that follows from the data are looked at again."""
+    given = recipes.read(settings)
+    recipes.check(given, settings)
+    if not loading.follows_from_data(settings.space):
+        recipes.beginning(given, space, settings)
 
 
 def check_space(space: ConfigurationSpace, settings: SearchSettings) -> None:

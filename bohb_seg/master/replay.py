@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.search.events import Evaluated, Order, StopRequested, WorkersChanged
+from bohb_seg.search.events import Evaluated, Order, PlanChanged, StopRequested, WorkersChanged
 from bohb_seg.search.restoration import Record
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage import settings_record
@@ -76,7 +76,7 @@ def _follow(scheduler: Scheduler, past: Sequence[Entry]) -> list[Order]:
         due += _restored(scheduler, past[:begin])
     for line, entry in enumerate(past[begin:], start=begin + 1):
         match entry.event:
-            case WorkersChanged() | Evaluated() | StopRequested() as news:
+            case WorkersChanged() | Evaluated() | StopRequested() | PlanChanged() as news:
                 try:
                     due += scheduler.handle(news)
                 except Exception as error:  # under other rules, anything may be impossible
@@ -92,9 +92,8 @@ def _follow(scheduler: Scheduler, past: Sequence[Entry]) -> list[Order]:
 
 def _restored(scheduler: Scheduler, past: Sequence[Entry]) -> list[Order]:
     events = (entry.event for entry in past)
-    return scheduler.restore(
-        Record.of(e for e in events if not isinstance(e, RunStarted | RunResumed | RulesChanged))
-    )
+    of_search = (e for e in events if not isinstance(e, RunStarted | RunResumed | RulesChanged))
+    return scheduler.restore(Record.of(of_search, scheduler.plan))
 
 
 def _go_on_from_results(

@@ -1,27 +1,30 @@
 """A run put together from its settings and its journal."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from bohb_seg import machine, optimizers, plugins
-from bohb_seg.master import plugin_check
+from bohb_seg.master import plugin_check, recipes
 from bohb_seg.master.data_check import check_data
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
 from bohb_seg.master.transport import Transport
 from bohb_seg.search import hyperband
 from bohb_seg.search.data_facts import Facts
-from bohb_seg.search.events import Evaluate, Order
+from bohb_seg.search.events import Evaluate, Order, PlanChanged
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.settings import SearchSettings, TrainingSettings
+from bohb_seg.settings import SearchSettings, TrainingSettings, flag_of
 from bohb_seg.spaces.formats import configspace, loading
 from bohb_seg.storage import resume, warm_start
 from bohb_seg.storage.journal import FILE_NAME
 from bohb_seg.storage.journal_entries import Entry, Event, RunStarted
 from bohb_seg.trials import Attempt
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Run:
         scheduler: Has been told all news of the past.
         due: Orders that follow from the news, but that a crash kept from the journal.
         changes: Entries that the journal must have before them.
+        growth: News that the run is larger from this start on.
     """
 
     settings: SearchSettings
@@ -43,6 +47,7 @@ class Run:
     scheduler: Scheduler
     due: Sequence[Order]
     changes: Sequence[Event] = ()
+    growth: PlanChanged | None = None
 
     @property
     def workers(self) -> Mapping[str, Evaluate | None]:
@@ -73,7 +78,8 @@ def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
     start = resume.started(past) or new_start(settings)
     journal = settings.run_dir / FILE_NAME
     found = replay(lambda: new_scheduler(settings, start), past, journal)
-    return Run(settings, past, start, found.scheduler, found.due, found.changes)
+    growth = _growth(settings, found.scheduler.plan) if past else None
+    return Run(settings, past, start, found.scheduler, found.due, found.changes, growth)
 
 
 def new_start(settings: SearchSettings) -> RunStarted:
@@ -82,19 +88,34 @@ def new_start(settings: SearchSettings) -> RunStarted:
     Raises:
         BohbSegError: the settings or the data must be changed.
     """
-    runs = warm_start.read(settings.warm_start)
+    runs, given = warm_start.read(settings.warm_start), recipes.read(settings)
+    others = warm_start.read(settings.prior, "--prior")
     data = check_data(settings) if plugins.needs_data(settings.worker) else {}
     facts = Facts.of(data, settings.patch_size) if data else None
     space = loading.load(settings.space, facts)
     plugin_check.check_space(space, settings)  # a second time, for it may follow from the facts
+    begins = recipes.beginning(given, space, settings)
     start = RunStarted(
         settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
         space=configspace.to_json(space),
         data=data,
-        default=configspace.plain(space.get_default_configuration()),
+        default=begins.default,
         worker=plugins.digest("workers", settings.worker),
+        baseline=begins.baseline,
+        first=begins.first,
+        unsearched=begins.unsearched,
     )
-    return dataclasses.replace(start, earlier=warm_start.comparable(runs, start))
+    if begins.why_not:
+        _log.info(
+            "--baseline %s lies outside the search space (%s): the search does not try it, the"
+            " comparison does",
+            *(begins.baseline, begins.why_not),
+        )
+    return dataclasses.replace(
+        start,
+        earlier=warm_start.comparable(runs, start),
+        prior=warm_start.expected(others, start),
+    )
 
 
 def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
@@ -108,7 +129,9 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     optimizer = optimizers.build(settings.optimizer, space, ladder, settings.seed)
     for observation in start.earlier:
         optimizer.observe(*observation)
-    return Scheduler(optimizer, _plan(settings), start.default)
+    if start.prior:
+        optimizer.expect(start.prior)
+    return Scheduler(optimizer, _plan(settings, start), start.default)
 
 
 def outlook(settings: SearchSettings, start: RunStarted) -> str:
@@ -148,15 +171,36 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
     return Terms(told, settings.heartbeat, token, facts)
 
 
-def _plan(settings: SearchSettings) -> Plan:
+def _plan(settings: SearchSettings, start: RunStarted) -> Plan:
+    """The plan with which the run began; a run of an earlier version knows no ``final_delta``."""
+    began = settings.model_copy(update=resume.began_with(start))
     return Plan(
-        n_iterations=settings.n_iterations,
+        n_iterations=began.n_iterations,
         max_attempts=settings.max_attempts,
-        comparison_epochs=settings.final_epochs if settings.comparison else None,
-        comparison_seeds=settings.final_seeds,
+        comparison_epochs=settings.comparison_epochs,
+        comparison_seeds=began.final_seeds,
+        folds=began.final_folds,
+        delta=settings.final_delta,
         candidates=settings.final_candidates,
         max_evaluations=settings.max_evaluations,
         max_epochs=settings.max_epochs,
         target_loss=settings.target_loss,
         continuing=settings.continue_,
+        adaptive="final_delta" in start.settings,
+        first=tuple(start.first),
     )
+
+
+def _growth(settings: SearchSettings, plan: Plan) -> PlanChanged | None:
+    """The news that the run is larger from this start on; None if it is not."""
+    now = settings.n_iterations, settings.final_seeds, settings.final_folds
+    before = plan.n_iterations, plan.comparison_seeds, plan.folds
+    if now == before:
+        return None
+    brackets, seeds, folds = now
+    larger = dataclasses.replace(
+        plan, n_iterations=brackets, comparison_seeds=seeds, folds=folds, adaptive=True
+    )
+    words = zip(resume.GROWING, now, before, strict=True)
+    told = [f"{flag_of(name)} {new} instead of {old}" for name, new, old in words if new != old]
+    return PlanChanged(larger, ", ".join(told))

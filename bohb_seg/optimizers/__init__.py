@@ -7,10 +7,9 @@ from ConfigSpace import ConfigurationSpace
 from bohb_seg import plugins
 from bohb_seg.optimizers._guarded import Guarded
 from bohb_seg.search.hyperband import Ladder
-from bohb_seg.search.optimizer import Optimizer
 
 
-def build(spec: str, space: ConfigurationSpace, ladder: Ladder, seed: int) -> Optimizer:
+def build(spec: str, space: ConfigurationSpace, ladder: Ladder, seed: int) -> Guarded:
     """Makes an optimizer.
 
     Args:

@@ -4,17 +4,17 @@ What it says is checked before it reaches the scheduler and the journal, because
 read again otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import final
+from typing import Any, final
 
 from bohb_seg import plugins
-from bohb_seg.errors import PluginError
+from bohb_seg.errors import PluginError, SettingsError
 from bohb_seg.search.hyperband import Rung
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.spaces.formats.configspace import as_plain
 from bohb_seg.spaces.formats.plain_values import is_number, is_plain, shown
-from bohb_seg.trials import Configuration, Suggestion
+from bohb_seg.trials import Configuration, Observation, Suggestion
 
 
 @final
@@ -72,6 +72,25 @@ class Guarded:
         """
         with plugins.blaming("optimizers", self._spec):
             self._optimizer.observe(configuration, budget, loss)
+
+    def expect(self, runs: Sequence[Sequence[Observation]]) -> None:
+        """Learns from runs on other data where to begin.
+
+        Args:
+            runs: Observations of each run; of their losses only the order within a run counts.
+
+        Raises:
+            SettingsError: the optimizer can learn nothing of such runs.
+            PluginError: the plug-in fails.
+        """
+        learn: Any = getattr(self._optimizer, "expect", None)
+        if learn is None:
+            raise SettingsError(
+                f"--prior: the optimizer {self._spec} learns nothing of runs on other data; leave"
+                " the flag out, or take --optimizer bohb"
+            )
+        with plugins.blaming("optimizers", self._spec):
+            learn(runs)
 
     def _wrong(self, call: str, answer: object, wanted: str) -> PluginError:
         return PluginError(

@@ -19,7 +19,7 @@ optimization", 2010 (configurations in training).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -29,6 +29,7 @@ from scipy.special import ndtr
 
 from bohb_seg.optimizers._blas import use_one_thread
 from bohb_seg.optimizers._encoding import Encoding, Floats
+from bohb_seg.optimizers._expectation import Corrected, Expectation, results, weight
 from bohb_seg.optimizers._prior import Prior
 from bohb_seg.optimizers._process import (
     Fit,
@@ -43,7 +44,7 @@ from bohb_seg.optimizers._process import (
 from bohb_seg.search import hyperband
 from bohb_seg.search.hyperband import Ladder, Rung
 from bohb_seg.spaces.formats.configspace import plain
-from bohb_seg.trials import Configuration, Suggestion
+from bohb_seg.trials import Configuration, Observation, Suggestion
 
 RANDOM_FRACTION = 0.1
 """Share of suggestions that are random once something was seen at the largest budget."""
@@ -59,6 +60,11 @@ CHANGED = 0.5
 """Share of their coordinates that is mutated."""
 STEP = 0.12
 """Standard deviation by which a mutation moves a number, in [0, 1]."""
+GUESSED = 8
+"""Random configurations of which the most expected one is tried while nothing is known here; of
+more, all would lie in one place."""
+ANYWHERE = 300
+"""Random configurations over which an expectation is 0 on average."""
 ROUNDS = 3
 """How often the best candidates are mutated in turn."""
 CLIMBERS, CLIMBS, CLIMBED = 5, 10, 0.2
@@ -89,6 +95,7 @@ class Bohb:
         self._in_training: dict[bytes, Floats] = {}
         self._fit = Fit(self._owners)
         self._fitted = 0
+        self._expectation: Expectation | None = None
 
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
         """Hyperband's rungs."""
@@ -99,7 +106,7 @@ class Bohb:
         has_climbed = max(self._budgets, default=0.0) >= self._ladder.max_budget
         fraction = RANDOM_FRACTION if has_climbed else RANDOM_FRACTION_BEFORE
         knows_enough = len(self._losses) >= _needed(self._encoding)
-        picks = self._random.random() >= fraction and knows_enough
+        picks = self._random.random() >= fraction and (knows_enough or self._expectation)
         suggestion = (self._picked() if picks else None) or self._prior.suggest()
         point = self._encoding.encode(suggestion.configuration)
         self._in_training[point.tobytes()] = point
@@ -127,8 +134,21 @@ class Bohb:
         self._budgets.append(budget)
         self._losses.append(math.inf if loss is None else loss)
 
+    def expect(self, runs: Sequence[Sequence[Observation]]) -> None:
+        """Learns from runs on other data where to begin; see ``_expectation``."""
+        ladder = self._ladder
+        ratio = max(ladder.max_budget / ladder.min_budget, ladder.eta)
+        found = [results(run, self._encoding, ratio) for run in runs]
+        anywhere = self._features(self._encoding.points(self._prior.vectors(ANYWHERE)))
+        if told := [each for each in found if each]:
+            self._expectation = Expectation(told, anywhere, self._owners)
+
     def _picked(self) -> Suggestion | None:
         """The best candidate; None if all are forbidden."""
+        if self._expectation and len(self._losses) < _needed(self._encoding):
+            drawn = self._encoding.points(self._prior.vectors(GUESSED))
+            expected = self._expectation(self._features(drawn))
+            return self._first_legal(drawn[np.argsort(-expected, kind="stable")])
         rows = self._known()
         points, losses = np.array(self._points)[rows], np.array(self._losses)[rows]
         places, values = self._places(points, np.array(self._budgets)[rows]), normal_scores(losses)
@@ -137,7 +157,11 @@ class Bohb:
         def gains(candidates: Floats) -> Floats:
             return _expected_improvement(*process.predict(self._unseen(candidates)), best)
 
-        for point in self._climbed(gains, points[np.argsort(losses, kind="stable")]):
+        return self._first_legal(self._climbed(gains, points[np.argsort(losses, kind="stable")]))
+
+    def _first_legal(self, candidates: Floats) -> Suggestion | None:
+        """The first of the candidates (k, d) that is allowed; None if all are forbidden."""
+        for point in candidates:
             try:
                 configuration = plain(self._encoding.decode(np.nan_to_num(point)))
             except ForbiddenValueError:
@@ -166,16 +190,21 @@ class Bohb:
         latest = np.lexsort((-np.arange(len(self._losses)), -np.array(self._budgets)))
         return np.sort(latest[:MOST_KNOWN])
 
-    def _told(self, places: Places, values: Floats) -> Posterior:
+    def _told(self, places: Places, values: Floats) -> Posterior | Corrected:
         """The process; each new result brings its parameters a few steps further."""
         count = len(self._losses)
+        if self._expectation:
+            values = values - weight(count) * self._expectation(places.features)
         if count > self._fitted:
             some = _spread_out(places.budgets)
             self._fit.improve(places[some], values[some], _steps(len(some)))
             self._fitted = count
         if self._in_training:
             places = joined(places, self._unseen(np.array(list(self._in_training.values()))))
-        return Posterior(Kernel(self._fit.parameters, self._owners), places, values)
+        process = Posterior(Kernel(self._fit.parameters, self._owners), places, values)
+        if self._expectation:
+            return Corrected(process, self._expectation, weight(count))
+        return process
 
     def _candidates(self, ranked: Floats) -> Floats:
         """Points (k, d) that may be suggested; NaN where inactive.
@@ -207,9 +236,12 @@ class Bohb:
         logarithms = 1 + np.log(budgets / ladder.max_budget) / math.log(ratio)
         return Places(embedded(points, self._encoding.choices), logarithms, trials)
 
+    def _features(self, points: Floats) -> Floats:
+        return embedded(points, self._encoding.choices)
+
     def _unseen(self, points: Floats) -> Places:
         """Trials of points (n, d) that have no results yet, at the largest budget."""
-        features = embedded(points, self._encoding.choices)
+        features = self._features(points)
         return Places(features, np.ones(len(points)), -1 - np.arange(len(points)))
 
 

@@ -35,6 +35,9 @@ Value = bool | int | float | str | None
 
 GradientOptimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "poly"]
+IN_A_SPACE = "the search space"
+"""The usual place of hyperparameters, in messages."""
+
 Loss = Literal["reports", "ce", "dice+ce", "dice+focal", "tversky"]
 
 
@@ -180,7 +183,7 @@ class ModelDeclaration:
         return int(configuration.get(self.halvings, self.hyperparameters[self.halvings].default))
 
 
-def check_names(names: Iterable[str], model: ModelDeclaration) -> None:
+def check_names(names: Iterable[str], model: ModelDeclaration, where: str = IN_A_SPACE) -> None:
     """Makes sure that all hyperparameters of a search space or a configuration are known.
 
     Raises:
@@ -188,7 +191,7 @@ def check_names(names: Iterable[str], model: ModelDeclaration) -> None:
     """
     if unknown := sorted(set(names) - model.known.keys()):
         raise SettingsError(
-            f"the search space has the hyperparameter {unknown[0]!r}, which neither training nor"
+            f"{where} has the hyperparameter {unknown[0]!r}, which neither training nor"
             f" the model {model.name} knows; rename or remove it, there are:"
             f" {', '.join(sorted(model.known))}"
         )
@@ -224,24 +227,27 @@ def check_patch_size(
     )
 
 
-def read_values(configuration: Mapping[str, Any], model: ModelDeclaration) -> dict[str, Value]:
+def read_values(
+    configuration: Mapping[str, Any], model: ModelDeclaration, where: str = IN_A_SPACE
+) -> dict[str, Value]:
     """Returns the values of a configuration, each with the type that it should have.
 
     Args:
         configuration: Active hyperparameters by name.
         model: The model that it is for.
+        where: The place of the configuration, for messages.
 
     Raises:
         SettingsError: a hyperparameter is unknown, or its value is not allowed.
     """
-    check_names(configuration, model)
+    check_names(configuration, model, where)
     known, values = model.known, {}
     for name, value in configuration.items():
         try:
             values[name] = known[name].read(value)
         except ValueError as error:
             raise SettingsError(
-                f"the hyperparameter {name} {error}; change it in the search space"
+                f"the hyperparameter {name} {error}; change it in {where}"
             ) from None
     return values
 

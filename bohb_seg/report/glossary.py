@@ -3,6 +3,7 @@
 GLOSSARY = {
     "attempt": "One try of an evaluation on one worker.",
     "average precision (AP)": "Area under the precision-recall curve of a class; 1 at best.",
+    "baseline": "A recipe that somebody gave, to compare with in place of the default.",
     "bracket": "One round of successive halving: many trials start small, few end large.",
     "budget": "Epochs of training in total; a promoted trial goes on from its checkpoint.",
     "candidate": "One of the search's best configurations, which take part in the runoff.",
@@ -20,6 +21,10 @@ GLOSSARY = {
         "The configuration that leads: the one with the lowest loss at the largest budget reached"
         " so far and, after a runoff, the winner. The final comparison retrains it beside the"
         " default."
+    ),
+    "interval": (
+        "Range of differences that the retrainings leave possible. That of 95 % is wide enough to"
+        " hold the true difference at all looks together in 95 of 100 such comparisons."
     ),
     "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
     "late": "Nobody waited for the attempt's result any more when it came, so it was dropped.",
@@ -43,7 +48,6 @@ GLOSSARY = {
     "rung": "All trials of a bracket at one budget.",
     "runoff": "The search's best few are trained again with further seeds; the lowest mean wins.",
     "seed": "The start of all random numbers of a training; same seed, same initial network.",
-    "t-interval": "Range that holds the true mean difference in 95 % of such experiments.",
     "train, validation, test": (
         "Three parts of the images: the first to learn from, the second to choose by, the third"
         " kept for one look at the end."

@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from bohb_seg.errors import printable
 from bohb_seg.report.analysis.averages import mean
-from bohb_seg.report.analysis.comparison import arms
 from bohb_seg.report.analysis.cost import costs
 from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.analysis.runoff import candidates
-from bohb_seg.report.analysis.verdict import verdict
+from bohb_seg.report.analysis.verdict import judged, signed, title
 from bohb_seg.report.sections.section import Gap, attempt
 from bohb_seg.report.wording import decimals, in_epochs
 
@@ -67,7 +66,7 @@ def header(run: RunRecord) -> Header:
     ]
     return Header(
         run_id=str(run.started.settings.get("run_id") or printable(run.directory.name)),
-        judgement=made("The judgement", lambda: str(verdict(run, arms(run)).judgement), ""),
+        judgement=made("The judgement", lambda: str(judged(run).answer), ""),
         status=made("The status", lambda: status(run), ""),
         facts=made("The list of settings", lambda: _facts(run), {}),
         tiles=tiles,
@@ -113,6 +112,7 @@ def _facts(run: RunRecord) -> Mapping[str, str]:
         "objective": settings.get("objective"),
         "search space": settings.get("space"),
         "optimizer": settings.get("optimizer"),
+        "baseline": run.started.baseline,
         "brackets": settings.get("n_iterations"),
         "budgets": _budgets(run),
         "seed": settings.get("seed"),
@@ -138,12 +138,25 @@ def _costs(run: RunRecord) -> list[Tile]:
 
 
 def _scores(run: RunRecord) -> list[Tile]:
-    tiles = []
-    for arm in arms(run):
-        part = "test" if arm.scores("test", "miou") else "validation"
-        if scores := arm.scores(part, "miou"):
-            tiles.append(Tile(decimals(mean(scores), 3), f"{part} mIoU, {arm.name}"))
-    return tiles
+    """The verdict, and the numbers that it rests on."""
+    verdict = judged(run)
+    first = verdict.difference
+    if first is None:
+        return []
+    name = title(first.quantity)
+    places = 3 if first.quantity.name == "miou" else 4
+    interval = ""
+    if first.low is not None and first.high is not None:
+        interval = f", 95 % interval {signed(first.low)} to {signed(first.high)}"
+    return [
+        Tile(
+            verdict.answer,
+            f"verdict, {len(first.seeds)} {'seed' if len(first.seeds) == 1 else 'seeds'}",
+        ),
+        Tile(decimals(mean(first.default), places), f"{name}, {run.reference}"),
+        Tile(decimals(mean(first.incumbent), places), f"{name}, incumbent"),
+        Tile(signed(first.mean), f"difference in {name}{interval}"),
+    ]
 
 
 def _lowest_loss(run: RunRecord) -> list[Tile]:

@@ -95,8 +95,8 @@ def _fill(folder: Path, ending: str, contents: Mapping[str, bytes], within: Path
 
 
 def _unbroken(text: str) -> str:
-    """Text in which no line ends before a per cent sign or within a t-interval."""
-    return text.replace(" %", "\u00a0%").replace("t-interval", "t\u2011interval")
+    """Text in which no line ends before a per cent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _base64(content: bytes) -> str:

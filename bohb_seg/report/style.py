@@ -88,8 +88,10 @@ class Look:
     hatch: str = ""
 
 
+_REFERENCE = Look("#E69F00", (0, (5, 2)), "s", "///")
 ARM_LOOKS = {
-    "default": Look("#E69F00", (0, (5, 2)), "s", "///"),
+    "default": _REFERENCE,
+    "baseline": _REFERENCE,
     "incumbent": Look("#00568C", "-", "o", ""),
 }
 APART = 0.15

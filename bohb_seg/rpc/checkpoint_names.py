@@ -11,6 +11,8 @@ from bohb_seg.trials import (
     CHECKPOINTS,
     COMPARISON,
     COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    INCUMBENT_ARM,
     checkpoint_folder,
     comparison_folder,
 )
@@ -24,7 +26,8 @@ TOKEN_FILE = f"{CHECKPOINTS}/.token"
 
 _NUMBER = "(0|[1-9][0-9]{0,8})"
 _TRIAL = re.compile(f"(0|-?[1-9][0-9]{{0,8}})-{_NUMBER}-{_NUMBER}")
-_COMPARISON = re.compile(f"{COMPARISON}(/({'|'.join(ARMS)})-{_NUMBER})?")
+_ARM = f"({'|'.join(ARMS)}|{ARMS[INCUMBENT_ARM]}([2-9]|[1-9][0-9]{{1,3}}))"
+_COMPARISON = re.compile(f"{COMPARISON}(/{_ARM}-(fold-)?{_NUMBER})?")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -57,6 +60,6 @@ def trial(name: str) -> tuple[int, int, int] | None:
 def folders_of(trial: tuple[int, int, int]) -> tuple[str, ...]:
     """Folders that a trial writes to, relative to the run directory; its checkpoint's first."""
     checkpoint = checkpoint_folder(trial)
-    if trial[0] != COMPARISON_BRACKET:
+    if trial[0] not in (COMPARISON_BRACKET, FOLDS_BRACKET):
         return (checkpoint,)
     return checkpoint, COMPARISON, comparison_folder(trial)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from bohb_seg.search.plan import Plan
 from bohb_seg.trials import Attempt, Configuration, EvaluationId, Info, TrialId
 
 
@@ -85,7 +86,22 @@ class StopRequested:
     reason: str
 
 
-News = WorkersChanged | Evaluated | StopRequested
+@dataclass(frozen=True)
+class PlanChanged:
+    """From here on the run has another plan; one that was finished may have work again.
+
+    More brackets re-open the search; more seeds, or folds, re-open the comparison.
+
+    Args:
+        plan: The whole plan, also what stays as it was.
+        reason: Reason in words, for people.
+    """
+
+    plan: Plan
+    reason: str
+
+
+News = WorkersChanged | Evaluated | StopRequested | PlanChanged
 
 
 @dataclass(frozen=True)
@@ -127,10 +143,27 @@ class BracketFinished:
 
 
 @dataclass(frozen=True)
+class IncumbentChosen:
+    """The incumbent that is compared with the default from here on.
+
+    The comparison begins with it, and goes on with it when the plan has changed. Runs of earlier
+    versions lack it: there the incumbent's arm is ``INCUMBENT_ARM``.
+
+    Args:
+        trial: Its trial in the search.
+        arm: ``TrialId.rung`` of its retrainings, in comparison and folds: ``DEFAULT_ARM`` if the
+            default itself won, ``INCUMBENT_ARM``, or more if others were compared before.
+    """
+
+    trial: TrialId
+    arm: int
+
+
+@dataclass(frozen=True)
 class Finish:
     """Nothing is left to do: search and comparison are over, or were stopped."""
 
     reason: str
 
 
-Order = Evaluate | Settled | Discard | BracketFinished | Finish
+Order = Evaluate | Settled | Discard | BracketFinished | IncumbentChosen | Finish

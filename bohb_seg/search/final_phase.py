@@ -1,148 +1,144 @@
-"""The final phase: the best few of the search run off, then the winner meets the default; no IO.
+"""The trainings after the search: runoff, comparison with the default, folds; no IO.
 
-A search takes the lowest of many noisy losses. So its winner is lucky as well as good, and its loss
-promises too much (Smith and Winkler, "The Optimizer's Curse", Management Science 52, 2006). Hence
-the runoff: the candidates are trained again with further seeds, which they share, at the budget
-that ranked them. The lowest mean of these losses decides. The losses of the search do not count,
-because they chose the candidates.
+The *runoff* chooses the incumbent (``runoff``). In the *comparison* default and incumbent are
+retrained in pairs of seeds until the verdict is final (``duel``, ``sequence``). A worker that would
+idle in the runoff trains a seed of the default, which is needed whoever wins.
+
+With *folds* the comparison has the seeds of its first look alone, for its models and as the test on
+images that nobody saw. The verdict rests on the folds. These have so many seeds that they take no
+more trainings than the comparison alone would have taken at most, but never fewer than a first look
+needs.
+
+A run may grow. An incumbent that was compared before keeps its arm, and its retrainings count;
+another one is a new arm. The default's retrainings serve all of them, because arms share their
+seeds.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from statistics import fmean
+from functools import cached_property
+from typing import final
 
-from bohb_seg.search.evaluations import Evaluation, Queue, Tally
-from bohb_seg.search.events import Discard, Order
+from bohb_seg.search.duel import Duel, Size
+from bohb_seg.search.events import IncumbentChosen
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent
+from bohb_seg.search.retrainings import Retrainings
+from bohb_seg.search.runoff import Runoff
+from bohb_seg.search.sequence import judge_in_order
+from bohb_seg.search.verdict import FIRST_LOOK, Terms
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
     DEFAULT_ARM,
-    INCUMBENT_ARM,
+    FOLDS_BRACKET,
     RUNOFF_BRACKET,
     Configuration,
     EvaluationId,
     Suggestion,
-    TrialId,
 )
 
-RUNOFF_SEEDS = 2
-"""Seeds of the runoff: one repeats the lottery, two have a mean, more cost too much."""
 
-
-class Retrainings:
-    """Configurations of the search that are trained anew, all with the same seeds.
-
-    They wait seed by seed, so that the results can be compared even if the run breaks off.
+@final
+class Finals:
+    """Runoff, comparison and folds of a run.
 
     Args:
-        bracket: ``RUNOFF_BRACKET`` or ``COMPARISON_BRACKET``.
-        arms: Configurations to train, by ``TrialId.rung``.
-        budget: Epochs of each retraining.
-        seeds: Retrainings of each arm.
+        default: The default configuration.
     """
 
-    def __init__(
-        self, bracket: int, arms: Mapping[int, Suggestion], budget: float, seeds: int
-    ) -> None:
-        self.tally = Tally()
-        self._queue = Queue(self.tally)
-        self._known: dict[EvaluationId, Evaluation] = {}
-        self._arms = tuple(arms)
-        for seed in range(seeds):
-            for arm, suggestion in arms.items():
-                identity = EvaluationId(TrialId(bracket, arm, seed), budget)
-                self._known[identity] = Evaluation(identity, suggestion, budget, self._queue)
-        self.live = {identity.trial for identity in self._known}
-        self.expected = len(self._known), len(self._known) * budget
+    def __init__(self, default: Configuration) -> None:
+        self.runoff = Runoff()
+        self.comparison, self.folds = Duel(COMPARISON_BRACKET), Duel(FOLDS_BRACKET)
+        self._arms = {DEFAULT_ARM: Suggestion(default)}
+        self._judged: tuple[object, bool] = None, False
+        self.planned: int | None = None
+        """Pairs that were planned when the comparison began; the levels of its looks follow."""
+
+    @cached_property
+    def retrainings(self) -> dict[int, Retrainings]:
+        """The retrainings of each bracket."""
+        return {
+            RUNOFF_BRACKET: self.runoff.retrainings,
+            COMPARISON_BRACKET: self.comparison.retrainings,
+            FOLDS_BRACKET: self.folds.retrainings,
+        }
+
+    def adopt(self, evaluation: EvaluationId, suggestion: Suggestion) -> None:
+        """Takes over a retraining of a run that is rebuilt, with its number."""
+        (bracket, arm, number), budget = evaluation
+        if bracket == RUNOFF_BRACKET:
+            self.runoff.adopt(arm, suggestion, budget)
+        else:
+            self._arms.setdefault(arm, suggestion)
+        self.retrainings[bracket].add(arm, number, suggestion, budget)
+
+    def change(self, plan: Plan) -> None:
+        """Goes by another plan; once the comparison has begun, the levels of its looks stay."""
+        duels = self.comparison, self.folds
+        if self.planned and not any(each.retrainings.tally.begun for each in duels):
+            self.planned = plan.comparison_seeds
+
+    def train_default(self, plan: Plan) -> None:
+        """Has the default ready for workers that would idle in the runoff."""
+        if plan.adaptive:
+            self.planned = self.planned or plan.comparison_seeds
+            self.comparison.begin({DEFAULT_ARM: self._arms[DEFAULT_ARM]}, _size(plan, alone=True))
+
+    def compare(self, best: Incumbent, plan: Plan) -> Iterator[IncumbentChosen]:
+        """Begins the comparison with this incumbent, or goes on with it by another plan."""
+        self.planned = self.planned or plan.comparison_seeds
+        arm = self._arm(best)
+        pair = {each: self._arms[each] for each in sorted({DEFAULT_ARM, arm})}
+        self.comparison.begin(pair, _size(plan, alone=arm == DEFAULT_ARM))
+        if plan.folds and arm != DEFAULT_ARM:
+            self.folds.begin(pair, _size_of_folds(plan))
+        else:
+            self.folds.begin({}, Size(0, 0, 0))
+        if plan.adaptive:
+            yield IncumbentChosen(best.trial, arm)
 
     @property
-    def finished(self) -> bool:
-        """Whether every retraining is settled."""
-        return not self._queue.unsettled
+    def has_folds(self) -> bool:
+        """Whether the present incumbent is compared on folds, too."""
+        return self.folds.size.most > 0
 
-    @property
-    def evaluations(self) -> Sequence[Evaluation]:
-        """All retrainings, in the order in which they wait."""
-        return tuple(self._known.values())
+    def is_compared(self, plan: Plan) -> bool:
+        """Adds the pairs that the comparison needs; returns whether it is over."""
+        return self.comparison.is_over(lambda: self._is_final(plan))
 
-    @property
-    def losses(self) -> list[tuple[float | None, ...]]:
-        """Losses of each arm, one per seed; None where the training diverged or failed."""
-        return [
-            tuple(each.loss for each in self._known.values() if each.trial.rung == arm)
-            for arm in self._arms
-        ]
+    def is_folded(self, plan: Plan) -> bool:
+        """Adds the pairs that the folds need; returns whether they are over."""
+        return self.folds.is_over(lambda: self._is_final(plan))
 
-    def known(self, identity: EvaluationId) -> Evaluation | None:
-        """The retraining; None if it is not planned."""
-        return self._known.get(identity)
+    def _is_final(self, plan: Plan) -> bool:
+        """Whether the verdict needs no more pairs; looked at once for the same results."""
+        duel = self.folds if self.has_folds else self.comparison
+        compared = (*self.comparison.retrained, *self.folds.retrained)
+        state = plan, duel.size, {(each.arm, each.seed, each.fold) for each in compared}
+        if self._judged[0] != state:
+            begun = replace(plan, comparison_seeds=self.planned or plan.comparison_seeds)
+            terms = Terms.of(plan, begun)
+            verdict = judge_in_order(compared, tuple(self.runoff.retrained), terms)
+            self._judged = state, verdict.is_final
+        return self._judged[1]
 
-    def has_forgotten(self, trial: TrialId) -> bool:
-        """False: retrainings are few, so none is forgotten."""
-        return False
-
-    def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
-        """The retraining that ``worker`` should do; None if there is none for it."""
-        return next((e for e in self._queue.waiting() if e.may_go_to(worker, workers)), None)
-
-    def settle(self, evaluation: Evaluation) -> list[Order]:
-        """A retraining needs its checkpoint no more; the optimizer is told nothing."""
-        self.live.discard(evaluation.trial)
-        return [Discard(evaluation.trial)]
+    def _arm(self, best: Incumbent) -> int:
+        for arm, known in self._arms.items():
+            if known.configuration == best.configuration:
+                return arm
+        arm = max(self._arms) + 1
+        self._arms[arm] = Suggestion(best.configuration, best.model_based)
+        return arm
 
 
-def comparison(default: Configuration, best: Incumbent, epochs: float, seeds: int) -> Retrainings:
-    """Default and incumbent; if the incumbent is the default itself, there is only the one arm."""
-    arms = {DEFAULT_ARM: Suggestion(default), INCUMBENT_ARM: _suggestion(best)}
-    if best.configuration == default:
-        del arms[INCUMBENT_ARM]
-    return Retrainings(COMPARISON_BRACKET, arms, epochs, seeds)
+def _size(plan: Plan, *, alone: bool) -> Size:
+    """Size of the comparison; a default that won is retrained for its numbers alone."""
+    assert plan.comparison_epochs is not None
+    first = min(FIRST_LOOK, plan.comparison_seeds) if plan.adaptive else plan.comparison_seeds
+    most = first if alone or plan.folds else plan.comparison_seeds
+    return Size(first, most, plan.comparison_epochs)
 
 
-def runoff(best: Sequence[Incumbent], plan: Plan) -> Retrainings | None:
-    """The candidates at their budget; None if fewer than two have a place.
-
-    The runoff trains at most half as many epochs as a comparison of two arms. Where that does not
-    suffice there are fewer seeds, then fewer candidates.
-
-    Args:
-        best: Distinct configurations of one budget, best first.
-        plan: How many may take part, and how large the comparison is.
-    """
-    candidates = min(plan.candidates, len(best))
-    if plan.comparison_epochs is None or candidates < 2:
-        return None
-    half = plan.comparison_epochs * plan.comparison_seeds  # of two arms
-    places = math.floor(half / best[0].budget + 1e-9)
-    seeds = min(RUNOFF_SEEDS, max(1, places // candidates))
-    candidates = min(candidates, places)
-    if candidates < 2:
-        return None
-    arms = {rank: _suggestion(best[rank]) for rank in range(candidates)}
-    return Retrainings(RUNOFF_BRACKET, arms, best[0].budget, seeds)
-
-
-def winner(best: Sequence[Incumbent], ended: Retrainings) -> Incumbent:
-    """The candidate with the lowest mean in a runoff that has ended; of equals the search's best.
-
-    Args:
-        best: The candidates that took part, best of the search first; others may follow.
-        ended: Their runoff.
-    """
-    ranked = zip(best, ended.losses, strict=False)
-    return min((replace(each, reevaluations=its) for each, its in ranked), key=_mean)
-
-
-def _mean(candidate: Incumbent) -> float:
-    """Mean loss; infinite if one seed failed, because the next one may fail, too."""
-    losses = [math.inf if loss is None else loss for loss in candidate.reevaluations]
-    try:
-        return fmean(losses)
-    except OverflowError:  # the sum of huge losses
-        return math.inf
-
-
-def _suggestion(best: Incumbent) -> Suggestion:
-    return Suggestion(best.configuration, best.model_based)
+def _size_of_folds(plan: Plan) -> Size:
+    assert plan.comparison_epochs is not None
+    return Size(FIRST_LOOK, Terms.of(plan).most_seeds, plan.comparison_epochs, plan.folds)

@@ -1,32 +1,51 @@
-"""The phases of a run, and the move from one to the next: search, runoff, comparison, end.
+"""The phases of a run, and the move from one to the next: search, runoff, comparison, folds, end.
 
 Rules:
 
 - The *search* fills ``n_iterations`` brackets. If a comparison is planned and something finished,
-  the *runoff* of the search's best follows (if there is room for it, see ``final_phase``), and the
-  *comparison* of its winner with the default configuration. Then the run is finished.
+  the *runoff* of the search's best follows (if there is room for it, see ``runoff``), and the
+  *comparison* of its winner with the default configuration, and both on *folds* if there are any.
+  Then the run is finished.
 - A request, a target or a limit ends the search early; the final phases follow all the same.
-- A phase ends when nothing of it runs any more. Evaluations of earlier phases stay known, so that
-  a late result is booked where it belongs or dropped.
+- Search and runoff end when nothing of them runs any more, comparison and folds when the verdict is
+  final. Evaluations of other phases stay known, so that a late result is booked where it belongs or
+  dropped.
+- A plan that changes moves a run back: more brackets to the search, which then has a new runoff and
+  a comparison of its winner; anything else moves a finished run to the comparison, which is over at
+  once if the verdict needs no more. Brackets that a search left unfinished are not gone on with:
+  their checkpoints are gone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from bohb_seg.search import final_phase
 from bohb_seg.search.evaluations import Evaluation
 from bohb_seg.search.events import Finish, Order
-from bohb_seg.search.final_phase import Retrainings
+from bohb_seg.search.final_phase import Finals
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent, Phase
+from bohb_seg.search.retrainings import Retrainings
 from bohb_seg.search.search_phase import SearchPhase
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, Attempt, Configuration
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    RUNOFF_BRACKET,
+    Attempt,
+    Configuration,
+    TrialId,
+)
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "search": ("runoff", "comparison", "finished"),
-    "runoff": ("comparison",),
-    "comparison": ("finished",),
-    "finished": (),
+    "runoff": ("comparison", "search"),
+    "comparison": ("folds", "finished", "search"),
+    "folds": ("comparison", "finished", "search"),
+    "finished": ("search", "comparison"),
+}
+_BRACKETS: Mapping[Phase, int] = {
+    "runoff": RUNOFF_BRACKET,
+    "comparison": COMPARISON_BRACKET,
+    "folds": FOLDS_BRACKET,
 }
 
 
@@ -40,11 +59,12 @@ class Phases:
     """
 
     def __init__(self, optimizer: Optimizer, default: Configuration, plan: Plan) -> None:
-        self._default, self._plan = default, plan
+        self.plan = plan
         self.present: Phase = "search"
         self.search = SearchPhase(optimizer, default, plan)
-        self._finals: dict[int, Retrainings] = {}  # by bracket, in the order of their beginning
-        self._winner: Incumbent | None = None  # of the runoff
+        self.finals = Finals(default)
+        self._working: SearchPhase | Retrainings = self.search
+        self._winner: Incumbent | None = None  # of the latest runoff, or of a search without one
         self._stopped: str | None = None
 
     @property
@@ -55,7 +75,13 @@ class Phases:
     @property
     def working(self) -> SearchPhase | Retrainings:
         """The phase that has the work now; after the end, the last one that had it."""
-        return next(reversed(self._finals.values()), self.search)
+        return self._working
+
+    @property
+    def live(self) -> set[TrialId]:
+        """Trials that may still need their checkpoint."""
+        finals = (its.live for its in self.finals.retrainings.values())
+        return set(self.search.live).union(*finals)
 
     @property
     def incumbent(self) -> Incumbent | None:
@@ -67,9 +93,28 @@ class Phases:
         """Whether no evaluation may start any more, because of the end or of a request for it."""
         return self.finished or (self.present == "search" and bool(self._why_enough()))
 
+    def next_for(self, worker: str, workers: Iterable[str]) -> Evaluation | None:
+        """The evaluation that ``worker`` should do; what is needed later, if nothing is now."""
+        if found := self._working.next_for(worker, workers):
+            return found
+        if self.present == "runoff":
+            return self.finals.comparison.retrainings.next_for(worker, workers)
+        if self.present not in ("comparison", "folds"):
+            return None
+        duel = self.finals.comparison if self.present == "comparison" else self.finals.folds
+        while found is None and not duel.retrainings.waits and duel.look_ahead():
+            found = duel.retrainings.next_for(worker, workers)
+        return found
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for a worker other than those that cannot take it."""
+        ahead = self.present == "runoff" and self.finals.comparison.retrainings.waits
+        return ahead or self._working.tally.states["waiting"] > 0
+
     def home(self, attempt: Attempt) -> SearchPhase | Retrainings:
         """The phase to which an attempt belongs."""
-        return self._finals.get(attempt.evaluation.trial.bracket, self.search)
+        return self.finals.retrainings.get(attempt.evaluation.trial.bracket, self.search)
 
     def known(self, attempt: Attempt | None) -> Evaluation | None:
         """The evaluation of an attempt, or None if it is unknown."""
@@ -83,14 +128,33 @@ class Phases:
         """Ends a run that is rebuilt and was finished, whatever the present rules would add."""
         self.present = "finished"
 
+    def change(self, plan: Plan) -> Iterator[Order]:
+        """Goes by another plan from here on."""
+        has_more = plan.n_iterations > self.plan.n_iterations
+        self.plan = plan
+        self.search.change(plan)
+        self.finals.change(plan)
+        if has_more:
+            self._stopped = None
+            if self.present != "search":
+                self._enter("search")
+        elif self._winner is not None and self.present in ("comparison", "folds", "finished"):
+            yield from self._compare(self._winner)
+        elif self.finished:
+            yield Finish("the search is over, and there is nothing to compare")
+
     def go_on(self) -> Iterator[Order]:
         """Moves to the next phase if the present one is over."""
         if self.present == "search" and (reason := self._why_search_is_over()):
             yield from self._end_search(reason)
-        if self.present == "runoff" and self.working.finished:
-            self._winner = final_phase.winner(self.search.best, self._finals[RUNOFF_BRACKET])
-            self._compare(self._winner)
-        if self.present == "comparison" and self.working.finished:
+        if self.present == "runoff" and (winner := self.finals.runoff.winner()):
+            yield from self._compare(winner)
+        if self.present == "comparison" and self.finals.is_compared(self.plan):
+            if self.finals.has_folds:
+                self._enter("folds")
+            else:
+                yield self._finish("search and comparison are done")
+        if self.present == "folds" and self.finals.is_folded(self.plan):
             yield self._finish("search and comparison are done")
 
     def _why_search_is_over(self) -> str | None:
@@ -101,7 +165,7 @@ class Phases:
 
     def _why_enough(self) -> str | None:
         """The reason to start nothing more although there is work; None without one."""
-        target, best = self._plan.target_loss, self.search.incumbent
+        target, best = self.plan.target_loss, self.search.incumbent
         if self._stopped is not None:
             return self._stopped
         if target is not None and best is not None and best.loss <= target:
@@ -111,23 +175,21 @@ class Phases:
     def _end_search(self, reason: str) -> Iterator[Order]:
         yield from self.search.close()
         best = self.search.best
-        if self._plan.comparison_epochs is None:
+        if self.plan.comparison_epochs is None:
             yield self._finish(reason)
         elif not best:
             yield self._finish(f"{reason}; no evaluation finished, nothing to compare")
-        elif runoff := final_phase.runoff(best, self._plan):
+        elif self.finals.runoff.begin(best, self.plan):
+            self.finals.train_default(self.plan)
             self._enter("runoff")
-            self._finals[RUNOFF_BRACKET] = runoff
         else:
-            self._compare(best[0])
+            yield from self._compare(best[0])
 
-    def _compare(self, best: Incumbent) -> None:
-        plan = self._plan
-        assert plan.comparison_epochs is not None
-        self._enter("comparison")
-        self._finals[COMPARISON_BRACKET] = final_phase.comparison(
-            self._default, best, plan.comparison_epochs, plan.comparison_seeds
-        )
+    def _compare(self, best: Incumbent) -> Iterator[Order]:
+        if self.present != "comparison":
+            self._enter("comparison")
+        self._winner = best
+        yield from self.finals.compare(best, self.plan)
 
     def _finish(self, reason: str) -> Finish:
         self._enter("finished")
@@ -136,3 +198,7 @@ class Phases:
     def _enter(self, phase: Phase) -> None:
         assert phase in NEXT_PHASES[self.present], (self.present, phase)
         self.present = phase
+        if phase == "search":
+            self._working = self.search
+        elif phase in _BRACKETS:
+            self._working = self.finals.retrainings[_BRACKETS[phase]]

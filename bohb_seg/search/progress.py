@@ -7,7 +7,7 @@ from typing import Literal
 from bohb_seg.search.hyperband import Rung
 from bohb_seg.trials import Configuration, TrialId
 
-Phase = Literal["search", "runoff", "comparison", "finished"]
+Phase = Literal["search", "runoff", "comparison", "folds", "finished"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Progress:
 
     ``bracket`` and ``rung`` are the oldest that are open, or the last ones. Evaluations are counted
     in the present phase; ``evaluations_finished`` holds the failed ones, ``evaluations_failed``
-    the diverged ones. ``expected`` assumes that nothing fails and that no limit stops the run.
+    the diverged ones. ``expected`` assumes that nothing fails and that no limit stops the run;
+    after the search it is a largest number, because a runoff or a verdict may be decided before.
     Workers that still are at an evaluation that another one settled are busy, but run nothing.
     """
 

@@ -16,17 +16,27 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    IncumbentChosen,
     News,
     Order,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
 )
-from bohb_seg.search.final_phase import Retrainings
 from bohb_seg.search.machines import Machines
 from bohb_seg.search.phases import Phases
+from bohb_seg.search.plan import Plan
+from bohb_seg.search.retrainings import Retrainings
 from bohb_seg.search.search_phase import SearchPhase
-from bohb_seg.trials import Attempt, EvaluationId, Suggestion, TrialId
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    Attempt,
+    EvaluationId,
+    Suggestion,
+    TrialId,
+)
 
 _NEVER: Final = 10**9
 """Attempts that may raise while the past is rebuilt: whether it was too many is known already."""
@@ -46,6 +56,10 @@ class Record:
         workers: Workers that are there, in the order in which they joined, and their attempts.
         stop: Reason for which the search was to end early.
         is_finished: Whether nothing was left to do.
+        plan: The latest plan; None as long as it was the first.
+        has_left_search: Whether the runoff or the comparison had begun, or all was over.
+        incumbent: The incumbent that was compared last.
+        planned: Pairs that were planned when the comparison began.
     """
 
     suggestions: dict[TrialId, Suggestion] = field(default_factory=dict)
@@ -57,10 +71,14 @@ class Record:
     workers: dict[str, Attempt | None] = field(default_factory=dict)
     stop: str | None = None
     is_finished: bool = False
+    plan: Plan | None = None
+    has_left_search: bool = False
+    incumbent: IncumbentChosen | None = None
+    planned: int | None = None
 
     @classmethod
-    def of(cls, events: Iterable[News | Order]) -> Self:
-        """Reads news and orders, oldest first."""
+    def of(cls, events: Iterable[News | Order], plan: Plan) -> Self:
+        """Reads news and orders, oldest first, of a run that began with this plan."""
         record, latest = cls(), None
         for event in events:
             match event:
@@ -68,6 +86,9 @@ class Record:
                     record._change_workers(event)
                 case Evaluate():
                     record._begin(event)
+                    if event.evaluation.trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET):
+                        seeds = (record.plan or plan).comparison_seeds
+                        record.planned = record.planned or seeds
                 case Evaluated():
                     latest = event
                     record._end(event)
@@ -75,14 +96,13 @@ class Record:
                     record._settle(latest)
                 case StopRequested():
                     record.stop = record.stop or event.reason
+                case IncumbentChosen():
+                    record.incumbent = event
+                case PlanChanged():
+                    record._change_plan(event.plan, record.plan or plan)
                 case Finish():
-                    record.is_finished = True
+                    record.is_finished = record.has_left_search = True
         return record
-
-    @property
-    def has_left_search(self) -> bool:
-        """Whether the runoff or the comparison had begun, or all was over."""
-        return self.is_finished or any(trial.bracket < 0 for trial in self.suggestions)
 
     def at_work(self, attempt: Attempt) -> str | None:
         """The worker for whose result the run waits in this attempt; None if there is none.
@@ -97,6 +117,11 @@ class Record:
         """Number of trials that were begun on a rung."""
         its = (t.number for t in self.suggestions if (t.bracket, t.rung) == (bracket, rung))
         return max(its, default=-1) + 1
+
+    def _change_plan(self, plan: Plan, before: Plan) -> None:
+        self.plan, self.is_finished = plan, False
+        if plan.n_iterations > before.n_iterations:
+            self.has_left_search, self.stop = False, None
 
     def _change_workers(self, news: WorkersChanged) -> None:
         for worker in news.left:
@@ -126,6 +151,8 @@ class Record:
     def _begin(self, order: Evaluate) -> None:
         suggestion = Suggestion(order.configuration, order.model_based)
         self.suggestions.setdefault(order.evaluation.trial, suggestion)
+        if order.evaluation.trial.bracket < 0:
+            self.has_left_search = True
         self.attempts.setdefault(order.evaluation, {})[order.attempt] = order.worker
         self.workers[order.worker] = _attempt(order)
 
@@ -153,23 +180,31 @@ def restore(phases: Phases, record: Record) -> list[Order]:
         record: The run.
 
     Returns:
-        The order to finish, if that follows and was not given before.
+        Orders that follow, need no worker, and were not given before.
     """
+    if record.plan is not None:
+        tuple(phases.change(record.plan))
     _fill(phases.search, record)
+    _repeat_finals(phases, record)
     if record.stop is not None:
         phases.stop_search(record.stop)
     elif record.has_left_search:
         phases.stop_search("the search was over by the rules of an earlier version")
-    orders: list[Order] = []
-    before = None
-    while before != (before := (phases.present, phases.working)):
-        orders += phases.go_on()
-        if isinstance(phases.working, Retrainings):
-            _repeat_all(phases.working, phases.working.evaluations, record)
+    orders = [each for each in phases.go_on() if isinstance(each, Finish | IncumbentChosen)]
     if record.is_finished:
         phases.end()
         return []
-    return [order for order in orders if isinstance(order, Finish)]
+    return [each for each in orders if each != record.incumbent]
+
+
+def _repeat_finals(phases: Phases, record: Record) -> None:
+    """Takes over what was trained after the search, whatever it is needed for by the rules now."""
+    phases.finals.planned = record.planned
+    for evaluation in record.attempts:
+        if evaluation.trial.bracket < 0:
+            phases.finals.adopt(evaluation, record.suggestions[evaluation.trial])
+    for retrainings in phases.finals.retrainings.values():
+        _repeat_all(retrainings, retrainings.evaluations, record)
 
 
 def _fill(search: SearchPhase, record: Record) -> None:
@@ -200,7 +235,7 @@ def _repeat_all(
         if not evaluation.settled:
             _repeat(evaluation, record)
             if evaluation.settled:
-                phase.settle(evaluation)
+                phase.settle(evaluation, record.results[evaluation.id].facts)
 
 
 def _repeat(evaluation: Evaluation, record: Record) -> None:

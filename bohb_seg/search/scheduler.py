@@ -21,7 +21,8 @@ Rules:
 - A worker that joins while it is still at an attempt goes on with it if that was lost and nobody
   else took over; else the worker is a stray.
 - A stray may have written the checkpoint of a trial that was eliminated already: when its result is
-  dropped, the trial is discarded once more. This is the only order after ``Finish``.
+  dropped, the trial is discarded once more. Besides this order, only retrainings that were given up
+  are settled after ``Finish``.
 - When a bracket is finished its evaluations are forgotten, and when the search ends all of them:
   a later result for one of them is dropped.
 - The same news give the same orders: a killed master feeds its journal to a fresh scheduler.
@@ -41,6 +42,7 @@ from bohb_seg.search.events import (
     Evaluated,
     News,
     Order,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
@@ -79,6 +81,11 @@ class Scheduler:
         return self._phases.finished
 
     @property
+    def plan(self) -> Plan:
+        """The plan by which the run goes now."""
+        return self._phases.plan
+
+    @property
     def workers(self) -> Mapping[str, Attempt | None]:
         """The workers that are there, in the order in which they joined, and their attempts."""
         return MappingProxyType(self._workers)
@@ -86,7 +93,7 @@ class Scheduler:
     @property
     def live(self) -> Collection[TrialId]:
         """Trials that may still need their checkpoint."""
-        return self._phases.working.live
+        return self._phases.live
 
     @property
     def progress(self) -> Progress:
@@ -124,6 +131,8 @@ class Scheduler:
                 orders += self._book(news)
             case StopRequested():
                 self._phases.stop_search(news.reason)
+            case PlanChanged():
+                orders += self._phases.change(news.plan)
         return [*orders, *self._phases.go_on(), *self._hand_out()]
 
     def restore(self, record: Record) -> list[Order]:
@@ -181,7 +190,8 @@ class Scheduler:
         if not evaluation.settled:
             return []
         self.first_failures.note(evaluation, news.error)
-        return [Settled(*attempt, news.worker), *self._phases.home(attempt).settle(evaluation)]
+        home = self._phases.home(attempt)
+        return [Settled(*attempt, news.worker), *home.settle(evaluation, news.facts)]
 
     def _refuse_unbegun(self, attempt: Attempt, evaluation: Evaluation | None) -> None:
         latest = evaluation.attempt if evaluation else 0
@@ -207,14 +217,13 @@ class Scheduler:
     def _hand_out(self) -> Iterator[Order]:
         if self._phases.begins_nothing:
             return
-        phase = self._phases.working
         for worker, attempt in self._workers.items():
             if attempt is not None:
                 continue
-            evaluation = phase.next_for(worker, self._workers)
+            evaluation = self._phases.next_for(worker, self._workers)
             if evaluation is not None:
                 yield self._start(evaluation, worker)
-            elif not phase.tally.states["waiting"]:
+            elif not self._phases.waits:
                 break  # nothing is there for the others either
 
     def _start(self, evaluation: Evaluation, worker: str) -> Evaluate:

@@ -11,6 +11,7 @@ either.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from bohb_seg.search.brackets import Bracket
@@ -19,7 +20,7 @@ from bohb_seg.search.events import BracketFinished, Discard, Order
 from bohb_seg.search.optimizer import Optimizer
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent, expected
-from bohb_seg.trials import Configuration, EvaluationId, Suggestion, TrialId
+from bohb_seg.trials import Configuration, EvaluationId, Info, Suggestion, TrialId
 
 
 class SearchPhase:
@@ -27,20 +28,27 @@ class SearchPhase:
 
     Args:
         optimizer: Proposes configurations, lays out the rungs, is told the results.
-        default: The configuration that is tried first.
+        default: The configuration that is tried first where the plan names no others.
         plan: Brackets, limits, whether promoted trials continue, how many candidates are kept.
     """
 
     def __init__(self, optimizer: Optimizer, default: Configuration, plan: Plan) -> None:
-        self._optimizer, self._default, self._plan = optimizer, default, plan
+        self._optimizer = optimizer
+        self._first = deque(plan.first or (default,))
         self._begun = 0  # brackets
         self._open: dict[int, Bracket] = {}  # the unfinished ones of them, by age
         self.live: dict[TrialId, None] = {}  # trials that keep a checkpoint, by age
         self.tally = Tally()
-        self.expected = expected(optimizer.rungs, plan.n_iterations, plan.continuing)
+        self.change(plan)
         self.best: tuple[Incumbent, ...] = ()
         """Distinct configurations with the lowest losses at the largest budget finished, in order:
         as many as may take part in the runoff."""
+
+    def change(self, plan: Plan) -> None:
+        """Goes by another plan from here on; more brackets than before may be filled."""
+        self._plan = plan
+        rungs = self._optimizer.rungs
+        self.expected = expected(rungs, plan.n_iterations, plan.continuing)
 
     @property
     def incumbent(self) -> Incumbent | None:
@@ -85,7 +93,7 @@ class SearchPhase:
             return f"{plan.max_evaluations} evaluations are done"
         return f"no evaluation fits into what is left of {plan.max_epochs:g} epochs"
 
-    def settle(self, evaluation: Evaluation) -> list[Order]:
+    def settle(self, evaluation: Evaluation, facts: Info) -> list[Order]:
         """Tells the optimizer, and decides the rung if this was its last evaluation."""
         trial, budget, loss = evaluation.trial, evaluation.id.budget, evaluation.loss
         self._optimizer.observe(evaluation.configuration, budget, loss)
@@ -100,6 +108,7 @@ class SearchPhase:
     def close(self) -> list[Order]:
         """Forgets what is open; no checkpoint is needed any more, for the comparison retrains."""
         self._open.clear()
+        self.tally.states["waiting"] = 0
         return self._discard(list(self.live))
 
     def begin_bracket(self) -> Bracket:
@@ -109,9 +118,8 @@ class SearchPhase:
         return bracket
 
     def suggest(self) -> Suggestion:
-        """The configuration of the next trial; the very first is the default."""
-        is_first = not (self.live or self.tally.begun)
-        return Suggestion(self._default) if is_first else self._optimizer.suggest()
+        """The configuration of the next trial; the very first ones are those of the plan."""
+        return Suggestion(self._first.popleft()) if self._first else self._optimizer.suggest()
 
     def enter(self, bracket: Bracket, suggestion: Suggestion) -> Evaluation:
         """Begins a trial with a configuration on the present rung of an open bracket."""

@@ -6,7 +6,6 @@ If the name of a setting is a keyword of Python it ends in ``_`` here, and only 
 import math
 import os
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,38 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from bohb_seg import machine
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "default": {},
-    "milestone3": {
-        "objective": "milestone3",
-        "split": "patch",
-        "space": "milestone3-hyperband",
-        "optimizer": "bohb-kde",
-    },
-}
-"""Values that ``--preset`` changes; docs/origin.md tells about ``milestone3``."""
-
 LONGEST = 10**6
 """Seconds of the longest wait, eleven days; system calls refuse much longer ones."""
 MOST_BUDGETS = 32
 """Budgets between the smallest and the largest; already then the first bracket never ends."""
 
-FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
-    "preset": {"seed": "milestone3"},
-    "objective": {"seed": "milestone3"},
-    "space": {"seed-bohb": "milestone3-bohb", "seed-hyperband": "milestone3-hyperband"},
-}
-"""Values of settings that were called otherwise up to version 0.1; still understood everywhere."""
-
 _Host = Annotated[str, AfterValidator(machine.bare_host)]
 _Location = Annotated[str, AfterValidator(machine.checked_location)]
-
-SYNTHETIC: Mapping[str, Any] = {
-    "patch_size": 64,
-    "space": "quick",
-    "final_epochs": 30,
-}
-"""Values that ``--data synthetic`` changes, so that all can be tried in minutes on two cores."""
 
 
 class DataSettings(BaseModel):
@@ -135,6 +109,13 @@ class TrainingSettings(DataSettings):
         description="in the comparison: end after so many epochs without a lower validation loss,"
         " keep the best weights (default: train all epochs, keep the last)",
     )
+    final_folds: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="in the comparison: also retrain on so many folds, so that every group of"
+        " images tests once (0: none)",
+    )
 
 
 class SearchSettings(TrainingSettings):
@@ -195,12 +176,32 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    prior: tuple[Path, ...] = Field(
+        (),
+        description="run on other data from which to guess where to begin; a guess that fades; may"
+        " be given several times",
+    )
+    baseline: Path | None = Field(
+        None,
+        description="recipe to compare with and to try first: a file with hyperparameters, a run's"
+        " directory (its incumbent) or a NAME (default: the default configuration of the space)",
+    )
+    recipe: tuple[Path, ...] = Field(
+        (), description="recipe to try early, given as for --baseline; may be given several times"
+    )
     max_hours: float | None = Field(None, gt=0, description="stop the search after this time")
     max_evaluations: int | None = Field(None, ge=1, description="stop the search after so many")
     max_epochs: float | None = Field(None, gt=0, description="stop before the search trains more")
     target_loss: float | None = Field(None, description="stop the search at this loss")
-    final_epochs: float = Field(100, gt=0, description="epochs of the final comparison")
-    final_seeds: int = Field(3, ge=1, le=1000, description="seeds of the final comparison")
+    final_epochs: float | None = Field(
+        None, gt=0, description="epochs of the final comparison (default: the largest budget)"
+    )
+    final_seeds: int = Field(
+        10, ge=1, le=1000, description="seeds of the final comparison at most; a verdict ends it"
+    )
+    final_delta: float = Field(
+        0.01, ge=0, description="difference in mIoU below which two recipes count as equivalent"
+    )
     final_candidates: int = Field(
         3,
         ge=1,
@@ -212,6 +213,20 @@ class SearchSettings(TrainingSettings):
     max_minutes_per_evaluation: float | None = Field(
         None, gt=0, description="an evaluation that takes longer has failed"
     )
+
+    @property
+    def comparison_epochs(self) -> float | None:
+        """Epochs of the final comparison; None if there is none."""
+        if not self.comparison:
+            return None
+        return self.max_budget if self.final_epochs is None else self.final_epochs
+
+    @field_validator("final_folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold tests on nothing: use 2 or more, or 0 for none")
+        return folds
 
     @field_validator("run_id")
     @classmethod
@@ -232,7 +247,7 @@ class SearchSettings(TrainingSettings):
             raise ValueError("give a port or host:port, e.g. 8000")
         return str(value)
 
-    @field_validator("warm_start", mode="before")
+    @field_validator("warm_start", "prior", "recipe", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Splits a text, as the environment has it, where lists of paths are split."""
@@ -302,21 +317,3 @@ class WorkerSettings(TrainingSettings):
     only: Literal["nameserver"] | None = Field(
         None, description="check only whether the nameserver answers; fast, imports no Keras"
     )
-
-
-def public(field: str) -> str:
-    """Name of a setting in settings files and, in capitals after ``BOHB_``, in the environment."""
-    return field.removesuffix("_")
-
-
-def flag_of(field: str) -> str:
-    """Flag of a setting on the command line."""
-    return f"--{public(field).replace('_', '-')}"
-
-
-def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with values that were renamed since under their present names."""
-    return {
-        name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }

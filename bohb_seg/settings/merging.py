@@ -18,14 +18,9 @@ from pydantic import ValidationError
 
 from bohb_seg.errors import SettingsError
 from bohb_seg.files import read_regular
-from bohb_seg.settings.fields import (
-    PRESETS,
-    SYNTHETIC,
-    DataSettings,
-    flag_of,
-    public,
-    with_present_names,
-)
+from bohb_seg.settings.fields import DataSettings
+from bohb_seg.settings.names import flag_of, public, with_present_names
+from bohb_seg.settings.presets import PRESETS, SYNTHETIC
 
 AnySettings = TypeVar("AnySettings", bound=DataSettings)
 

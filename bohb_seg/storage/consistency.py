@@ -2,7 +2,8 @@
 
 Rules of every journal:
 
-- ``RunStarted`` is its first entry and comes once; ``Finish`` comes once.
+- ``RunStarted`` is its first entry and comes once. ``Finish`` comes once, and once more each time
+  that the plan changed after it.
 - A trial has one configuration. Its evaluations number their attempts upwards until they are
   settled.
 - Results are those of attempts that were ordered, and come from the worker that had the order.
@@ -14,7 +15,14 @@ Two masters that write one journal break them, because each numbers and settles 
 from collections.abc import Iterable
 from typing import final
 
-from bohb_seg.search.events import BracketFinished, Evaluate, Evaluated, Finish, Settled
+from bohb_seg.search.events import (
+    BracketFinished,
+    Evaluate,
+    Evaluated,
+    Finish,
+    PlanChanged,
+    Settled,
+)
 from bohb_seg.storage.journal_entries import Event, RulesChanged, RunStarted
 from bohb_seg.trials import Attempt, Configuration, EvaluationId, TrialId, evaluation_name
 
@@ -54,6 +62,8 @@ class Consistency:
                 if bracket in self._brackets:
                     return f"bracket {bracket} is finished twice"
                 self._brackets.add(bracket)
+            case PlanChanged():
+                self._is_finished = False
             case Finish():
                 if self._is_finished:
                     return "the run is finished twice"

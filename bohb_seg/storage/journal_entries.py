@@ -34,11 +34,18 @@ class RunStarted:
             without the folder of the cache, which each machine chooses.
         space: The search space in ConfigSpace's own JSON form.
         data: Findings of ``bohb-data check``: fingerprint, split hash, classes, number of patches.
-        default: The default configuration.
+        default: The configuration that the incumbent is compared with: the default, or the
+            baseline that was given.
         earlier: Observations of earlier runs, which the optimizer learnt before its first
             suggestion.
         worker: Digest of the worker's file, "" if the worker belongs to the package; None in runs
             that began before it was recorded.
+        baseline: What ``--baseline`` was given; "" if the default is the default.
+        first: Configurations that the search tries first; none: the default.
+        prior: Observations of each run on other data from which the optimizer guesses where to
+            begin.
+        unsearched: Values that training takes for hyperparameters that the space does not have;
+            recorded where a baseline was given, whose hyperparameters may be others.
     """
 
     settings: Mapping[str, Any]
@@ -47,6 +54,10 @@ class RunStarted:
     default: Mapping[str, Any]
     earlier: tuple[Observation, ...] = ()
     worker: str | None = None
+    baseline: str = ""
+    first: tuple[Mapping[str, Any], ...] = ()
+    prior: tuple[tuple[Observation, ...], ...] = ()
+    unsearched: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A run that an earlier version began has other names for some values.
@@ -116,7 +127,7 @@ def encode(entry: Entry) -> bytes:
         field.name: getattr(entry.event, field.name) for field in dataclasses.fields(entry.event)
     }
     record = {"time": entry.time, "kind": type(entry.event).__name__, **fields}
-    text = json.dumps(record, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=dataclasses.asdict)
     return checked_lines.checked(text.encode())
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.files import LARGEST_RECORD, open_regular
+from bohb_seg.search.events import PlanChanged
 from bohb_seg.settings import SearchSettings, flag_of, with_present_names
 from bohb_seg.storage import settings_record
 from bohb_seg.storage.journal import FILE_NAME, Journal
@@ -29,6 +30,9 @@ _OF_THIS_START = (
     *("log_level", "cache_dir", "run_dir"),
 )
 """Settings of which each start has its own; ``insecure`` is a consent, which is asked for again."""
+
+GROWING = ("n_iterations", "final_seeds", "final_folds")
+"""Settings that may be larger on a later start: the run goes on, also after its end."""
 
 _REMAINS = ("results.json", "configs.json", "results.pkl", CHECKPOINTS, COMPARISON)
 """Files and folders in which a run leaves what a new one would spoil, or take for its own."""
@@ -179,8 +183,9 @@ def resumed(
     if start is None:
         journal = settings.run_dir / FILE_NAME
         raise JournalError(journal, 1, "the journal does not begin with RunStarted")
-    run = _run_settings(start, settings)
+    run = _grown(_run_settings(start, settings), past)
     _refuse_contradictions(settings, run, flags)
+    run = run.model_copy(update=_growth(settings, run, flags, past))
     if edit := settings_record.edited(settings.run_dir, start.settings):
         _log.warning("the run has %s: the journal counts; start a new run to change it", edit)
     return run
@@ -204,6 +209,51 @@ def _run_settings(start: RunStarted, settings: SearchSettings) -> SearchSettings
         raise SettingsError(_misfit(settings.run_dir, start, error)) from None
 
 
+def began_with(start: RunStarted) -> dict[str, int]:
+    """The growing settings with which a run began; those of an earlier version may lack some."""
+    return {name: int(start.settings.get(name, 0)) for name in GROWING}
+
+
+def _grown(run: SearchSettings, past: Sequence[Entry]) -> SearchSettings:
+    """The settings after the latest change of plan."""
+    plans = [entry.event.plan for entry in past if isinstance(entry.event, PlanChanged)]
+    if not plans:
+        return run
+    now = plans[-1].n_iterations, plans[-1].comparison_seeds, plans[-1].folds
+    return run.model_copy(update=dict(zip(GROWING, now, strict=True)))
+
+
+def _growth(
+    settings: SearchSettings,
+    run: SearchSettings,
+    flags: Mapping[str, object],
+    past: Sequence[Entry],
+) -> dict[str, int]:
+    """Growing settings that this start makes larger.
+
+    Raises:
+        SettingsError: one is smaller, or the folds would be others.
+    """
+    wishes = {name: getattr(settings, name) for name in GROWING if flags.get(name) is not None}
+    first = past[0].event
+    if settings.restartable and isinstance(first, RunStarted):
+        # Whatever starts a master again has the flags of the first start, also after growth.
+        wishes = {name: now for name, now in wishes.items() if now != first.settings.get(name)}
+    for name, now in wishes.items():
+        had = getattr(run, name)
+        if now < had:
+            raise SettingsError(
+                f"{flag_of(name)} {now} is less than the {had} that the run has already, and a run"
+                " can only grow; leave the flag out or start a new run"
+            )
+    if 0 < run.final_folds < wishes.get("final_folds", 0):
+        raise SettingsError(
+            f"--final-folds {wishes['final_folds']} would cut other folds than the"
+            f" {run.final_folds} on which the run trains; leave the flag out or start a new run"
+        )
+    return wishes
+
+
 def _misfit(run_dir: Path, start: RunStarted, error: ValidationError) -> str:
     """The setting that does not fit, whether it was edited, and what can be done."""
     first = error.errors()[0]
@@ -225,7 +275,7 @@ def _refuse_contradictions(
 ) -> None:
     now, had = settings.model_dump(mode="json"), run.model_dump(mode="json")
     for name in (name for name, value in flags.items() if value is not None):
-        if now[name] != had[name]:
+        if name not in GROWING and now[name] != had[name]:
             raise SettingsError(
                 f"{flag_of(name)} {now[name]} contradicts the run that is resumed, which has"
                 f" {had[name]}; leave the flag out or start a new run"

@@ -22,11 +22,12 @@ from bohb_seg.settings import SearchSettings
 from bohb_seg.storage import resume, settings_record
 from bohb_seg.storage.checkpoint_retention import CheckpointRetention
 from bohb_seg.storage.checkpoint_store import CheckpointStore
+from bohb_seg.storage.compared import best_model
 from bohb_seg.storage.hpbandster_files import LiveLog, PickleAside, write_pickle
 from bohb_seg.storage.journal import FILE_NAME, Journal
-from bohb_seg.storage.journal_entries import Entry, Event, RunStarted, counted
+from bohb_seg.storage.journal_entries import Entry, Event, RunStarted
 from bohb_seg.storage.run_folders import RunFolders, opened_file
-from bohb_seg.trials import COMPARISON_BRACKET, INCUMBENT_ARM, MODEL_FILE, comparison_folder
+from bohb_seg.trials import MODEL_FILE, comparison_folder, trial_name
 
 LIVE_LOG_EVERY = 10.0
 """Seconds between two tries to write HpBandSter's live log anew while that fails."""
@@ -169,23 +170,21 @@ class RunDirectory:
             self._write_json("incumbent.json", record)
 
     def keep_model(self) -> None:
-        """Copies the retrained incumbent of the best seed to ``model.keras``.
+        """Copies a retrained model to ``model.keras``: the best seed of the arm to be preferred.
+
+        That is the incumbent, unless the verdict says that it is worse or equivalent.
 
         Raises:
             BohbSegError: its file is damaged; an earlier copy stays as it is.
             OSError: it cannot be read or written.
         """
-        retrained = [
-            news
-            for news, _ in counted(self._journal.read())
-            if news.evaluation.trial.bracket == COMPARISON_BRACKET and news.loss is not None
-        ]
-        incumbents = [each for each in retrained if each.evaluation.trial.rung == INCUMBENT_ARM]
-        best = min(incumbents or retrained, key=lambda news: news.loss or 0.0, default=None)
-        if best is None:
+        trial, reason = best_model(self._journal.read())
+        if trial is None:
             return
         # The folder is that of the trial: nothing that a worker says becomes a path.
-        _keep_model(self.path, comparison_folder(best.evaluation.trial))
+        _keep_model(self.path, comparison_folder(trial))
+        if reason:
+            _log.info("%s is that of %s: %s", MODEL_FILE, trial_name(trial), reason)
 
     def tell_nameserver(self, nameserver: tuple[str, int] | None) -> None:
         """Tells workers that share the directory where the nameserver is; None: the run is over."""

@@ -41,6 +41,12 @@ def edited(run_dir: Path, settings: Mapping[str, Any]) -> str:
     return ""
 
 
+def preset(run_dir: Path) -> str | None:
+    """The preset under which a run trained; None if that is not known."""
+    found = with_present_names(_read(run_dir)).get("preset")
+    return found if isinstance(found, str) else None
+
+
 def other_versions(run_dir: Path) -> str:
     """Packages that have another version than when the run began, in words; or ""."""
     kept = _read(run_dir).get("versions")

@@ -51,15 +51,19 @@ class EarlierRun:
     start: RunStarted | None
 
 
-def read(directories: Iterable[Path]) -> list[EarlierRun]:
+def read(directories: Iterable[Path], flag: str = "--warm-start") -> list[EarlierRun]:
     """Reads earlier runs, each once, from our journal or else from HpBandSter's live log.
+
+    Args:
+        directories: Directories of the runs.
+        flag: The flag that names them, for messages.
 
     Raises:
         SettingsError: there is no run in one of the directories.
         JournalError: the files of a run are damaged.
     """
     distinct = {directory.resolve(): directory for directory in directories}
-    return [_read(directory) for directory in distinct.values()]
+    return [_read(directory, flag) for directory in distinct.values()]
 
 
 def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observation, ...]:
@@ -73,27 +77,46 @@ def comparable(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[Observati
         SettingsError: the losses of an earlier run are no measure for the new run, or its space has
             nothing in common with the new run's.
     """
-    names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
     found: list[Observation] = []
     for run in runs:
         _refuse_other_losses(run, start)
-        if run.observations and all(each.loss is None for each in run.observations):
-            raise SettingsError(
-                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations has"
-                " a loss, so nothing can be learnt from it; leave it out"
-            )
-        usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
-        if not usable:
-            raise SettingsError(
-                f"--warm-start {run.directory}: none of its {len(run.observations)} evaluations"
-                " has a hyperparameter of this run's space; leave it out"
-            )
-        _log.info("learning from %d evaluations of %s", len(usable), run.directory)
-        found += usable
+        found += _usable(run, start, "--warm-start")
     return tuple(found)
 
 
-def _read(directory: Path) -> EarlierRun:
+def expected(runs: Sequence[EarlierRun], start: RunStarted) -> tuple[tuple[Observation, ...], ...]:
+    """Observations of each run on other data: ``--prior``.
+
+    Of their losses only the order within the run counts.
+
+    Args:
+        runs: The earlier runs.
+        start: First entry of the new run's journal.
+
+    Raises:
+        SettingsError: a run has no loss, or its space has nothing in common with the new run's.
+    """
+    return tuple(_usable(run, start, "--prior") for run in runs)
+
+
+def _usable(run: EarlierRun, start: RunStarted, flag: str) -> tuple[Observation, ...]:
+    names = {hyperparameter["name"] for hyperparameter in start.space["hyperparameters"]}
+    if run.observations and all(each.loss is None for each in run.observations):
+        raise SettingsError(
+            f"{flag} {run.directory}: none of its {len(run.observations)} evaluations has"
+            " a loss, so nothing can be learnt from it; leave it out"
+        )
+    usable = [each for each in run.observations if not names.isdisjoint(each.configuration)]
+    if not usable:
+        raise SettingsError(
+            f"{flag} {run.directory}: none of its {len(run.observations)} evaluations"
+            " has a hyperparameter of this run's space; leave it out"
+        )
+    _log.info("learning from %d evaluations of %s", len(usable), run.directory)
+    return tuple(usable)
+
+
+def _read(directory: Path, flag: str) -> EarlierRun:
     try:
         if not directory.is_dir():
             problem = "there is no such directory"
@@ -111,9 +134,7 @@ def _read(directory: Path) -> EarlierRun:
             )
     except OSError as error:
         problem = f"it cannot be read ({error.strerror})"
-    raise SettingsError(
-        f"--warm-start {directory}: {problem}; give the directory of an earlier run"
-    )
+    raise SettingsError(f"{flag} {directory}: {problem}; give the directory of an earlier run")
 
 
 def _of_journal(entries: Sequence[Entry]) -> Iterator[Observation]:

@@ -19,7 +19,7 @@ from bohb_seg.data.patch_sets import PatchSet
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.files import whole_file, write_whole
 from bohb_seg.retry import Retry, wait_until
-from bohb_seg.training import checkpoints, metrics
+from bohb_seg.training import checkpoints, group_scores, metrics
 from bohb_seg.training.graph.scaling import taking_values_of_files
 from bohb_seg.training.interruption import Interruption
 from bohb_seg.training.prediction import probabilities
@@ -71,9 +71,9 @@ def write(
     shown = _shown(data.validation)
     scores: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    for name, part in ((name, part) for name, part in data.parts.items() if len(part)):
-        scored = _score(model, part, shown if name == "validation" else [])
-        scores[name] = {"loss": objective(scored.sums), **_summary(scored, data.classes.names)}
+    for name in (name for name, part in data.parts.items() if len(part)):
+        scored = _score(data, model, name, shown if name == "validation" else [])
+        scores[name] = _summary(data, name, scored, objective)
         arrays |= {f"{name}_positive": scored.positive, f"{name}_negative": scored.negative}
         if name == "validation":
             arrays["validation"] = scored.classes
@@ -81,6 +81,24 @@ def write(
     _save(target / PREDICTIONS_FILE, arrays, directory)
     _save_validation(data, shown, directory)
     return scores
+
+
+def scores(
+    data: SegmentationData,
+    parts: Sequence[str],
+    objective: Callable[[metrics.PixelSums], float],
+    trainer: "Trainer",
+) -> dict[str, dict[str, Any]]:
+    """The scores that :func:`write` returns, without files.
+
+    Args:
+        data: The data of a fold.
+        parts: Names of the parts to score; they have patches.
+        objective: Objective of the run.
+        trainer: Its model is scored, in float32.
+    """
+    model = trainer.exported()
+    return {name: _summary(data, name, _score(data, model, name, []), objective) for name in parts}
 
 
 def _refuse_if_over(directory: Path) -> None:
@@ -128,12 +146,14 @@ class _Scored(NamedTuple):
 
     Args:
         sums: Sums over its pixels.
+        groups: Sums over those of each group; of the test part only.
         positive: Histograms of each class's scores over its own pixels, (C, SCORE_BINS).
         negative: The same over all other pixels.
         classes: The class predicted for each pixel of some patches, (k, p, p).
     """
 
     sums: metrics.PixelSums
+    groups: Mapping[str, metrics.PixelSums]
     positive: metrics.Counts
     negative: metrics.Counts
     classes: NDArray[np.uint8]
@@ -146,26 +166,44 @@ def _shown(validation: PatchSet) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, most).round().astype(np.int64)
 
 
-def _score(model: Any, part: PatchSet, shown: Sequence[int] | NDArray[np.int64]) -> _Scored:
+def _score(
+    data: SegmentationData, model: Any, name: str, shown: Sequence[int] | NDArray[np.int64]
+) -> _Scored:
     """Scores a part; keeps the classes predicted for the patches that are shown."""
+    part = data.parts[name]
+    of_patches = group_scores.of_patches(data, part.sources) if name == "test" else ()
     batches, histograms, classes = [], [], []
+    groups: dict[str, list[metrics.PixelSums]] = {}
     kept = np.zeros(len(part), np.bool_)
     kept[shown] = True
     for patches, (labels, scores) in probabilities(model, part):
-        batches.append(metrics.PixelSums.of(scores, labels))
+        own = of_patches[patches] or [""] * len(labels)
+        for group, rows in group_scores.runs(own):
+            batches.append(metrics.PixelSums.of(scores[rows], labels[rows]))
+            groups.setdefault(group, []).append(batches[-1])
         histograms.append(metrics.score_histograms(scores, labels))
         classes.append(scores[kept[patches]].argmax(axis=-1).astype(np.uint8))
     positive, negative = np.sum(histograms, axis=0)
-    sums = metrics.PixelSums.join(batches)
-    return _Scored(sums, positive, negative, np.concatenate(classes))
+    join = metrics.PixelSums.join
+    by_group = {group: join(each) for group, each in groups.items()} if of_patches else {}
+    return _Scored(join(batches), by_group, positive, negative, np.concatenate(classes))
 
 
-def _summary(scored: _Scored, names: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        **metrics.summary(scored.sums, names),
+def _summary(
+    data: SegmentationData,
+    name: str,
+    scored: _Scored,
+    objective: Callable[[metrics.PixelSums], float],
+) -> dict[str, Any]:
+    made = {
+        "loss": objective(scored.sums),
+        **metrics.summary(scored.sums, data.classes.names),
         **metrics.micro_at_half(scored.positive, scored.negative),
         "confusion": scored.sums.confusion.tolist(),
     }
+    if name == "test":
+        made["groups"] = group_scores.table(scored.groups, objective)
+    return made
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[Any]], within: Path) -> None:

@@ -88,12 +88,15 @@ class Checkpoint:
         optimizer: Variables of the gradient optimizer, its step counter among them.
         history: One record per epoch since the first.
         best: The best weights so far, if ``--patience`` asks for them.
+        averages: Weights averaged over the last steps; empty if there are none, as in files of
+            earlier versions.
     """
 
     weights: Weights
     optimizer: Weights
     history: tuple[EpochRecord, ...]
     best: Best | None = None
+    averages: Weights = ()
 
     @property
     def epoch(self) -> int:
@@ -218,7 +221,11 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
         "best_epoch": best.epoch if best else None,
         "sealed": True,
     }
-    stacks = {"weight": checkpoint.weights, "optimizer": checkpoint.optimizer}
+    stacks = {
+        "weight": checkpoint.weights,
+        "optimizer": checkpoint.optimizer,
+        "average": checkpoint.averages,
+    }
     if best and best.epoch < checkpoint.epoch:  # else they are the weights themselves
         stacks["best"] = best.weights
     arrays = {
@@ -294,11 +301,11 @@ def _read(path: Path, key: str) -> Checkpoint | None:
             if header["key"] != key:
                 _log.warning("%s belongs to other settings, data or configuration; ignored", path)
                 return None
-            weights, optimizer, best_weights = (
+            weights, optimizer, averages, best_weights = (
                 [parts[name] for name in parts.files if name.startswith(f"{stack}-")]
-                for stack in ("weight", "optimizer", "best")
+                for stack in ("weight", "optimizer", "average", "best")
             )
     history = tuple(EpochRecord(**record) for record in header["history"])
     best_epoch = header.get("best_epoch")
     best = Best(best_epoch, best_weights or weights) if best_epoch else None
-    return Checkpoint(weights, optimizer, history, best)
+    return Checkpoint(weights, optimizer, history, best, averages)

@@ -75,7 +75,8 @@ class _Trained:
 
     Args:
         outcome: The result of all epochs.
-        parts: In the comparison the scores of the model in the file, by part; else empty.
+        parts: In the comparison the scores of the model in the file, by part, and on folds those of
+            the model that would be in one; else empty.
         costs: Facts of an :class:`Info` about device and memory.
     """
 
@@ -104,8 +105,8 @@ def _train(
     try:
         outcome = TrainingLoop(settings, data, job, trainer, interruption).run()
         parts: Mapping[str, Mapping[str, Any]] = {}
-        if job.is_comparison and outcome.sums is not None:
-            parts = _write_artefacts(settings, data, job, trainer, interruption)
+        if job.is_of_arm and outcome.sums is not None:
+            parts = _parts(settings, data, job, trainer, interruption)
         costs = {
             "precision_policy": spec.policy,
             "parameters": trainer.do(attrgetter("parameters")),
@@ -129,22 +130,28 @@ def _spec(
         classes=len(data.classes.names),
         policy=devices.policy(settings.precision),
         patches=len(data.train),
-        horizon=float(job.epochs) if job.is_comparison else settings.max_budget,
+        horizon=float(job.epochs) if job.is_of_arm else settings.max_budget,
         bands=data.train.shape[-1],
     )
 
 
-def _write_artefacts(
+FOLD_PARTS = ("validation", "test")
+"""Parts that are scored on a fold."""
+
+
+def _parts(
     settings: TrainingSettings,
     data: SegmentationData,
     job: Job,
     trainer: MemoryAwareTrainer,
     interruption: Interruption,
 ) -> dict[str, dict[str, Any]]:
-    """Writes the comparison's files; returns the scores of the model in the file, by part."""
+    """Scores by part; in the comparison of the model in the file, which this writes."""
     from bohb_seg.training import artefacts
 
     objective = partial(objectives.of, settings.objective)
+    if not job.is_comparison:
+        return trainer.do(partial(artefacts.scores, data, FOLD_PARTS, objective))
     write = partial(artefacts.write, data, job.directory, job.artefacts, objective)
     return artefacts.when_there_is_room(
         partial(trainer.do, write), job.directory / job.artefacts, interruption
@@ -166,6 +173,7 @@ def _progress(data: SegmentationData, outcome: Outcome) -> dict[str, Any]:
         "images_per_second": images / outcome.fit_seconds if images else None,
         "stopped": outcome.stopped,
         "best_epoch": outcome.best_epoch,
+        "averaged": outcome.averaged,
         "checkpoint": outcome.complaint or None,
     }
 
@@ -179,7 +187,7 @@ def _scores(
 ) -> dict[str, Any]:
     """How good the weights are on the validation part; facts of an :class:`Info`.
 
-    In the comparison the scores are those of the model in the file.
+    In the comparison the scores are those of the model in the file. Folds leave no files.
     """
     sums, parts = trained.outcome.sums, trained.parts
     if sums is None:
@@ -190,7 +198,10 @@ def _scores(
     if not parts:
         return scores
     in_file = {name: parts["validation"].get(name, value) for name, value in scores.items()}
-    return {**in_file, "parts": parts, "artefacts": job.artefacts, "input": _input(data)}
+    facts = {**in_file, "parts": parts}
+    if job.is_comparison:
+        facts |= {"artefacts": job.artefacts, "input": _input(data)}
+    return facts
 
 
 def _input(data: SegmentationData) -> str:

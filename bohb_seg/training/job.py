@@ -13,7 +13,12 @@ from bohb_seg.plugins import hyperparameters
 from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
-from bohb_seg.trials import COMPARISON_BRACKET, checkpoint_folder, comparison_folder
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    checkpoint_folder,
+    comparison_folder,
+)
 
 _FORMERLY = {"milestone3": "seed"}
 """Names in checkpoint keys stay as they were, so that checkpoints of earlier versions are used."""
@@ -26,7 +31,7 @@ class Job:
     Args:
         config_id: HpBandSter's (bracket, rung, number); bracket -1 is the final comparison, where
             rung is the arm (0 default, 1 incumbent) and number the index of the seed; bracket -2
-            is the runoff before it, where rung is the candidate.
+            is the runoff before it, where rung is the candidate; bracket -3 are the arms on folds.
         configuration: Active hyperparameters, plain Python.
         budget: Epochs in total; HpBandSter has fractions, we train the nearest whole number.
         directory: Directory of the run, which exists; checkpoints and the comparison's files lie
@@ -45,8 +50,13 @@ class Job:
 
     @property
     def is_comparison(self) -> bool:
-        """Whether it belongs to the final comparison."""
+        """Whether it belongs to the final comparison proper, which leaves files."""
         return self.config_id[0] == COMPARISON_BRACKET
+
+    @property
+    def is_of_arm(self) -> bool:
+        """Whether it retrains an arm of the comparison, on all data or on a fold."""
+        return self.config_id[0] in (COMPARISON_BRACKET, FOLDS_BRACKET)
 
     @property
     def checkpoints(self) -> Path:
@@ -99,7 +109,7 @@ def checkpoint_key(settings: TrainingSettings, data: SegmentationData, job: Job)
     }
     if settings.sampling != "grid":
         decisive["sampling"] = [settings.sampling, settings.rare_share]
-    if job.is_comparison:
+    if job.is_of_arm:
         decisive["horizon"] = job.epochs  # its schedule ends there, see evaluation
     if not settings.continue_:
         decisive["budget"] = job.epochs  # only what was interrupted goes on

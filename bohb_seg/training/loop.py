@@ -37,6 +37,7 @@ class Outcome:
         sums: Sums over the validation part; None after a divergence.
         stopped: Reason why there are not more epochs; None if all were trained.
         best_epoch: Epoch whose weights were kept, where ``--patience`` asks for it.
+        averaged: Whether the averaged weights were better and count; None if there were none.
         fit_seconds: Seconds spent in training proper.
         complaint: Reason why there is no checkpoint, or was none to go on from; "" if all is well.
     """
@@ -46,6 +47,7 @@ class Outcome:
     sums: metrics.PixelSums | None
     stopped: early_stopping.Reason | None
     best_epoch: int | None
+    averaged: bool | None
     fit_seconds: float
     complaint: str
 
@@ -74,15 +76,17 @@ class TrainingLoop:
         self._trainer, self._interruption = trainer, interruption
         self._key = checkpoint_key(settings, data, job)
         self._checkpoints = checkpoints.CheckpointWriter(job.checkpoints, self._key)
-        self._patience = settings.patience if job.is_comparison else None
+        self._patience = settings.patience if job.is_of_arm else None
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Best | None = None
+        self._averages = settings.preset != "milestone3"  # the reports had none
+        self._averaged: bool | None = None
         self._sums: metrics.PixelSums | None = None
         self._fit_seconds = 0.0
         self._lost = ""
 
     def run(self) -> Outcome:
-        """Trains; the trainer is then in the state that counts, the last or the best.
+        """Trains; the trainer then has the weights that count: the last, best or averaged ones.
 
         Raises:
             Interrupted: it was asked to end, and has left a checkpoint.
@@ -97,12 +101,15 @@ class TrainingLoop:
             _log.info("%s ends after epoch %d/%d: %s", *where, stopped)
         if stopped != "diverged" or self._best:
             self._score_final()
+        if self._averages and stopped not in ("diverged", "collapsed"):
+            self._try_averages()
         return Outcome(
             history=self._history,
             continued_from=continued_from,
             sums=self._sums,
             stopped=stopped,
-            best_epoch=self._best_epoch,
+            best_epoch=None if self._averaged else self._best_epoch,
+            averaged=self._averaged,
             fit_seconds=self._fit_seconds,
             complaint="; ".join(filter(None, (self._lost, self._checkpoints.complaint))),
         )
@@ -153,7 +160,7 @@ class TrainingLoop:
         record = EpochRecord(
             epoch=epoch,
             train_loss=done.train_loss,
-            validation_loss=objectives.of(self._settings.objective, self._sums),
+            validation_loss=self._loss(self._sums),
             validation_miou=self._sums.miou,
             validation_accuracy=self._sums.accuracy,
             learning_rate=done.learning_rate,
@@ -162,7 +169,7 @@ class TrainingLoop:
         )
         self._history += (record,)
         self._keep(done.state)
-        self._report(record)
+        _report(self._job, record)
         return True
 
     def _train_and_score(self, epoch: int, trainer: "Trainer") -> "_EpochResult":
@@ -183,6 +190,8 @@ class TrainingLoop:
     def _keep(self, state: Checkpoint) -> None:
         if self._patience and early_stopping.improves(self._history, self._best_epoch):
             self._best = Best(len(self._history), state.weights)
+        if not self._averages:
+            state = replace(state, averages=())
         self._trainer.state = replace(state, history=self._history, best=self._best)
         self._checkpoints.hold(self._trainer.state)
 
@@ -201,20 +210,40 @@ class TrainingLoop:
         if self._sums is None:
             self._sums = self._trainer.do(self._score)
 
+    def _try_averages(self) -> None:
+        """Takes the averaged weights, if there are any, where their validation loss is lower.
+
+        Only the trainer takes them: what is on disk goes on from the last weights.
+        """
+        state = self._trainer.state
+        if state is None or self._sums is None or not state.averages:
+            return
+        self._trainer.go_on_from(replace(state, weights=state.averages))
+        sums = self._trainer.do(self._score)
+        self._averaged = self._loss(sums) < self._loss(self._sums)
+        if self._averaged:
+            self._sums = sums
+        else:
+            self._trainer.go_on_from(state)
+
+    def _loss(self, sums: metrics.PixelSums) -> float:
+        return objectives.of(self._settings.objective, sums)
+
     def _score(self, trainer: "Trainer") -> metrics.PixelSums:
         return trainer.score(self._data.validation)
 
-    def _report(self, record: EpochRecord) -> None:
-        _log.info(
-            "%s epoch %d/%d: train loss %.4f, validation loss %.4f, mIoU %.3f, %.1f s",
-            self._job.config_id,
-            record.epoch,
-            self._job.epochs,
-            record.train_loss,
-            record.validation_loss,
-            record.validation_miou,
-            record.seconds,
-        )
+
+def _report(job: Job, record: EpochRecord) -> None:
+    _log.info(
+        "%s epoch %d/%d: train loss %.4f, validation loss %.4f, mIoU %.3f, %.1f s",
+        job.config_id,
+        record.epoch,
+        job.epochs,
+        record.train_loss,
+        record.validation_loss,
+        record.validation_miou,
+        record.seconds,
+    )
 
 
 @dataclass(frozen=True)

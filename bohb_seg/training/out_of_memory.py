@@ -109,7 +109,7 @@ class MemoryAwareTrainer:
             self._shrink("has no memory for")
 
     def go_on_from(self, state: Checkpoint) -> None:
-        """Sets the state; only its weights and optimizer are used."""
+        """Sets the state; its history is not looked at."""
         self.state = state
         if self._trainer:
             self.do(self._restore)

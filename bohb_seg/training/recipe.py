@@ -5,17 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bohb_seg.plugins import hyperparameters
-from bohb_seg.plugins.hyperparameters import (
-    TRAINING,
-    GradientOptimizer,
-    Loss,
-    ModelDeclaration,
-    Schedule,
-)
-
-SGD_RATE = "sgd_learning_rate"
-"""Spaces may give ``sgd`` a learning rate, with its own range, under this name."""
+from bohb_seg.plugins.completion import completed
+from bohb_seg.plugins.hyperparameters import GradientOptimizer, Loss, ModelDeclaration, Schedule
 
 
 @dataclass(frozen=True)
@@ -70,14 +61,11 @@ def parse(
     Raises:
         SettingsError: a hyperparameter is unknown, or its value is not allowed.
     """
-    given = hyperparameters.read_values(configuration, model)
-    values: dict[str, Any] = {name: each.default for name, each in TRAINING.items()} | given
-    if values["optimizer"] == "sgd" and (SGD_RATE in given or "learning_rate" not in given):
-        values["learning_rate"] = values[SGD_RATE]
+    values: dict[str, Any] = completed(configuration, model, preset)
     fields = {field.name for field in dataclasses.fields(Recipe)} - {"model"}
     return Recipe(
         **{name: values[name] for name in fields},
-        model={**model.defaults(preset), **_of(model, given)},
+        model={name: values[name] for name in model.hyperparameters},
     )
 
 
@@ -85,7 +73,3 @@ def as_json(recipe: Recipe) -> dict[str, Any]:
     """All hyperparameters by name, plain Python; equal recipes give equal values."""
     facts = dataclasses.asdict(recipe)
     return {**facts.pop("model"), **facts}
-
-
-def _of(model: ModelDeclaration, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in model.hyperparameters}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
+from bohb_seg.trials import COMPARISON_BRACKET, FOLDS_BRACKET, RUNOFF_BRACKET
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class EpochSeeds:
 def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> EpochSeeds:
     """Derives the seeds of one epoch.
 
-    In the final comparison and in the runoff only the index of the seed counts, so that all arms
+    In the final comparison, on its folds and in the runoff only the number counts, so that all arms
     share it.
 
     Args:
@@ -42,5 +42,7 @@ def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> E
         trial = (1, number)
     elif bracket == RUNOFF_BRACKET:
         trial = (2, number)
+    elif bracket == FOLDS_BRACKET:
+        trial = (3, number)
     order, graph = np.random.SeedSequence(run_seed, spawn_key=(*trial, epoch)).spawn(2)
     return EpochSeeds(np.random.default_rng(order), int(graph.generate_state(1)[0] >> 2))

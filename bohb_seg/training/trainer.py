@@ -26,7 +26,7 @@ from bohb_seg.data.patch_sets import PatchSet
 from bohb_seg.errors import SettingsError
 from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.training import devices, metrics
-from bohb_seg.training.checkpoints import Checkpoint, EpochRecord
+from bohb_seg.training.checkpoints import Checkpoint, EpochRecord, Weights
 from bohb_seg.training.feeding import Arrays, feed
 from bohb_seg.training.graph import augmentation, compile_cache
 from bohb_seg.training.graph.architecture import Architecture, Build
@@ -149,7 +149,7 @@ class Trainer:
         self._layout = _BatchLayout.of(recipe.batch_size, micro_batch)
         self._key = spec.shape, self._layout.micro
         self._compiled = compile_cache.take(*self._key)
-        self._compiled.model.set_weights(spec.build(seeds.graph).get_weights())
+        self._set_weights(spec.build(seeds.graph).get_weights())
         self._compiled.optimizer.begin(recipe, spec.steps)
         loss_model = self._compiled.loss_model
         loss_model.formula.assign(Formula.of(recipe, spec.classes).vector())
@@ -242,15 +242,28 @@ class Trainer:
 
     def checkpoint(self, history: tuple[EpochRecord, ...]) -> Checkpoint:
         """Everything that :meth:`restore` needs."""
-        state = [keras.ops.convert_to_numpy(v) for v in self._compiled.optimizer.state]
-        return Checkpoint(self._compiled.model.get_weights(), state, history)
+        state, averages = (
+            [keras.ops.convert_to_numpy(v) for v in variables]
+            for variables in (
+                self._compiled.optimizer.state,
+                self._compiled.loss_model.average.values,
+            )
+        )
+        weights = self._compiled.model.get_weights()
+        return Checkpoint(weights, state, history, averages=averages)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes on from a checkpoint of the same training."""
-        self._compiled.model.set_weights(list(checkpoint.weights))
-        variables = self._compiled.optimizer.state
-        for variable, value in zip(variables, checkpoint.optimizer, strict=True):
+        optimizer = self._compiled.optimizer
+        for variable, value in zip(optimizer.state, checkpoint.optimizer, strict=True):
             variable.assign(value)
+        steps = int(optimizer.keras.iterations)
+        self._set_weights(list(checkpoint.weights), checkpoint.averages, steps)
+
+    def _set_weights(self, weights: Weights, averages: Weights = (), steps: int = 0) -> None:
+        """Sets the weights, and the averaged ones; without any they begin at the weights."""
+        self._compiled.model.set_weights(weights)
+        self._compiled.loss_model.average.begin(averages or weights, steps)
 
     def close(self) -> None:
         """Leaves the model to the next training of its shape; nothing works after it."""

@@ -27,11 +27,12 @@ def test_check_prints_json(tiles):
     assert result.exit_code == 0
     assert found["images"] == 8
     assert sum(found["patches"].values()) == 72
+    assert (found["test_groups"], found["most_folds"], found["folded_units"]) == (1, 4, "4 groups")
     assert found["classes"][0] == {"name": "building", "colour": [60, 16, 152]}
     assert sum(found["frequencies"].values()) == pytest.approx(1)
     assert found.keys() == {
         "fingerprint", "split_hash", "classes", "patches", "images", "warnings", "frequencies",
-        "split", "bands", "scaling",
+        "split", "bands", "scaling", "test_groups", "most_folds", "folded_units",
     }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ def test_check_prints_a_report(tiles, split):
     assert "vegetation" in result.stdout
     assert f"split by {'group' if split == 'auto' else split}, 16-pixel patches" in result.stdout
     assert ("Tile 1" in result.stdout) == (split != "patch")
+    folds = {"auto": "at most 4", "group": "at most 4", "patch": "none, of --split patch"}
+    assert folds.get(split, "at most 8") in result.stdout
 
 
 def test_check_prints_the_parts_also_when_it_refuses_them(folder):

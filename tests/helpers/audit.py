@@ -18,7 +18,7 @@ from helpers.cluster import checkpoints
 
 from bohb_seg.master.run_setup import assemble
 from bohb_seg.search import hyperband
-from bohb_seg.search.events import Evaluate, Evaluated, Finish, Settled
+from bohb_seg.search.events import Evaluate, Evaluated, Finish, PlanChanged, Settled
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.storage import journal, resume
 from bohb_seg.storage.journal_entries import Entry, RunStarted
@@ -102,24 +102,27 @@ def _nothing_is_missing(
     times = Counter(news.evaluation for news in counted)
     assert set(times.values()) == {1}, "an evaluation was counted twice"
     ordered = {event.evaluation for event in events if isinstance(event, Evaluate)}
-    assert ordered == set(times), f"ordered, never settled: {ordered - set(times)}"
+    missing = {each for each in ordered - set(times) if each.trial.bracket != COMPARISON_BRACKET}
+    assert not missing, f"ordered, never settled: {missing}"
     for final in (RUNOFF_BRACKET, COMPARISON_BRACKET):
         trials = [e.trial for e in times if e.trial.bracket == final]
-        arms, seeds = ({trial[place] for trial in trials} for place in (1, 2))
-        assert len(trials) == len(arms) * len(seeds), "an arm lacks a seed"
+        lacking = {arm for _, arm, _ in trials} - {arm for _, arm, seed in trials if seed == 0}
+        assert not lacking, "an arm lacks its first seed"
     if not bad:
         places = Counter((e.trial.bracket, e.budget) for e in times if e.trial.bracket >= 0)
-        assert places == _places(events[0]), "a rung is not as Hyperband has it"
+        assert places == _places(events), "a rung is not as Hyperband has it"
 
 
-def _places(start: object) -> Counter[tuple[int, float]]:
+def _places(events: Sequence[object]) -> Counter[tuple[int, float]]:
+    start, plans = events[0], [each.plan for each in events if isinstance(each, PlanChanged)]
     assert isinstance(start, RunStarted)
     settings = SearchSettings.model_validate(start.settings)
+    brackets = plans[-1].n_iterations if plans else settings.n_iterations
     ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
     return Counter(
         {
             (bracket, rung.budget): rung.trials
-            for bracket in range(settings.n_iterations)
+            for bracket in range(brackets)
             for rung in hyperband.bracket(ladder, bracket)
         }
     )
@@ -155,7 +158,8 @@ def _the_live_log_is_what_counted(run_dir: Path, counted: Sequence[Evaluated]) -
 def _it_replays(run_dir: Path, events: Sequence[object]) -> None:
     """A master fed with the news gives the recorded orders, and knows the same incumbent."""
     finishes = [event for event in events if isinstance(event, Finish)]
-    assert len(finishes) == 1, f"finished {len(finishes)} times"
+    changes = [event for event in events if isinstance(event, PlanChanged)]
+    assert 1 <= len(finishes) <= 1 + len(changes), f"finished {len(finishes)} times"
     flags = {"resume": True, "run_dir": run_dir}
     past = journal.read(run_dir / journal.FILE_NAME)
     settings = resume.resumed(merge(SearchSettings, flags, environment={}), flags, past)

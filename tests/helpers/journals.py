@@ -26,9 +26,10 @@ def news(trial, budget, loss, worker="a", attempt=1, outcome="finished", **info)
     return Evaluated(evaluation(trial, budget), attempt, worker, outcome, loss, info, error)
 
 
-def run(*timed, directory=Path("run"), settles=True):
+def run(*timed, directory=Path("run"), settles=True, default=DEFAULT, settings=None, **given):
     """A run out of (time, event) pairs after its start at time 0; first results settle."""
-    entries, settling = [Entry(0.0, RunStarted({"run_id": "r"}, SPACE, {}, DEFAULT))], Settling()
+    start = RunStarted({"run_id": "r", **(settings or {})}, SPACE, {}, default, **given)
+    entries, settling = [Entry(0.0, start)], Settling()
     for time, event in timed:
         events = settling(event) if settles else (event,)
         entries += [Entry(float(time), each) for each in events]
@@ -86,4 +87,5 @@ def comparison(default, incumbent, *, parts=("validation", "test"), finish=True)
                 continue
             scores = {part: {"loss": loss, "miou": 1 - loss} for part in parts}
             timed.append((20, news(trial, 9, loss, parts=scores)))
-    return run(*timed, *([(30, Finish("done"))] if finish else []))
+    planned = {"final_seeds": max(3, len(default or ()))}
+    return run(*timed, *([(30, Finish("done"))] if finish else []), settings=planned)

@@ -14,6 +14,8 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    IncumbentChosen,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
@@ -21,12 +23,21 @@ from bohb_seg.search.events import (
 from bohb_seg.search.hyperband import Ladder
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET, Attempt, Suggestion
+from bohb_seg.search.sequence import judge_in_order, whole_seeds
+from bohb_seg.search.verdict import FIRST_LOOK, Retrained, Terms
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    RUNOFF_BRACKET,
+    Attempt,
+    Info,
+    Suggestion,
+)
 
 LADDERS = [Ladder(1, 9, 3), Ladder(1, 4, 2), Ladder(3, 3, 3), Ladder(1, 27, 3)]
 
 
-PHASES = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison"}
+PHASES = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison", FOLDS_BRACKET: "folds"}
 
 
 class Repeating(Counting):
@@ -63,6 +74,9 @@ class World:
         self.finish = None
         self.stopped = None
         self.workers = 0
+        self.was_stopped = self.has_grown = False
+        self.begun = None  # the plan when the comparison began
+        self.chosen = None
 
     # what can happen
 
@@ -147,7 +161,24 @@ class World:
     def stop(self, number, loss):
         if number % 7 == 0:
             self.stopped = StopRequested("stop")
+            self.was_stopped = True
             self.tell(self.stopped)
+
+    def grow(self, number, loss):
+        """Larger than before: more seeds, folds or brackets; a run that was finished may go on."""
+        if not self.plan.adaptive or number % 3:
+            return
+        before, self.has_grown = self.plan, True
+        self.plan = replace(
+            before,
+            n_iterations=before.n_iterations + (number % 6 == 0),
+            comparison_seeds=before.comparison_seeds + number % 4,
+            folds=before.folds or 2 * (number % 5 == 0),
+        )
+        if self.plan.n_iterations > before.n_iterations:
+            self.stopped = None
+        self.finish = None
+        self.tell(PlanChanged(self.plan, "grown"))
 
     # what that means
 
@@ -239,8 +270,9 @@ class World:
     def tell(self, news):
         orders = self.scheduler.handle(news)
         self.told.append((news, orders))
-        if self.scheduler.progress.phase not in (self.phases[-1], "finished"):
-            self.phases.append(self.scheduler.progress.phase)
+        for phase in self.passed(orders):
+            if phase not in (self.phases[-1], "finished"):
+                self.phases.append(phase)
         for order in orders:
             self.obey(order)
         assert {
@@ -249,11 +281,23 @@ class World:
         self.audit_progress()
         return orders
 
+    def passed(self, orders):
+        """Phases that these orders passed through; one that has nothing to do is over at once."""
+        for order in orders:
+            if isinstance(order, IncumbentChosen):
+                yield "comparison"
+                self.chosen = order
+        ended = any(isinstance(order, Finish) for order in orders)
+        if ended and self.plan.folds and self.chosen and self.chosen.arm:
+            yield "folds"
+        yield self.scheduler.progress.phase
+
     def audit_progress(self):
         progress = self.scheduler.progress
         busy = len(self.at_work())
         assert (progress.workers_busy, progress.workers_idle) == (busy, len(self.here) - busy)
-        assert progress.evaluations_running == len(self.running)
+        running = [each for each in self.running if phase(each) == self.phases[-1]]
+        assert progress.evaluations_running == len(running)
         mine = {e: n for e, n in self.counted.items() if phase(e) == self.phases[-1]}
         assert progress.evaluations_finished == len(mine)
         assert progress.evaluations_failed == sum(n.loss is None for n in mine.values())
@@ -270,7 +314,8 @@ class World:
 
     def obey(self, order):
         trial = order.trial if isinstance(order, Discard) else None
-        assert self.finish is None or trial == self.again, "an order after the end"
+        given_up = self.plan.adaptive and isinstance(order, Settled | Discard)
+        assert self.finish is None or given_up or trial == self.again, "an order after the end"
         match order:
             case Evaluate():
                 self.start(order)
@@ -282,7 +327,7 @@ class World:
             case BracketFinished():
                 self.brackets.append(order.bracket)
             case Finish():
-                assert not self.running
+                assert all(self.plan.adaptive and e.trial.bracket < 0 for e in self.running)
                 self.finish = order
 
     def start(self, order):
@@ -292,10 +337,14 @@ class World:
         assert trial not in running, "two attempts at once"
         assert order.evaluation not in self.counted, "already counted"
         assert trial not in self.discarded, "its checkpoint is gone"
+        if phase(order.evaluation) in ("comparison", "folds"):
+            self.begun = self.begun or self.plan
         self.attempts[order.evaluation] += 1
         assert order.attempt == self.attempts[order.evaluation]
         assert self.configurations.setdefault(trial, order.configuration) == order.configuration
-        assert phase(order.evaluation) == self.phases[-1], "not its phase"
+        ahead = self.plan.adaptive and phase(order.evaluation) == "comparison"
+        ahead = ahead and self.phases[-1] == "runoff" and trial.rung == 0
+        assert ahead or phase(order.evaluation) == self.phases[-1], "not its phase"
         if trial.bracket >= 0:
             assert self.stopped is None, "new work after the stop"
         self.lost.pop(order.evaluation, None)
@@ -340,6 +389,7 @@ ACTIONS = [
     World.late,
     World.echo,
     World.stop,
+    World.grow,
 ]
 
 
@@ -362,7 +412,10 @@ plans = st.builds(
     n_iterations=st.integers(1, 4),
     max_attempts=st.integers(1, 3),
     comparison_epochs=st.none() | st.sampled_from([5.0, 30.0]),
-    comparison_seeds=st.integers(1, 2),
+    comparison_seeds=st.integers(1, 2) | st.integers(4, 6),
+    folds=st.sampled_from([0, 0, 2]),
+    delta=st.just(0.0),
+    adaptive=st.booleans(),
     candidates=st.integers(1, 4),
     max_evaluations=st.none() | st.integers(1, 12),
     max_epochs=st.none() | st.integers(3, 60),
@@ -474,6 +527,9 @@ def runoff_size(plan, candidates, budget):
 
 def audit_incumbent(world):
     """The winner of the runoff, in which took part who should; without one the lowest loss."""
+    if world.plan.adaptive:
+        audit_race(world)
+        return
     budget, best = ranking(world)
     candidates, seeds = runoff_size(world.plan, min(world.plan.candidates, len(best)), budget)
     rerun = {e: news.loss for e, news in world.counted.items() if phase(e) == "runoff"}
@@ -502,18 +558,88 @@ def audit_end(world):
     """The end comes when it should, with nothing left over."""
     plan = world.plan
     assert set(world.counted) <= set(world.attempts)
-    assert world.phases == [p for p in ("search", "runoff", "comparison") if p in world.phases]
-    assert {e.trial for e in world.attempts} <= set(world.discarded), "a checkpoint is left"
+    in_order = [p for p in ("search", "runoff", "comparison", "folds") if p in world.phases]
+    assert world.phases == in_order or world.has_grown
+    given_up = {e.trial for e in world.attempts if plan.adaptive and e not in world.counted}
+    assert all(trial.bracket < 0 for trial in given_up if trial not in world.discarded)
+    left = {e.trial for e in world.attempts} - given_up
+    assert left <= set(world.discarded), "a checkpoint is left"
     best = world.scheduler.progress.incumbent
     everything = len(world.brackets) == plan.n_iterations
-    limits = world.stopped, plan.max_evaluations, plan.max_epochs, plan.target_loss
+    limits = world.was_stopped or None, plan.max_evaluations, plan.max_epochs, plan.target_loss
     assert everything or any(limit is not None for limit in limits)
     compared = {e.trial for e in world.counted if phase(e) == "comparison"}
     arms = 1 if best and best.configuration == {"x": 0} else 2
     planned = {(-1, arm, seed) for arm in range(arms) for seed in range(plan.comparison_seeds)}
     if best is None or plan.comparison_epochs is None:
         assert not compared
+    elif plan.adaptive:
+        audit_verdict(world, best)
     else:
         assert compared == planned
-        if arms == 2:
-            assert world.configurations[-1, 1, 0] == best.configuration
+
+
+def audit_race(world):
+    """Every candidate has two seeds or more; the lowest mean of those with the same seeds won."""
+    found = world.scheduler.progress.incumbent
+    budget, best = ranking(world)
+    assert (found is None) == (not best)
+    if world.has_grown or not best:
+        return
+    rerun = {e.trial: news.loss for e, news in world.counted.items() if phase(e) == "runoff"}
+    rungs = sorted({rung for _, rung, _ in rerun})
+    half = (world.plan.comparison_epochs or 0) * world.plan.comparison_seeds // budget
+    candidates = min(world.plan.candidates, len(best), int(half) // 2)
+    assert len(rungs) == (candidates if candidates > 1 else 0)
+    assert len(rerun) <= half
+    seeds = {rung: sum(trial[1] == rung for trial in rerun) for rung in rungs}
+    most = max(seeds.values(), default=0)
+    assert all(count >= 2 for count in seeds.values())
+    rows = {r: [rerun[-2, r, seed] for seed in range(count)] for r, count in seeds.items()}
+    means = {
+        rung: math.inf if None in row else sum(row) / most
+        for rung, row in rows.items()
+        if len(row) == most
+    }
+    first = min(means, key=means.get) if means else 0
+    x, trial, loss = best[first]
+    assert (found.configuration, found.trial, found.loss) == ({"x": x}, trial, loss)
+    assert found.reevaluations == (tuple(rows[first]) if rows else ())
+    for rung in rungs:
+        assert world.configurations[RUNOFF_BRACKET, rung, 0] == {"x": best[rung][0]}
+
+
+def audit_verdict(world, best):
+    """The pairs of the incumbent are as many as the verdict needs, whatever else was trained."""
+    plan, arm = world.plan, world.chosen.arm
+    assert world.chosen.trial == best.trial
+    alone = best.configuration == {"x": 0}
+    assert alone == (arm == 0)
+    for trial, configuration in world.configurations.items():
+        if trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET) and trial.rung == arm:
+            assert configuration == best.configuration
+    compared = list(settled_pairs(world, COMPARISON_BRACKET, arm, 0))
+    first, most = min(FIRST_LOOK, plan.comparison_seeds), plan.comparison_seeds
+    whole = whole_seeds(compared, {0, min(arm, 1)})
+    assert whole >= first
+    if alone:
+        return
+    runoff = [
+        Retrained(e.trial.rung, e.trial.number, news.loss, Info())
+        for e, news in world.counted.items()
+        if phase(e) == "runoff"
+    ]
+    if plan.folds:
+        compared += settled_pairs(world, FOLDS_BRACKET, arm, plan.folds)
+        most = max(FIRST_LOOK, most // plan.folds)
+        whole = whole_seeds([e for e in compared if e.fold is not None], {0, 1}, plan.folds)
+    found = judge_in_order(compared, runoff, Terms.of(plan, world.begun))
+    assert whole >= min(most, FIRST_LOOK)
+    assert whole >= most or found.is_final
+
+
+def settled_pairs(world, bracket, arm, folds):
+    for (trial, _), news in world.counted.items():
+        if trial.bracket == bracket and trial.rung in (0, arm):
+            seed, fold = divmod(trial.number, folds) if folds else (trial.number, None)
+            yield Retrained(min(trial.rung, 1), seed, news.loss, Info(), fold)

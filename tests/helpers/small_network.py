@@ -63,3 +63,8 @@ def weights(here):
 def resident_mb():
     """Memory of this process that is not swapped out."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def averages(here):
+    """The averaged weights as one vector."""
+    return np.concatenate([array.ravel() for array in here.checkpoint(()).averages])

@@ -119,6 +119,8 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--max-epochs", 2), ("--max-epochs 2", "--min-budget 3")),
         (("--warm-start", "nowhere"), ("--warm-start nowhere", "no such directory")),
         (("--warm-start", "begun"), ("--warm-start begun", "not begun")),
+        (("--baseline", "nowhere"), ("--baseline nowhere", "milestone3")),
+        (("--recipe", "begun"), ("--recipe begun", "not begun")),
     ],
 )
 def test_bad_settings(tmp_path, monkeypatch, flags, words):

@@ -44,10 +44,11 @@ def test_search_comparison_and_report(tmp_path, data):
             1,
         ),
         *("--min-budget", 1, "--max-budget", 3, "--final-epochs", 2, "--final-seeds", 2),
-        *("--local-workers", 1, "--port", 0, "--run-dir", "run"),
+        *("--local-workers", 1, "--port", 0, "--run-dir", "run", "--baseline", "milestone3"),
     )
     done = run("bohb_seg.commands.master", *flags, folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "--baseline milestone3 lies outside the search space (scaling is 'patch'" in done.stderr
     run_dir = tmp_path / "run"
     entries = journal.read(run_dir / "events.jsonl")
     ended = [entry.event for entry in entries if isinstance(entry.event, Evaluated)]
@@ -57,6 +58,7 @@ def test_search_comparison_and_report(tmp_path, data):
     assert not list((run_dir / "checkpoints").glob("*-*"))
     page = (run_dir / "report/report.html").read_text()
     assert "Verdict" in page
+    assert "The baseline is milestone3; it lies outside the search space" in page
     assert "best-predicted patches" in page
     loaded = subprocess.run(
         [sys.executable, "-c", LOADS_IN_PLAIN_KERAS, run_dir / "model.keras"],

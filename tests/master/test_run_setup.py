@@ -1,15 +1,19 @@
 """What settings and journal make of a run."""
 
+import dataclasses
 from importlib.metadata import version
 
 import pytest
+from helpers.commands import ROOT
 
 from bohb_seg import plugins
 from bohb_seg.errors import BohbSegError
 from bohb_seg.master.plugin_check import check_new_run
-from bohb_seg.master.run_setup import assemble, new_start, new_transport, terms
+from bohb_seg.master.run_setup import assemble, new_scheduler, new_start, new_transport, terms
+from bohb_seg.search.events import WorkersChanged
 from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal_entries import RunStarted
+from bohb_seg.storage import journal_entries
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 
 START = RunStarted({}, {}, {"fingerprint": "f" * 32, "split_hash": "s" * 32, "classes": []}, {})
 
@@ -28,6 +32,30 @@ def test_a_new_run_owes_nothing_and_knows_nobody(tmp_path):
 def test_the_place_of_the_cache_is_no_part_of_a_run(tmp_path):
     chosen = settings(tmp_path, cache_dir=tmp_path / "cache")
     assert "cache_dir" not in new_start(chosen).settings
+
+
+def test_a_run_that_is_gone_on_with_expects_the_same_of_other_data(tmp_path):
+    """From its journal: the directory of the other run may be gone."""
+    other = ROOT / "tests/fixtures/3d717ab/toy-killed"
+    chosen = settings(tmp_path, prior=[other])
+    check_new_run(chosen)
+    begun = new_start(chosen)
+    line = journal_entries.encode(Entry(0.0, begun))
+    read = journal_entries.decode(tmp_path / "events.jsonl", 1, line).event
+    assert len(read.prior[0]) > 1
+    workers = WorkersChanged(joined=tuple("abcdefghi"))
+    with_it, again, without = (
+        new_scheduler(chosen, start).handle(workers)
+        for start in (begun, read, dataclasses.replace(begun, prior=()))
+    )
+    assert with_it == again
+    assert [order.model_based for order in without] == [False] * 9
+    assert sum(order.model_based for order in with_it) >= 2
+
+
+def test_an_optimizer_without_expectations_is_told_before_anything_is_read(tmp_path):
+    with pytest.raises(BohbSegError, match="--prior: the optimizer random learns nothing"):
+        check_new_run(settings(tmp_path, optimizer="random", prior=["gone"]))
 
 
 def test_a_bad_space_is_told_before_the_data_are_looked_at(tmp_path):

@@ -20,7 +20,7 @@ def test_every_image_is_there_and_nothing_sticks_out(browser, run_dir, tmp_path,
     page.goto((run_dir / "report" / "report.html").as_uri())
     sizes = page.eval_on_selector_all("img", "images => images.map(i => i.naturalWidth)")
     page.screenshot(path=tmp_path / "page.png", full_page=True)
-    assert len(sizes) == 18
+    assert len(sizes) == 20
     assert min(sizes) > 0
     assert wrong == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -38,8 +38,8 @@ def test_a_whole_run_fills_every_section_in_order(run_dir):
     html = (run_dir / "report" / "report.html").read_text()
     assert anchors(html) == WITH_RUNOFF
     assert 'class="empty"' not in html
-    assert html.count("<img ") == len(list((run_dir / "report" / "figures").glob("*.png"))) == 18
-    assert html.count("<figcaption>") == 18
+    assert html.count("<img ") == len(list((run_dir / "report" / "figures").glob("*.png"))) == 20
+    assert html.count("<figcaption>") == 20
 
 
 def test_the_page_needs_nothing_from_outside(run_dir):
@@ -50,7 +50,7 @@ def test_the_page_needs_nothing_from_outside(run_dir):
 
 def test_every_table_parses_and_is_rectangular(run_dir):
     files = list((run_dir / "report" / "tables").glob("*.csv"))
-    assert len(files) == 26
+    assert len(files) == 27
     for file in files:
         first, *others = csv.reader(file.open())
         assert others, file.name
@@ -169,7 +169,7 @@ def test_a_run_that_has_hardly_begun_has_a_page_with_reasons(tmp_path, events):
 
 
 def test_a_worker_that_tells_nothing_but_losses():
-    its = comparison([0.5, 0.6], [0.3, 0.41], parts=())
+    its = comparison([0.5, 0.6, 0.7], [0.3, 0.4, 0.501], parts=())
     parts = outline.sections(its)
     html = render(header(its), parts)
     assert "is better than the default" in html

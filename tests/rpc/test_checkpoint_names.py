@@ -15,16 +15,17 @@ from bohb_seg.trials import (
 )
 
 trials = st.builds(
-    TrialId, st.integers(-2, 10**9 - 1), st.integers(0, 10**9 - 1), st.integers(0, 10**9 - 1)
+    TrialId, st.integers(-3, 10**9 - 1), st.integers(0, 10**9 - 1), st.integers(0, 10**9 - 1)
 )
-paths = st.text(st.sampled_from("checkpoints/comparison-default.0129\n"), max_size=30)
+paths = st.text(st.sampled_from("checkpoints/comparison-default.0129\nb"), max_size=30)
 
 
 @given(trials)
 def test_what_we_name_ourselves_is_accepted(its):
     assert trial(trial_key(its)) == its
     assert is_folder(checkpoint_folder(its))
-    assert is_folder(comparison_folder((-1, its.rung % 2, its.number)))
+    assert is_folder(comparison_folder((-1, its.rung % 9999, its.number)))
+    assert is_folder(comparison_folder((-3, its.rung % 9999, its.number)))
     assert is_folder(COMPARISON)
 
 
@@ -39,6 +40,11 @@ def test_checkpoints_may_be_handed_over(epochs):
 @example("checkpoints/0-1-2\n")
 @example("checkpoints/-0-1-2")
 @example("comparison/default-01")
+@example("comparison/default-fold-1")
+@example("comparison/incumbent2-1")
+@example("comparison/incumbent1-1")
+@example("comparison/incumbent02-1")
+@example("comparison/incumbent-fold-fold-1")
 def test_every_other_folder_is_refused(value):
     """The words of a folder that is accepted make the same folder again."""
     if not is_folder(value):
@@ -47,8 +53,10 @@ def test_every_other_folder_is_refused(value):
     if above == "checkpoints":
         assert checkpoint_folder(trial(name)) == value
     elif name:
-        arm, _, seed = name.partition("-")
-        assert comparison_folder((-1, ["default", "incumbent"].index(arm), int(seed))) == value
+        arm, *fold, number = name.split("-")
+        known = {"default": 0, "incumbent": 1}
+        rung = known[arm] if arm in known else int(arm.removeprefix("incumbent"))
+        assert comparison_folder((-3 if fold else -1, rung, int(number))) == value
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "-x", "a/b", "..", "x\n", "ä", "x" * 101, None, 7])

@@ -31,7 +31,7 @@ def events_of(told):
 
 def restored(ladder, plan, events, optimizer=Repeating):
     scheduler = Scheduler(optimizer(ladder), plan, {"x": 0})
-    return scheduler, scheduler.restore(Record.of(events))
+    return scheduler, scheduler.restore(Record.of(events, plan))
 
 
 def blame(scheduler):

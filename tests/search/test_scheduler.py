@@ -15,6 +15,8 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    IncumbentChosen,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
@@ -740,6 +742,124 @@ def test_a_stray_of_the_runoff_is_dropped_in_the_comparison():
     assert (machine.progress.phase, best.configuration) == ("comparison", {"x": 1})
     assert machine.handle(done(lost, -9.0)) == [Discard(TrialId(-2, 0, 0))]
     assert machine.progress.incumbent == best
+
+
+# --- what results decide ----------------------------------------------------------------------
+
+
+def compared(seeds=10, losses=(0.2, 0.1), workers="a", **plan):
+    """A run whose comparison has begun, without a runoff."""
+    plan = {"adaptive": True, "comparison_seeds": seeds, "candidates": 1, **plan}
+    machine, after = searched(losses, **plan)
+    if workers[1:]:
+        after += machine.handle(WorkersChanged(joined=tuple(workers[1:])))
+    return machine, after
+
+
+def train(machine, loss_of, until=Finish):
+    """Workers end what they have, first seeds first, until this order; returns all orders."""
+    orders = []
+    while not any(isinstance(order, until) for order in orders):
+        busy = [(w, a) for w, a in machine.workers.items() if a]
+        worker, attempt = min(busy, key=lambda each: each[1].evaluation.trial.number)
+        loss = loss_of(attempt.evaluation.trial)
+        orders += machine.handle(Evaluated(*attempt, worker, "finished", loss))
+    return orders
+
+
+def seeds_of(orders, bracket=-1, rung=1):
+    trials = [o.evaluation.trial for o in orders if isinstance(o, Settled)]
+    return sorted(t.number for t in trials if t[:2] == (bracket, rung))
+
+
+def clear(trial):
+    return 0.5 - 0.3 * (trial.rung > 0) + 0.001 * trial.number
+
+
+def unclear(trial):
+    return 0.5 + 0.3 * (trial.rung > 0) * (-1) ** trial.number
+
+
+def test_a_clear_comparison_ends_at_its_first_look():
+    machine, after = compared()
+    assert IncumbentChosen(TrialId(1, 0, 0), 1) in after
+    assert machine.progress.evaluations_expected == 20
+    assert seeds_of(train(machine, clear)) == [0, 1, 2]
+
+
+def test_an_unclear_comparison_takes_all_its_seeds():
+    machine, _ = compared(seeds=5)
+    assert seeds_of(train(machine, unclear)) == [0, 1, 2, 3, 4]
+
+
+def test_idle_workers_begin_the_next_pairs_which_are_given_up():
+    machine, after = compared(workers="abcdefghij")
+    assert [o.evaluation.trial.number for o in after if isinstance(o, Evaluate)] == [
+        *(0, 0, 1, 1, 2, 2, 3, 3, 4, 4)
+    ]
+    orders = train(machine, clear)
+    assert seeds_of(orders) == [0, 1, 2]
+    assert len([attempt for attempt in machine.workers.values() if attempt]) == 9
+
+
+def test_a_worker_that_idles_in_the_runoff_trains_the_default():
+    machine, _ = searched([0.1, 0.2], comparison_seeds=10, adaptive=True)
+    after = machine.handle(WorkersChanged(joined=tuple("bcdef")))
+    trials = [order.evaluation.trial for order in after]
+    assert trials == [(-2, 1, 0), (-2, 0, 1), (-2, 1, 1), (-1, 0, 0), (-1, 0, 1)]
+
+
+def test_a_default_that_won_is_retrained_for_its_numbers_alone():
+    machine, _ = compared(losses=(0.1, 0.2))
+    orders = train(machine, clear)
+    assert (seeds_of(orders), seeds_of(orders, rung=0)) == ([], [0, 1, 2])
+
+
+def test_more_seeds_re_open_a_comparison_and_only_those_are_trained():
+    machine, _ = compared(seeds=3)
+    train(machine, unclear)
+    after = machine.handle(PlanChanged(replace(machine.plan, comparison_seeds=5), "more"))
+    assert not machine.finished
+    assert [o.evaluation.trial.number for o in after if isinstance(o, Evaluate)] == [3]
+    assert seeds_of(train(machine, unclear)) == [3, 4]
+    after = machine.handle(PlanChanged(replace(machine.plan, comparison_seeds=5), "the same"))
+    assert isinstance(after[-1], Finish)
+
+
+def test_a_decided_comparison_needs_no_more_seeds():
+    machine, _ = compared(seeds=3)
+    train(machine, clear)
+    after = machine.handle(PlanChanged(replace(machine.plan, comparison_seeds=9), "more"))
+    assert after == [IncumbentChosen(TrialId(1, 0, 0), 1), Finish("search and comparison are done")]
+
+
+def test_folds_follow_on_three_pairs_and_take_as_many_trainings():
+    machine, _ = compared(seeds=10, folds=2)
+    folded = {-1: unclear, -3: lambda trial: unclear(trial._replace(number=trial.number // 2))}
+    orders = train(machine, lambda trial: folded[trial.bracket](trial))
+    assert seeds_of(orders) == [0, 1, 2]
+    assert seeds_of(orders, bracket=-3) == list(range(5 * 2))
+
+
+def test_another_incumbent_is_another_arm_and_the_default_is_not_trained_again():
+    machine, _ = compared(seeds=3)
+    train(machine, clear)
+    machine.handle(PlanChanged(replace(machine.plan, n_iterations=3), "more"))
+    assert machine.progress.phase == "search"
+    orders = train(machine, lambda trial: -9.0 if trial.bracket == 2 else clear(trial))
+    assert IncumbentChosen(TrialId(2, 0, 0), 2) in orders
+    assert (seeds_of(orders, rung=0), seeds_of(orders, rung=2)) == ([], [0, 1, 2])
+
+
+def test_a_candidate_that_ran_off_before_keeps_its_losses():
+    machine, _ = searched([0.2, 0.1], comparison_seeds=4, adaptive=True)
+    before = seeds_of(train(machine, clear), bracket=-2, rung=0)
+    machine.handle(PlanChanged(replace(machine.plan, n_iterations=3), "more"))
+    losses = {2: 0.15}
+    orders = train(machine, lambda trial: losses.get(trial.bracket, clear(trial)))
+    assert seeds_of(orders, bracket=-2, rung=2)[:2] == [0, 1]
+    assert before[:2] == [0, 1]
+    assert not set(before) & set(seeds_of(orders, bracket=-2, rung=0))
 
 
 def test_progress():

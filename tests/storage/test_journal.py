@@ -18,11 +18,14 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    IncumbentChosen,
     Order,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
 )
+from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.journal import Journal, read, tail
 from bohb_seg.storage.journal_entries import Entry, RulesChanged, RunResumed, RunStarted, counted
@@ -57,6 +60,15 @@ results = st.builds(
     tables,
     st.none() | names,
 )
+new_plans = st.builds(
+    Plan,
+    n_iterations=st.integers(1, 99),
+    comparison_epochs=st.none() | st.floats(1, 100),
+    comparison_seeds=st.integers(1, 9),
+    folds=st.integers(0, 9),
+    target_loss=st.none() | st.floats(0, 1),
+    continuing=st.booleans(),
+)
 events = st.one_of(
     st.builds(
         *(RunStarted, tables, tables, tables, configurations),
@@ -72,10 +84,12 @@ events = st.one_of(
     ),
     results,
     st.builds(StopRequested, names),
+    st.builds(PlanChanged, new_plans, names),
     st.builds(Evaluate, evaluations, attempts, names, configurations, st.booleans()),
     st.builds(Settled, evaluations, attempts, names),
     st.builds(Discard, trials),
     st.builds(BracketFinished, st.integers(0, 99)),
+    st.builds(IncumbentChosen, trials, st.integers(0, 9)),
     st.builds(Finish, names),
 )
 histories = st.lists(events, min_size=1, max_size=6)
@@ -132,8 +146,8 @@ def test_every_event_is_read_as_it_was_appended(file, first, second):
 
 
 def test_every_kind_of_event_is_tried_here():
-    kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested}
-    kinds |= {Evaluate, Settled, Discard, BracketFinished, Finish, RulesChanged}
+    kinds = {RunStarted, RunResumed, WorkersChanged, Evaluated, StopRequested, PlanChanged}
+    kinds |= {Evaluate, Settled, Discard, BracketFinished, IncumbentChosen, Finish, RulesChanged}
     from bohb_seg.storage import journal_entries
 
     assert set(journal_entries._KINDS.values()) == kinds

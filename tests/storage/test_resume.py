@@ -10,10 +10,12 @@ import yaml
 from helpers.run_directories import beginning, chosen, gone_on_with, new_run, searched
 
 from bohb_seg.errors import JournalError, SettingsError
-from bohb_seg.search.events import Finish
-from bohb_seg.settings import flag_of
+from bohb_seg.search.events import Finish, PlanChanged
+from bohb_seg.search.plan import Plan
+from bohb_seg.settings import SearchSettings, flag_of, merge
 from bohb_seg.storage import resume
 from bohb_seg.storage.journal import FILE_NAME, Journal
+from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.storage.resume import holds_run, opened, refuse_used
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.trials import Observation
@@ -155,7 +157,7 @@ def test_a_torn_live_log_is_mended_from_the_journal(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "now"),
     [
-        *[("seed", 6), ("n_iterations", 7), ("max_evaluations", 3), ("eta", 4.0)],
+        *[("seed", 6), ("min_budget", 2.0), ("max_evaluations", 3), ("eta", 4.0)],
         *[("max_epochs", 90.0), ("continue_", False), ("final_candidates", 2)],
     ],
 )
@@ -309,3 +311,40 @@ def test_a_run_has_begun_when_its_first_line_is_whole(tmp_path, line, begun):
     assert not holds_run(tmp_path)
     (tmp_path / FILE_NAME).write_bytes(line)
     assert holds_run(tmp_path) == begun
+
+
+# --- a run that grows ---------------------------------------------------------------------------
+
+
+def grown(tmp_path, *plans, restartable=False, **flags):
+    """The settings with which a run that has these plans is resumed, or the refusal."""
+    given = {"run_dir": tmp_path, "resume": True, "restartable": restartable or None, **flags}
+    its = SearchSettings(run_dir=tmp_path, n_iterations=2, final_seeds=5)
+    start = RunStarted(its.model_dump(mode="json", exclude={"cache_dir"}), {}, {}, {})
+    past = [Entry(1.0, start), *(Entry(2.0, PlanChanged(plan, "grown")) for plan in plans)]
+    settings = merge(SearchSettings, given, environment={})
+    found = resume.resumed(settings, given, past)
+    return found.n_iterations, found.final_seeds, found.final_folds
+
+
+def test_growing_settings_are_those_of_the_latest_plan_or_larger(tmp_path):
+    plan = Plan(n_iterations=3, comparison_seeds=7, folds=4)
+    assert grown(tmp_path) == (2, 5, 0)
+    assert grown(tmp_path, plan) == (3, 7, 4)
+    assert grown(tmp_path, plan, final_seeds=9) == (3, 9, 4)
+    assert grown(tmp_path, n_iterations=4, final_folds=3) == (4, 5, 3)
+    assert grown(tmp_path, plan, n_iterations=2, restartable=True) == (3, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"n_iterations": 2}, "--n-iterations 2 is less than the 3 that the run has already"),
+        ({"final_seeds": 6}, "--final-seeds 6 is less than the 7"),
+        ({"final_folds": 5}, "--final-folds 5 would cut other folds than the 4"),
+        ({"final_folds": 3}, "--final-folds 3 is less than the 4"),
+    ],
+)
+def test_a_run_can_only_grow(tmp_path, flags, said):
+    with pytest.raises(SettingsError, match=said):
+        grown(tmp_path, Plan(n_iterations=3, comparison_seeds=7, folds=4), **flags)

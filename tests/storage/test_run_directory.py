@@ -179,7 +179,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
 # --- the model that is kept -------------------------------------------------------------------
 
 
-def compared(run, arm, seed, loss, model=True):
+def compared(run, arm, seed, loss, model=True, **told):
     """One retraining of the comparison, whose model holds its own name."""
     name = comparison_folder((COMPARISON_BRACKET, arm, seed))
     folder = Path(run.path) / name
@@ -188,7 +188,7 @@ def compared(run, arm, seed, loss, model=True):
         with zipfile.ZipFile(folder / "model.keras", "w") as file:
             file.writestr("name", f"{arm}-{seed}")
     identity = evaluation(seed, COMPARISON_BRACKET, arm, 100.0)
-    run.record([evaluated(identity, loss, artefacts=name), Settled(identity, 1, "w")])
+    run.record([evaluated(identity, loss, artefacts=name, **told), Settled(identity, 1, "w")])
 
 
 def kept(run):
@@ -241,6 +241,24 @@ def test_the_model_of_the_incumbents_best_seed_is_kept(tmp_path, results, name):
     for (arm, seed), loss in results.items():
         compared(run, arm, seed, loss)
     assert kept(run) == name
+
+
+@pytest.mark.parametrize(
+    ("gains", "name"),
+    [((0.2, 0.2001, 0.2), "1-2"), ((-0.2, -0.2001, -0.2), "0-2"), ((0.0, 0.0, 0.0), "0-2")],
+)
+def test_on_worse_and_equivalent_the_default_is_kept_and_the_log_says_so(
+    tmp_path, caplog, gains, name
+):
+    caplog.set_level("INFO")
+    run = new_run(tmp_path)
+    run.record(searched(loss=-9.0))
+    for seed, gain in enumerate(gains):
+        for arm, miou in ((DEFAULT_ARM, 0.5), (INCUMBENT_ARM, 0.5 + gain)):
+            compared(run, arm, seed, 0.5 - 0.1 * seed, parts={"test": {"miou": miou}})
+    assert kept(run) == name
+    said = "model.keras is that of default, seed 2: by the verdict the incumbent is "
+    assert (said in caplog.text) == (name == "0-2")
 
 
 def test_a_damaged_model_is_told_and_is_not_put_in_the_place_of_a_whole_one(tmp_path):

@@ -70,6 +70,36 @@ def refusal(*directories, by=None):
     return str(error.value)
 
 
+# --- runs on other data ---------------------------------------------------------------------
+
+
+def expected(*directories, by=None):
+    runs = warm_start.read(directories, "--prior")
+    return warm_start.expected(runs, by or start())
+
+
+def test_runs_on_other_data_are_told_run_by_run(tmp_path):
+    elsewhere = start(data={"fingerprint": "other", "split_hash": "t"}, objective="milestone3")
+    one = our_run(tmp_path / "one", *ended(begun(0, 0, 3.0, x0=0.5, lr=1), 0.5), first=elsewhere)
+    two = hpbandsters_run(tmp_path / "two", (0, 9.0, {"x0": 0.25}, {"loss": 70.0, "info": {}}))
+    assert expected(one, two) == (
+        (Observation({"x0": 0.5, "lr": 1}, 3.0, 0.5),),
+        (Observation({"x0": 0.25}, 9.0, 70.0),),
+    )
+
+
+def test_a_run_of_which_nothing_can_be_expected_is_refused(tmp_path):
+    lost = our_run(tmp_path / "lost", *ended(begun(0, 0, 3.0, x0=0.5), None, "diverged"))
+    other = our_run(tmp_path / "other", *ended(begun(0, 0, 3.0, lr=0.5), 0.5))
+    for run, why in ((lost, "has a loss, so nothing"), (other, "has a hyperparameter of this")):
+        with pytest.raises(SettingsError) as error:
+            expected(run)
+        assert str(error.value).startswith(f"--prior {run}: none of its 1 evaluations")
+        assert why in str(error.value)
+    with pytest.raises(SettingsError, match=r"^--prior .*there is no such directory"):
+        expected(tmp_path / "gone")
+
+
 # --- what is learnt ---------------------------------------------------------------------------
 
 

@@ -31,6 +31,15 @@ def test_what_is_saved_is_loaded(tmp_path):
     for one, other in zip(loaded.weights, checkpoint(3).weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [value.item() for value in loaded.optimizer] == [7]
+    assert loaded.averages == []
+
+
+def test_averages_are_loaded_too(tmp_path):
+    kept = dataclasses.replace(checkpoint(3), averages=checkpoint(2).weights)
+    checkpoints.save(tmp_path, "key", kept)
+    loaded = checkpoints.load(tmp_path, "key", at_most=9).checkpoint
+    for one, other in zip(loaded.averages, checkpoint(2).weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("epoch", [2, 3])

@@ -8,8 +8,10 @@ from helpers import scenes
 from helpers.commands import ROOT
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.training import trainer
+from bohb_seg.training import checkpoints, evaluation, objectives, trainer
 from bohb_seg.training.evaluation import evaluate
+from bohb_seg.training.job import checkpoint_key, recipe_of
+from bohb_seg.training.seeds import epoch_seeds
 from bohb_seg.trials import Info, misfits
 
 pytestmark = pytest.mark.training
@@ -42,6 +44,7 @@ def test_three_epochs_and_six_more_are_nine(settings, data, tmp_path):
         if name != "seconds":
             assert second["info"]["curves"][name] == pytest.approx(curve, abs=1e-5), name
     assert second["loss"] == pytest.approx(in_one_go["loss"], abs=1e-5)
+    assert second["info"]["averaged"] is in_one_go["info"]["averaged"]
 
 
 def test_a_result_that_was_lost_is_scored_again_and_not_trained(settings, data, tmp_path):
@@ -60,7 +63,7 @@ def test_info_is_complete_and_plain(settings, data, tmp_path):
         *("epochs", "epochs_trained", "continued_from", "curves", "seconds"),
         *("miou", "iou", "accuracy", "precision", "recall", "dice", "focal"),
         *("images_per_second", "peak_memory_mb", "device", "precision_policy", "parameters"),
-        *("loss_at_own_batch", "micro_batch"),
+        *("loss_at_own_batch", "micro_batch", "averaged"),
     }
     assert result["info"]["curves"].keys() == {
         *("epoch", "train_loss", "validation_loss", "validation_miou", "validation_accuracy"),
@@ -106,6 +109,60 @@ def test_a_model_of_ones_own_is_searched_by_its_own_hyperparameters(settings, da
         train(mine, data, tmp_path, TINY)
 
 
+JUMPS = {**TINY, "learning_rate": 0.02, "schedule": "constant", "batch_size": 1}
+"""A rate at which it is chance how good the last weights are."""
+
+
+@pytest.mark.parametrize(("trial", "epochs"), [((0, 0, 4), 6), ((-1, 1, 0), 7), ((-1, 1, 0), 8)])
+def test_the_better_of_last_and_averaged_weights_count(settings, data, tmp_path, trial, epochs):
+    chosen = settings()
+    result = train(chosen, data, tmp_path, JUMPS, epochs, trial)
+    job = scenes.job(trial, JUMPS, epochs, tmp_path)
+    found = checkpoints.load(job.checkpoints, checkpoint_key(chosen, data, job), epochs).checkpoint
+    last, averaged = (
+        validation_loss(chosen, data, job, weights) for weights in (found.weights, found.averages)
+    )
+    assert last == pytest.approx(result["info"]["curves"]["validation_loss"][-1], abs=1e-6)
+    assert result["info"]["averaged"] is (averaged < last)
+    assert result["loss"] == pytest.approx(min(last, averaged), abs=1e-5)
+    again = train(chosen, data, tmp_path, JUMPS, epochs, trial)
+    assert again["info"]["epochs_trained"] == 0
+    assert again["info"]["averaged"] is result["info"]["averaged"]
+    assert again["loss"] == pytest.approx(result["loss"], abs=1e-6)
+
+
+def validation_loss(chosen, data, job, weights):
+    spec = evaluation._spec(chosen, data, job, recipe_of(chosen, job))
+    here = trainer.Trainer(spec, epoch_seeds(0, job.config_id, 0))
+    here._compiled.model.set_weights(weights)
+    loss = objectives.of(chosen.objective, here.score(data.validation))
+    here.close()
+    return loss
+
+
+def test_the_reports_had_no_averages(settings, data, tmp_path):
+    result = train(settings(preset="milestone3"), data, tmp_path, JUMPS, 6)
+    assert result["info"]["averaged"] is None
+    assert result["loss"] == result["info"]["curves"]["validation_loss"][-1]
+    with np.load(next(tmp_path.rglob("*.npz"))) as checkpoint:
+        assert not [name for name in checkpoint.files if name.startswith("average")]
+
+
+def test_a_fold_is_scored_by_group_and_leaves_no_files(settings, data, tmp_path):
+    result = train(settings(final_folds=3), data, tmp_path, TINY, 2, (-3, 1, 4))
+    info = result["info"]
+    assert set(info["parts"]) == {"validation", "test"}
+    assert info["artefacts"] is None
+    assert not (tmp_path / "comparison").exists()
+    assert not list(misfits(info))
+    assert result["loss"] == info["parts"]["validation"]["loss"]
+    test = info["parts"]["test"]
+    assert list(test["groups"]) == ["0.png", "1.png", "2.png"]
+    total = np.sum([each["confusion"] for each in test["groups"].values()], axis=0)
+    assert total.tolist() == test["confusion"]
+    assert len({each["loss"] for each in test["groups"].values()}) == 3
+
+
 LOAD_IN_PLAIN_KERAS = """
 import sys
 import keras, numpy as np
@@ -126,6 +183,7 @@ def test_artefacts_of_the_comparison_open_in_plain_keras(settings, data, tmp_pat
     result = train(chosen, data, tmp_path, TINY, 2, trial=(-1, 1, 0))
     info = result["info"]
     folder = tmp_path / info["artefacts"]
+    assert list(info["parts"]["test"]["groups"]) == ["0.png", "1.png", "2.png"]
     assert folder == tmp_path / "comparison" / "incumbent-0"
     assert result["loss"] == info["parts"]["validation"]["loss"]
     assert {name: np.sum(part["confusion"]) for name, part in info["parts"].items()} == {

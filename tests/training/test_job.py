@@ -1,5 +1,7 @@
 """Which checkpoint fits which evaluation."""
 
+import dataclasses
+
 import pytest
 from helpers.commands import ROOT
 
@@ -36,13 +38,21 @@ def test_without_continuing_only_an_interrupted_evaluation_goes_on(key):
 
 
 def test_every_trial_of_every_phase_has_its_own(key):
-    trials = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (-1, 0, 0), (-2, 0, 0), (-2, 1, 0)]
+    searched = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
+    trials = [*searched, (-1, 0, 0), (-2, 0, 0), (-2, 1, 0), (-3, 0, 0), (-3, 0, 1), (-3, 1, 0)]
     assert len({key(trial) for trial in trials}) == len(trials)
 
 
 def test_the_runoff_has_the_schedule_of_the_search_and_the_comparison_its_own(key):
     assert key((-2, 0, 0), 3.0) == key((-2, 0, 0), 9.0)
     assert key((-1, 0, 0), 3.0) != key((-1, 0, 0), 9.0)
+    assert key((-3, 0, 0), 3.0) != key((-3, 0, 0), 9.0)
+
+
+def test_another_split_of_the_same_data_is_another_training(settings, data, tmp_path):
+    job = Job((-3, 0, 0), RECIPE, 3.0, tmp_path)
+    other = dataclasses.replace(data, split_hash="other")
+    assert checkpoint_key(settings(), data, job) != checkpoint_key(settings(), other, job)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +63,9 @@ def test_another_training_does_not_go_on(key, changed):
 
 
 def test_only_the_comparison_is_one(tmp_path):
-    brackets = (0, 1, -1, -2)
-    assert [Job((b, 0, 0), RECIPE, 3.0, tmp_path).is_comparison for b in brackets] == [
-        *(False, False, True, False)
-    ]
+    jobs = [Job((bracket, 0, 0), RECIPE, 3.0, tmp_path) for bracket in (0, 1, -1, -2, -3)]
+    assert [job.is_comparison for job in jobs] == [False, False, True, False, False]
+    assert [job.is_of_arm for job in jobs] == [False, False, True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers import small_network as small
 
 from bohb_seg.training import metrics, prediction
+from bohb_seg.training.graph import averaging
 
 pytestmark = pytest.mark.training
 
@@ -122,6 +125,7 @@ def test_continuing_is_going_through_in_one_go_whatever_was_trained_in_between()
     continued.restore(checkpoint)
     epochs(continued, 3)
     np.testing.assert_array_equal(small.weights(continued), small.weights(whole))
+    np.testing.assert_array_equal(small.averages(continued), small.averages(whole))
     assert continued.learning_rate == whole.learning_rate
     assert 0 < continued.learning_rate < 1e-3
 
@@ -131,6 +135,43 @@ def test_a_checkpoint_holds_what_was_learnt_and_not_the_configuration():
     here.restore(small.trainer(learning_rate=0.001).checkpoint(()))
     assert here.learning_rate == 0.5
     assert float(here._compiled.optimizer.keras.weight_decay) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("micro", [None, 3])
+@pytest.mark.parametrize("norm", ["group", "batch"])
+def test_late_weights_count_more_in_the_average(micro, norm):
+    """Of the weights before each step, the moving statistics of batch normalisation included."""
+    data = small.part()
+    here = small.trainer(micro, batch_size=small.PATCHES, norm=norm, learning_rate=0.01)
+    expected = small.weights(here)
+    for step in range(1, 6):
+        before = here.checkpoint(()).weights
+        here.epoch(data, small.seeds(step))
+        seen = _with_statistics_of(here, before)
+        share = (averaging.POWER + 1) / (step + averaging.POWER)
+        expected = expected + share * (seen - expected)
+    np.testing.assert_allclose(small.averages(here), expected, atol=1e-5)
+    assert np.abs(small.averages(here) - small.weights(here)).max() > 1e-3
+
+
+def _with_statistics_of(here, weights):
+    """Weights of before a step with the moving statistics after it: they move within the step."""
+    after = here.checkpoint(()).weights
+    is_statistic = [not each.trainable for each in here._compiled.model.weights]
+    chosen = [b if late else a for a, b, late in zip(weights, after, is_statistic, strict=True)]
+    return np.concatenate([array.ravel() for array in chosen])
+
+
+def test_without_averages_in_a_checkpoint_they_begin_at_its_weights():
+    """As those of earlier versions; how long it was trained still counts."""
+    data = small.part()
+    here = small.trainer()
+    for epoch in (1, 2):
+        here.epoch(data, small.seeds(epoch))
+    old = dataclasses.replace(here.checkpoint(()), averages=())
+    here.restore(old)
+    np.testing.assert_array_equal(small.averages(here), small.weights(here))
+    assert float(here._compiled.loss_model.average._seen) == 6
 
 
 def test_a_diverged_epoch_ends_soon():

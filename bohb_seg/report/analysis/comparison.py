@@ -7,7 +7,14 @@ from typing import Any
 
 from bohb_seg.report.analysis.records import AttemptRecord, EvaluationRecord, RunRecord
 from bohb_seg.report.wording import is_number
-from bohb_seg.trials import ARMS, IGNORE, Configuration, comparison_folder
+from bohb_seg.trials import (
+    ARMS,
+    DEFAULT_ARM,
+    IGNORE,
+    INCUMBENT_ARM,
+    Configuration,
+    comparison_folder,
+)
 
 Matrix = Sequence[Sequence[int]]
 PARTS = ("train", "validation", "test")
@@ -54,7 +61,11 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of the comparison, ``default`` or ``incumbent``, with its retrainings by seed."""
+    """One side of the comparison, with its retrainings by seed.
+
+    Args:
+        name: ``default``, or ``baseline`` where one was given, or ``incumbent``.
+    """
 
     name: str
     configuration: Configuration
@@ -86,13 +97,13 @@ class Arm:
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
     """The arms whose retraining was ordered, default first."""
-    found = []
-    for rung, name in enumerate(ARMS):
+    found: list[Arm] = []
+    for rung, name in {run.compared.arm: ARMS[INCUMBENT_ARM], DEFAULT_ARM: run.reference}.items():
         own = [each for each in run.comparison if each.id.trial.rung == rung]
         if own:
             own.sort(key=lambda each: each.id.trial.number)
             retrainings = tuple(_retraining(run, each) for each in own)
-            found.append(Arm(name, own[0].attempt.configuration, retrainings))
+            found.insert(0, Arm(name, own[0].attempt.configuration, retrainings))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
 from bohb_seg.trials import Configuration
 
 Value = bool | int | float | str | None
-Picker = Literal["default", "model", "random"]
+Picker = Literal["default", "baseline", "recipe", "model", "random"]
 
 
 def same_configuration(one: Configuration, other: Configuration) -> bool:
@@ -23,7 +23,10 @@ def same_value(one: Value, other: Value) -> bool:
 
 
 def picked_by(run: RunRecord, evaluation: EvaluationRecord) -> Picker:
-    """Origin of a configuration: the default, a pick of the optimizer's model, or chance."""
-    if same_configuration(evaluation.attempt.configuration, run.started.default):
-        return "default"
+    """Origin of a configuration: given by somebody, a pick of the optimizer's model, or chance."""
+    configuration = evaluation.attempt.configuration
+    if same_configuration(configuration, run.started.default):
+        return "baseline" if run.started.baseline else "default"
+    if any(same_configuration(configuration, each) for each in run.started.first):
+        return "recipe"
     return "model" if evaluation.attempt.model_based else "random"

@@ -25,9 +25,11 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.storage import journal, journal_entries
+from bohb_seg.storage.compared import compared
 from bohb_seg.storage.journal_entries import Entry, RulesChanged, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
+    FOLDS_BRACKET,
     RUNOFF_BRACKET,
     Attempt,
     EvaluationId,
@@ -77,11 +79,13 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
         evaluations=tuple(e for e in evaluations if e.id.trial.bracket >= 0),
         runoff=tuple(e for e in evaluations if e.id.trial.bracket == RUNOFF_BRACKET),
         comparison=tuple(e for e in evaluations if e.id.trial.bracket == COMPARISON_BRACKET),
+        folds=tuple(e for e in evaluations if e.id.trial.bracket == FOLDS_BRACKET),
         presences=_presences(entries),
         finish=_last_reason(entries, Finish),
         stop=_last_reason(entries, StopRequested),
         resumed=tuple(entry.time for entry in entries if isinstance(entry.event, RunResumed)),
         changes=tuple(e.event.reason for e in entries if isinstance(e.event, RulesChanged)),
+        compared=compared(entries),
     )
 
 

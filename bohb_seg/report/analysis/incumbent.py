@@ -73,9 +73,24 @@ def runoff_winner(run: RunRecord) -> EvaluationRecord | None:
     """One evaluation of the runoff's winner; None before the runoff has ended."""
     if not (run.runoff and run.comparison):
         return None
+    if "final_delta" in run.started.settings:  # else the journal does not name the incumbent
+        return _again(run, run.compared.incumbent)
     ranks = sorted({each.id.trial.rung for each in run.runoff})
     candidates = [[each for each in run.runoff if each.id.trial.rung == rank] for rank in ranks]
     return min(candidates, key=_mean_loss)[0]
+
+
+def _again(run: RunRecord, chosen: TrialId | None) -> EvaluationRecord | None:
+    """One evaluation in the runoff of the incumbent that was chosen."""
+    configurations = [e.attempt.configuration for e in run.finished if e.id.trial == chosen]
+    return next(
+        (
+            each
+            for each in run.runoff
+            if configurations and same_configuration(each.attempt.configuration, configurations[0])
+        ),
+        None,
+    )
 
 
 def _mean_loss(evaluations: Iterable[EvaluationRecord]) -> float:

@@ -25,7 +25,8 @@ class Picks:
 def picks(run: RunRecord) -> tuple[Picks, ...]:
     """Losses of model-based and of random picks at every budget, budgets in rising order.
 
-    A promoted trial counts as it was picked at first. The default configuration is left out.
+    A promoted trial counts as it was picked at first. Configurations that
+    somebody gave, such as the default, are left out.
     """
     found = []
     for budget, evaluations in evaluations_by_budget(run).items():

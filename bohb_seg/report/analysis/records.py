@@ -5,8 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bohb_seg.storage.compared import Compared
 from bohb_seg.storage.journal_entries import RunStarted
-from bohb_seg.trials import Configuration, EvaluationId, Info, Numbers, TrialId
+from bohb_seg.trials import (
+    ARMS,
+    COMPARISON_BRACKET,
+    DEFAULT_ARM,
+    FOLDS_BRACKET,
+    Configuration,
+    EvaluationId,
+    Info,
+    Numbers,
+    TrialId,
+    trial_name,
+)
 
 EARLY_ENDS = ("collapsed", "patience", "diverged")
 """Reasons, in a worker's words, for which a training ends before its budget."""
@@ -117,6 +129,8 @@ class RunRecord:
         stop: Reason of an early stop, if one was requested.
         resumed: Unix times at which a new master took over.
         changes: Reasons for which the run went on under other rules, oldest first.
+        folds: Evaluations of the comparison on folds: trial (-3, arm, seed times folds + fold).
+        compared: Results from which the verdict follows.
     """
 
     directory: Path
@@ -131,7 +145,20 @@ class RunRecord:
     finish: str | None
     stop: str | None
     resumed: tuple[float, ...]
+    compared: Compared
     changes: tuple[str, ...] = ()
+    folds: tuple[EvaluationRecord, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """Name of the configuration with which the incumbent is compared."""
+        return "baseline" if self.started.baseline else "default"
+
+    def name_of(self, trial: TrialId) -> str:
+        """Name of a trial for people, in which the baseline is called so."""
+        name = trial_name(trial)
+        is_reference = trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET) and not trial.rung
+        return self.reference + name.removeprefix(ARMS[DEFAULT_ARM]) if is_reference else name
 
     @property
     def finished(self) -> tuple[EvaluationRecord, ...]:
@@ -141,8 +168,8 @@ class RunRecord:
 
     @property
     def all_evaluations(self) -> tuple[EvaluationRecord, ...]:
-        """Evaluations of search, runoff and comparison, in this order."""
-        return (*self.evaluations, *self.runoff, *self.comparison)
+        """Evaluations of search, runoff, comparison and its folds, in this order."""
+        return (*self.evaluations, *self.runoff, *self.comparison, *self.folds)
 
 
 def by_trial(evaluations: Iterable[EvaluationRecord]) -> dict[TrialId, list[EvaluationRecord]]:

@@ -60,7 +60,7 @@ def sentences(found: Sequence[Candidate]) -> tuple[str, ...]:
     why = (
         "A search takes the lowest of many noisy losses, so its best configurations are lucky as"
         f" well as good. {which} therefore trained again for {in_epochs(first.search.budget)} with"
-        f" {_seeds(first)}, the same for all. Only the mean of these losses decides which of them"
+        f" {_seeds(found)}, the same for all. Only the mean of these losses decides which of them"
         " is the incumbent."
     )
     winner = next((each for each in found if each.won), None)
@@ -71,7 +71,11 @@ def sentences(found: Sequence[Candidate]) -> tuple[str, ...]:
 
 def _candidate(run: RunRecord, rank: int, *, won: bool) -> Candidate:
     again = {each.id.trial.number: each for each in run.runoff if each.id.trial.rung == rank}
-    seeds = max(each.id.trial.number for each in run.runoff) + 1
+    # In a race a candidate that could not win any more had no further seeds.
+    had = (
+        again if "final_delta" in run.started.settings else {e.id.trial.number for e in run.runoff}
+    )
+    seeds = max(had) + 1
     losses = tuple(again[seed].loss if seed in again else None for seed in range(seeds))
     failed = sum(each.attempt.fate in ("diverged", "crashed") for each in again.values())
     loss, search = _in_search(run, next(iter(again.values())))
@@ -122,6 +126,8 @@ def _luck(found: Sequence[Candidate]) -> str:
     )
 
 
-def _seeds(candidate: Candidate) -> str:
-    count = len(candidate.losses)
-    return "one further seed" if count == 1 else f"{count} further seeds each"
+def _seeds(found: Sequence[Candidate]) -> str:
+    fewest, most = min(len(each.losses) for each in found), max(len(each.losses) for each in found)
+    if fewest < most:
+        return f"{fewest} to {most} further seeds, more where it could still win"
+    return "one further seed" if most == 1 else f"{most} further seeds each"

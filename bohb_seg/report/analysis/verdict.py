@@ -1,163 +1,117 @@
-"""The verdict: whether the incumbent is better than the default, by paired differences.
+"""The verdict of a run, by the rule by which the scheduler ended the comparison.
 
-The verdict rests on one number that was fixed beforehand: the run's objective on the test part,
-which nobody looked at before. The two arms share their seeds, so differences are taken seed by
-seed; the paired 95 % t-interval of their mean must exclude 0.
+``search.verdict.judge`` decides; here its answer is put into words. Sentence, figures, tiles and
+tables all show one :class:`~bohb_seg.search.verdict.Verdict`, so that they cannot disagree.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import Literal
 
-from scipy.stats import t as student
-
-from bohb_seg.report.analysis.comparison import Arm
 from bohb_seg.report.analysis.configuration import same_configuration
 from bohb_seg.report.analysis.incumbent import incumbent
-from bohb_seg.report.analysis.records import RunRecord
-from bohb_seg.report.wording import bounded, decimals
-
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number by which the arms are compared, on one part of the data."""
-
-    part: str
-    name: str
-    lower_is_better: bool
-
-    @property
-    def title(self) -> str:
-        """Name for tables and sentences."""
-        return f"{self.part} {'mIoU' if self.name == 'miou' else self.name}"
-
-
-QUANTITIES = (
-    Quantity("test", "loss", lower_is_better=True),
-    Quantity("test", "miou", lower_is_better=False),
-    Quantity("validation", "loss", lower_is_better=True),
-    Quantity("validation", "miou", lower_is_better=False),
+from bohb_seg.report.analysis.records import EvaluationRecord, RunRecord
+from bohb_seg.report.wording import decimals, is_number
+from bohb_seg.search.verdict import (
+    FEWEST_GROUPS,
+    FIRST_LOOK,
+    FOLDS,
+    Difference,
+    Quantity,
+    Verdict,
 )
-"""In order of their weight: the first one that both arms have decides the verdict."""
+from bohb_seg.trials import DEFAULT_ARM
 
-Judgement = Literal["better", "worse", "not distinguishable", "undecided"]
+MOST_NAMED = 12
+"""Groups that a sentence names; of more it tells the number."""
+
+RULE = (
+    "How this is decided: both configurations are retrained with the same seeds and the same data."
+    " For each seed the {reference}'s mIoU is subtracted from the incumbent's (the loss, where a"
+    " worker reports no mIoU). After the third seed and after each further one, two intervals of"
+    " the mean difference are looked at. If the 95 % interval lies on one side of 0, the incumbent"
+    " is called better or worse, and no further seed is trained. Else, if the 90 % interval lies"
+    " within delta of 0, the two are called equivalent. Else the verdict is undecided. Both"
+    " intervals are so wide that the chance of a wrong answer at any of these looks is at most 5 %."
+    " With five groups of test images or more they also hold what depends on the choice of images."
+)
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """Incumbent minus default, seed by seed.
+class Told:
+    """A verdict in words.
 
     Args:
-        seeds: Indices of the seeds that both arms have.
-        default: Numbers of the default, in order of the seeds.
-        incumbent: Numbers of the incumbent, in order of the seeds.
-        mean: Mean of the differences.
-        spread: Standard deviation of the differences; None with one seed.
-        low: Lower end of the paired t-interval at ``CONFIDENCE``; None with one seed.
-        high: Its upper end; None with one seed.
+        sentence: The answer.
+        details: What one should know beside it, a paragraph each.
+        rule: How it is decided.
     """
 
-    quantity: Quantity
-    seeds: tuple[int, ...]
-    default: tuple[float, ...]
-    incumbent: tuple[float, ...]
-    mean: float
-    spread: float | None
-    low: float | None
-    high: float | None
-
-    @property
-    def judgement(self) -> Judgement:
-        """The incumbent beside the default, by the interval; one seed cannot decide."""
-        if self.low is None or self.high is None:
-            return "undecided"
-        if self.low <= 0 <= self.high:
-            return "not distinguishable"
-        return "better" if (self.high < 0) == self.quantity.lower_is_better else "worse"
-
-
-def paired_differences(arms: Sequence[Arm]) -> tuple[PairedDifference, ...]:
-    """Differences in every quantity that both arms have for at least one common seed."""
-    by_name = {arm.name: arm for arm in arms}
-    if len(by_name) < 2:
-        return ()
-    found = [_paired(each, by_name["default"], by_name["incumbent"]) for each in QUANTITIES]
-    return tuple(each for each in found if each is not None)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer in one sentence, the numbers behind it, and the rule that was followed."""
-
-    judgement: Judgement
     sentence: str
     details: tuple[str, ...]
     rule: str
 
 
-RULE = (
-    "How this is decided: both configurations are retrained with the same seeds and the same data."
-    " For each seed the default's loss is subtracted from the incumbent's. If the 95 % t-interval"
-    " of the mean difference excludes 0, the incumbent is called better or worse, else not"
-    " distinguishable. The loss is the run's objective on the test part, which the search never"
-    " saw, or on the validation part if there is no test part. One seed alone decides nothing."
-)
+def judged(run: RunRecord) -> Verdict:
+    """The verdict on what a run has retrained so far."""
+    return run.compared.verdict
 
 
-def verdict(run: RunRecord, arms: Sequence[Arm]) -> Verdict:
-    """The verdict of a run, also of one whose comparison is missing or has just begun."""
-    missing = _missing(run, arms)
-    differences = paired_differences(arms)
-    if missing or not differences:
+def told(run: RunRecord, verdict: Verdict) -> Told:
+    """The verdict in words, also of a run whose comparison is missing or has just begun."""
+    rule = RULE.format(reference=run.reference)
+    missing = _missing(run)
+    first = verdict.difference
+    if missing or first is None:
         sentence = missing or "No seed has a result for both configurations yet."
-        return Verdict("undecided", sentence, _failed_seeds(arms), RULE)
-    first, *others = differences
-    beside = [_numbers(each) for each in others if each.quantity.part == first.quantity.part]
-    details = (*beside, *_caveats(first, arms))
-    return Verdict(first.judgement, _sentence(first), details, RULE)
+        return Told(sentence, _left_out(verdict), rule)
+    beside = [
+        _numbers(each, run)
+        for each in verdict.others
+        if each.quantity.part == first.quantity.part and each.quantity.label is None
+    ]
+    details = (
+        *_advice(run, verdict, first),
+        *_about_folds(run, verdict),
+        *beside,
+        *_caveats(run, verdict, first),
+        *_model(run, verdict),
+    )
+    return Told(_sentence(run, verdict, first), details, rule)
 
 
-def _paired(quantity: Quantity, default: Arm, incumbent: Arm) -> PairedDifference | None:
-    before, after = _by_seed(default, quantity), _by_seed(incumbent, quantity)
-    seeds = tuple(seed for seed in before if seed in after)
-    if not seeds:
-        return None
-    olds, news = tuple(before[seed] for seed in seeds), tuple(after[seed] for seed in seeds)
-    differences = [new - old for old, new in zip(olds, news, strict=True)]
-    mean, spread, half = fmean(differences), *_spread(differences)
-    low, high = (None, None) if half is None else (mean - half, mean + half)
-    return PairedDifference(quantity, seeds, olds, news, mean, spread, low, high)
+def of_classes(verdict: Verdict) -> list[Difference]:
+    """Differences in the IoU of each class, on the part that says most about new images."""
+    found = [each for each in verdict.others if each.quantity.label is not None]
+    return [each for each in found if each.quantity.part == found[0].quantity.part]
 
 
-def _by_seed(arm: Arm, quantity: Quantity) -> Mapping[int, float]:
-    numbers = {each.seed: each.on(quantity.part).numbers for each in arm.finished}
-    return {
-        seed: bounded(own[quantity.name]) for seed, own in numbers.items() if quantity.name in own
-    }
+def title(quantity: Quantity) -> str:
+    """Name of a quantity for tables and sentences."""
+    name = {"miou": "mIoU", "iou": f"IoU of {quantity.label}"}.get(quantity.name, quantity.name)
+    return f"{name} over all folds" if quantity.part == FOLDS else f"{quantity.part} {name}"
 
 
-def _spread(differences: Sequence[float]) -> tuple[float | None, float | None]:
-    """Standard deviation of differences, and half the width of the t-interval of their mean."""
-    n = len(differences)
-    if n < 2:
-        return None, None
-    spread = stdev(differences)
-    return spread, float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread / math.sqrt(n)
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return f"{'' if value < 0 else '+'}{decimals(value)}"
 
 
-def _missing(run: RunRecord, arms: Sequence[Arm]) -> str | None:
+def delta_of(verdict: Verdict, quantity: Quantity) -> float:
+    """The delta that counts for a quantity; 0 where none does."""
+    return verdict.delta or 0.0 if quantity.name == "miou" else 0.0
+
+
+def _missing(run: RunRecord) -> str | None:
     """Reason why there is nothing to compare; None if both arms are there."""
-    names = {arm.name for arm in arms}
-    if names == {"default", "incumbent"}:
+    rungs = {each.id.trial.rung for each in (*run.comparison, *run.folds)}
+    if {DEFAULT_ARM, run.compared.arm} <= rungs and run.compared.arm != DEFAULT_ARM:
         return None
-    if _default_leads(run) and "incumbent" not in names and (arms or run.finish):
+    if _default_leads(run) and (rungs or run.finish):
         if run.runoff:
-            return "The default configuration won the runoff: nothing better than it was found."
-        return "The search found nothing better than the default configuration."
+            winner = f"The {run.reference} configuration"
+            return f"{winner} won the runoff: nothing better than it was found."
+        return f"The search found nothing better than the {run.reference} configuration."
     if run.finish is None:
         return "There is no verdict yet: the run is still going on, or was interrupted."
     return f"There is no verdict: the run ended without a comparison ({run.finish})."
@@ -169,59 +123,166 @@ def _default_leads(run: RunRecord) -> bool:
     return best is not None and same_configuration(best.attempt.configuration, default)
 
 
-def _sentence(first: PairedDifference) -> str:
-    change = _change(first)
-    if first.spread is None:
-        return f"One seed cannot decide: with it, the incumbent's {change}."
-    measured = (
-        f"{change} ± {decimals(first.spread)} (paired difference over {len(first.seeds)} seeds"
-    )
-    measured += ", mean ± standard deviation)"
-    if first.judgement == "not distinguishable":
+# --- the sentence -----------------------------------------------------------------------------
+
+
+def _sentence(run: RunRecord, verdict: Verdict, first: Difference) -> str:
+    name, place = title(first.quantity), _place(run, first)
+    seeds = f"{len(first.seeds)} seed{'' if len(first.seeds) == 1 else 's'}"
+    direction = "lower" if first.mean < 0 else "higher"
+    change = f"{name} is {direction} by {decimals(abs(first.mean))}"
+    if first.low is None or first.high is None:
         return (
-            f"The incumbent is not distinguishable from the default: its {measured}, which chance"
-            " can explain."
+            f"Undecided: {seeds} cannot decide, {FIRST_LOOK} are needed at least; so far the"
+            f" incumbent's {change}."
         )
-    return f"The incumbent is {first.judgement} than the default: its {measured}."
+    assert first.inner_low is not None
+    assert first.inner_high is not None
+    measured = f"95 % interval {signed(first.low)} to {signed(first.high)}, {seeds}"
+    match verdict.answer:
+        case "better" | "worse":
+            return (
+                f"The incumbent is {verdict.answer} than the {run.reference}: its {change}"
+                f" ({measured}), {place}."
+            )
+        case "equivalent":
+            inner = f"90 % interval {signed(first.inner_low)} to {signed(first.inner_high)}"
+            return (
+                f"The incumbent is equivalent to the {run.reference}: the {name} differs by less"
+                f" than {verdict.delta or 0:g} ({inner}, {seeds}), {place}."
+            )
+        case "undecided":
+            return f"Undecided: the incumbent's {change} ({measured}), {place}."
 
 
-def _numbers(each: PairedDifference) -> str:
+def _place(run: RunRecord, first: Difference) -> str:
+    """How far the answer reaches: over further images, or over further seeds only."""
+    if first.images is not None:
+        return "on images like these, whichever seed"
+    if first.quantity.part == "validation":
+        return "on these validation images, whichever seed"
+    count = first.groups or run.started.data.get("test_groups")
+    if first.groups == 1 or count == 1:
+        return "on this one group of test images, whichever seed"
+    groups = f"{count} groups of " if is_number(count) and count else ""
+    return f"on these {groups}test images, whichever seed"
+
+
+# --- beside it --------------------------------------------------------------------------------
+
+
+def _advice(run: RunRecord, verdict: Verdict, first: Difference) -> Iterator[str]:
+    """Ways to a decision, or to a verdict that says more."""
+    command = f"bohb-master --resume --run-dir {shlex.quote(str(run.directory))}"
+    if verdict.answer == "undecided":
+        yield _more_seeds(run, verdict, first, command)
+    if first.images is None and first.quantity.name == "miou" and first.quantity.part == "test":
+        yield (
+            f"How much of this hangs on the choice of test images cannot be told from fewer than"
+            f" {FEWEST_GROUPS} groups of them; '{command} --final-folds K' retrains both"
+            " configurations on K folds, so that every group tests once."
+        )
+
+
+def _more_seeds(run: RunRecord, verdict: Verdict, first: Difference, command: str) -> str:
+    more = verdict.more_seeds
+    if more is not None and run.finish is None:
+        return f"About {more} more {_seeds(more)} would probably decide it."
+    if more is not None:
+        folds = max(1, run.compared.terms.folds)
+        total = (len(verdict.seeds) + len(verdict.left_out) + more) * folds
+        return (
+            f"About {more} more {_seeds(more)} would probably decide it:"
+            f" '{command} --final-seeds {total}'."
+        )
+    if (first.images or 0.0) ** 2 * len(first.seeds) > (first.spread or 0.0) ** 2:
+        return (
+            "More seeds would hardly decide it: most of the uncertainty is in the choice of images."
+            " More groups of test images would say more."
+        )
+    return (
+        "No reasonable number of further seeds would probably decide it: the difference is too"
+        " small beside its spread."
+    )
+
+
+def _seeds(count: int) -> str:
+    return "seed" if count == 1 else "seeds"
+
+
+def _about_folds(run: RunRecord, verdict: Verdict) -> Iterator[str]:
+    """Paragraphs on the folds, the groups that the search has seen, and the untouched part."""
+    if not run.folds:
+        return
+    every = _groups(run.folds)
+    untouched = _groups(run.comparison)
+    yield (
+        f"The verdict rests on {run.compared.terms.folds} folds: for every seed each of them tested"
+        " once, and the pixels of all folds were counted together."
+    )
+    if untouched and untouched <= every:
+        yield (
+            f"The search has seen {_names(every - untouched)}: it learned from them or chose by"
+            f" them, which may flatter the incumbent there. It has never seen {_names(untouched)}."
+        )
+    for each in verdict.others:
+        if each.quantity == Quantity("test", "miou"):
+            yield f"On the untouched part alone: {_numbers(each, run)}"
+
+
+def _groups(evaluations: Sequence[EvaluationRecord]) -> set[str]:
+    """Names of the groups that were tested."""
+    tables = (each.info.parts.get("test", {}).get("groups") for each in evaluations)
+    return {str(name) for table in tables if isinstance(table, Mapping) for name in table}
+
+
+def _names(groups: set[str]) -> str:
+    if len(groups) > MOST_NAMED:
+        return f"{len(groups)} groups"
+    return ", ".join(sorted(groups)) or "no group"
+
+
+def _numbers(each: Difference, run: RunRecord) -> str:
+    before, after = (sum(arm) / len(arm) for arm in (each.default, each.incumbent))
     text = (
-        f"The {each.quantity.title} is {decimals(fmean(each.default))} with the default and"
-        f" {decimals(fmean(each.incumbent))} with the incumbent"
+        f"The {title(each.quantity)} is {decimals(before)} with the {run.reference} and"
+        f" {decimals(after)} with the incumbent"
     )
     if each.low is None or each.high is None:
-        return f"{text} (one seed)."
-    interval = f"95 % interval of the difference {_signed(each.low)} to {_signed(each.high)}"
-    return f"{text}; {interval}: {each.judgement}."
+        return f"{text}."
+    return f"{text}; 95 % interval of the difference {signed(each.low)} to {signed(each.high)}."
 
 
-def _change(each: PairedDifference) -> str:
-    direction = "lower" if each.mean < 0 else "higher"
-    return f"{each.quantity.title} is {direction} by {decimals(abs(each.mean))}"
-
-
-def _signed(value: float) -> str:
-    return f"{'' if value < 0 else '+'}{decimals(value)}"
-
-
-def _caveats(first: PairedDifference, arms: Sequence[Arm]) -> tuple[str, ...]:
-    caveats = list(_failed_seeds(arms))
-    if first.quantity.part != "test":
-        caveats.append(
+def _caveats(run: RunRecord, verdict: Verdict, first: Difference) -> Iterator[str]:
+    yield from _left_out(verdict)
+    if first.quantity.part == "validation":
+        yield (
             "There is no test part: the search chose by the validation part, which flatters the"
             " incumbent."
         )
-    return tuple(caveats)
+    if first.quantity.name == "loss":
+        yield (
+            "The workers report no mIoU, so the loss decides, and no difference is small enough to"
+            " be called equivalent beforehand."
+        )
 
 
-def _failed_seeds(arms: Sequence[Arm]) -> tuple[str, ...]:
-    sentences = []
-    for arm in arms:
-        fates = [each.attempt.fate for each in arm.retrainings if each.attempt.loss is None]
-        if fates:
-            sentences.append(
-                f"{len(fates)} of {len(arm.retrainings)} retrainings of the {arm.name} have no loss"
-                f" ({', '.join(sorted(set(fates)))}) and are left out."
-            )
-    return tuple(sentences)
+def _left_out(verdict: Verdict) -> tuple[str, ...]:
+    count = len(verdict.left_out)
+    if not count:
+        return ()
+    names = ", ".join(str(seed) for seed in verdict.left_out)
+    return (
+        f"{count} {_seeds(count)} {'is' if count == 1 else 'are'} left out ({names}): a retraining"
+        " of it diverged or failed.",
+    )
+
+
+def _model(run: RunRecord, verdict: Verdict) -> Iterator[str]:
+    """The arm whose model was kept, if it is not the incumbent."""
+    earlier = "final_delta" not in run.started.settings  # then the incumbent's model was kept
+    if verdict.answer in ("worse", "equivalent") and not earlier:
+        yield (
+            f"So model.keras in the run directory is the best retrained model of the"
+            f" {run.reference}."
+        )

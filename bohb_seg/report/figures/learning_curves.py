@@ -52,7 +52,7 @@ def learning_curves(run: RunRecord) -> Figure:
     ticks = [budget for budget in _budgets(run) if budget <= last] or [1]
     epoch_axis(ax, ticks, "epoch (logarithmic; ticks are the budgets)")
     ax.set_title("Learning curves of all trials")
-    ax.legend(handles=_keys() + collapsed_key(run.evaluations), loc="upper right")
+    ax.legend(handles=_keys(run) + collapsed_key(run.evaluations), loc="upper right")
     return figure
 
 
@@ -70,11 +70,11 @@ def _budgets(run: RunRecord) -> list[float]:
 
 
 def _arm(first: EvaluationRecord, run: RunRecord, best: EvaluationRecord | None) -> str:
-    """``incumbent``, ``default`` or, for other trials, the empty string."""
+    """``incumbent``, ``default`` or ``baseline``, or, for other trials, the empty string."""
     if best is not None and best.id.trial == first.id.trial:
         return "incumbent"
     is_default = same_configuration(first.attempt.configuration, run.started.default)
-    return "default" if is_default else ""
+    return run.reference if is_default else ""
 
 
 def _in_front(ax: Axes, epochs: list[float], losses: list[float], arm: str) -> None:
@@ -92,9 +92,9 @@ def _behind(ax: Axes, curves: Sequence[Curve]) -> None:
         ax.plot(*zip(*ends, strict=True), "o", color=PALE, markersize=3.5, zorder=2)
 
 
-def _keys() -> list[Line2D]:
+def _keys(run: RunRecord) -> list[Line2D]:
     return [
         key(ARM_LOOKS["incumbent"], "incumbent", linewidth=3, marker=""),
-        key(ARM_LOOKS["default"], "default", linewidth=3, marker=""),
+        key(ARM_LOOKS[run.reference], run.reference, linewidth=3, marker=""),
         key(Look(PALE), "other trials, dot: training stopped", linewidth=1, markersize=4),
     ]

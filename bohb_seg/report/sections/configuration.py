@@ -10,10 +10,12 @@ from bohb_seg.report.tables import configuration as tables
 from bohb_seg.report.wording import decimals, in_epochs
 from bohb_seg.trials import Configuration, trial_name
 
-HEADING = "configuration", "The incumbent beside the default"
+HEADING = "configuration", "The incumbent and what it is compared with"
 
 ORIGINS: dict[Picker, str] = {
     "default": "the default configuration itself",
+    "baseline": "the baseline itself",
+    "recipe": "one of the recipes that were tried first",
     "model": "picked by the model",
     "random": "drawn at random",
 }
@@ -23,14 +25,23 @@ ORIGINS: dict[Picker, str] = {
 def section(run: RunRecord) -> Section:
     """Both configurations, and the reason why the incumbent is the incumbent."""
     best = incumbent(run)
-    retrained, default = _retrained(run, best), run.started.default
-    table = listed("configuration", lambda: tables.configurations(retrained, default))
+    retrained = _retrained(run, best)
+    table = listed("configuration", lambda: tables.configurations(retrained, run))
     if best is None:
-        reason = "No evaluation has finished yet, so there is only the default configuration."
+        reason = f"No evaluation has finished yet, so there is only the {run.reference}."
         return Section(*HEADING, tables=(table,), empty=reason)
     origin = ORIGINS[picked_by(run, best)]
     sentence = f"The incumbent is trial {trial_name(best.id.trial)}, {origin}: {_why(run, best)}"
-    return Section(*HEADING, (sentence,), tables=(table,))
+    return Section(*HEADING, (sentence, *_about_baseline(run)), tables=(table,))
+
+
+def _about_baseline(run: RunRecord) -> tuple[str, ...]:
+    """The origin of the baseline, and whether the search tried it."""
+    if not run.started.baseline:
+        return ()
+    tried = any(picked_by(run, each) == "baseline" for each in run.evaluations)
+    beyond = "" if tried else "; it lies outside the search space, so the search did not try it"
+    return (f"The baseline is {run.started.baseline}{beyond}.",)
 
 
 def _retrained(run: RunRecord, best: EvaluationRecord | None) -> Configuration | None:

@@ -28,7 +28,7 @@ def section(run: RunRecord) -> Section:
         lambda: figures.confusions(matrices, names, part),
         "Each row takes all pixels that truly are of a class (100 %) and shows what they were named"
         " as, over all seeds. The diagonal is right, everything else is a confusion.",
-        f"Confusion matrices of default and incumbent on the {part} part.",
+        f"Confusion matrices of {run.reference} and incumbent on the {part} part.",
     )
     lists = tuple(
         listed(f"confusion_{arm}_{part}", partial(tables.confusion, arm, its, names, part))

@@ -21,7 +21,7 @@ def section(run: RunRecord) -> Section:
     if found:
         tables.append(listed("failures", lambda: failure_table(run, found)))
     if shortages:
-        tables.append(listed("micro_batches", lambda: micro_batches(shortages)))
+        tables.append(listed("micro_batches", lambda: micro_batches(run, shortages)))
     sentences = (_outcome(run, found), *_memory(shortages))
     return Section(*HEADING, sentences, tables=tuple(tables))
 

@@ -28,6 +28,20 @@ def section(run: RunRecord) -> Section:
 
 
 def _known_before(run: RunRecord) -> tuple[str, ...]:
+    return (*_warm_start(run), *_guess(run))
+
+
+def _guess(run: RunRecord) -> tuple[str, ...]:
+    prior = run.started.prior
+    if not prior:
+        return ()
+    return (
+        f"The optimizer guessed where to begin from {sum(map(len, prior))} evaluations on other"
+        " data; the more of its own it had, the less the guess counted.",
+    )
+
+
+def _warm_start(run: RunRecord) -> tuple[str, ...]:
     """The evaluations that a warm start gave to the optimizer, in at most one sentence."""
     count = len(run.started.earlier)
     if not count:

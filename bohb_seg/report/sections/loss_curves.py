@@ -24,7 +24,7 @@ def section(run: RunRecord) -> Section:
         " Lower is better. A validation loss that rises while the training loss falls means"
         " overfitting. Training losses can be compared only if both configurations train with the"
         " same loss function.",
-        "Training and validation loss against epochs for default and incumbent.",
+        f"Training and validation loss against epochs for {run.reference} and incumbent.",
     )
     return Section(*HEADING, _kept_weights(told), (shown,))
 

@@ -20,8 +20,8 @@ def section(run: RunRecord) -> Section:
         "picks",
         lambda: figures.picks(found),
         "Hollow circles were drawn at random, filled triangles were picked by the optimizer's"
-        " model. Where the triangles lie lower, the model has learnt something. The default"
-        " configuration is left out.",
+        " model. Where the triangles lie lower, the model has learnt something."
+        " Configurations that somebody gave are left out.",
         "Losses of random and model-based picks at every budget.",
     )
     table = listed("picks", lambda: tables.picks(found))

@@ -26,5 +26,5 @@ def _section(run: RunRecord) -> Section:
         " loss in the search was luck.",
         "Loss in the search and losses with further seeds of every candidate.",
     )
-    table = listed("runoff", lambda: tables.runoff(found, run.started.default))
+    table = listed("runoff", lambda: tables.runoff(found, run))
     return Section(*HEADING, sentences(found), (shown,), (table,))

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from bohb_seg.report.analysis.averages import mean, spread
 from bohb_seg.report.analysis.comparison import PARTS, Arm
 from bohb_seg.report.analysis.precision_recall import MICRO
+from bohb_seg.report.analysis.verdict import title
 from bohb_seg.report.tables.table import Table, table
+from bohb_seg.search.verdict import Difference
 
 SCORES = ("precision", "recall")
+MOST_SHOWN = 12
+"""Classes up to which the page shows their differences without a request."""
 
 
 def precision_and_recall(arms: Sequence[Arm]) -> Table:
@@ -34,6 +38,27 @@ def class_iou(arms: Sequence[Arm]) -> Table:
     ]
     title = "Intersection over union of each class (over seeds)"
     return table("class_iou", title, columns, rows, folded=True)
+
+
+def class_differences(found: Sequence[Difference], reference: str) -> Table:
+    """Incumbent minus the other in the IoU of each class, with the intervals of the verdict."""
+    columns = (
+        *("quantity", "seeds", "mean difference", "standard deviation of difference"),
+        *("95 % interval from", "to", "90 % interval from", "to", "error from images"),
+    )
+    rows = [
+        (
+            title(each.quantity),
+            len(each.seeds),
+            each.mean,
+            each.spread,
+            *(each.low, each.high, each.inner_low, each.inner_high),
+            each.images,
+        )
+        for each in found
+    ]
+    heading = f"IoU of each class, incumbent minus {reference}"
+    return table("class_differences", heading, columns, rows, folded=len(rows) > MOST_SHOWN)
 
 
 def _labels(arms: Sequence[Arm], part: str, score: str, *others: str) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from bohb_seg.report.analysis.failures import Failure
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.tables.table import Table, table
-from bohb_seg.trials import trial_name
 
 
 def failures(run: RunRecord, found: Sequence[Failure]) -> Table:
@@ -17,7 +16,7 @@ def failures(run: RunRecord, found: Sequence[Failure]) -> Table:
     rows = [
         (
             (each.attempt.end or run.end) - run.begin,
-            trial_name(each.attempt.evaluation.trial),
+            run.name_of(each.attempt.evaluation.trial),
             each.attempt.evaluation.budget,
             each.attempt.number,
             each.attempt.worker,

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from bohb_seg.report.analysis.micro_batches import MemoryShortage
+from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.tables.table import Table, table
-from bohb_seg.trials import trial_name
 
 MOST_ROWS = 12
 """With more rows the table is folded."""
 
 
-def micro_batches(found: Sequence[MemoryShortage]) -> Table:
+def micro_batches(run: RunRecord, found: Sequence[MemoryShortage]) -> Table:
     """Evaluations in micro-batches, with the sizes that fit."""
     columns = (
         *("trial", "budget (epochs)", "worker", "device", "batch (patches)"),
@@ -18,7 +18,7 @@ def micro_batches(found: Sequence[MemoryShortage]) -> Table:
     )
     rows = [
         (
-            trial_name(each.attempt.evaluation.trial),
+            run.name_of(each.attempt.evaluation.trial),
             each.attempt.evaluation.budget,
             each.attempt.worker,
             each.device,

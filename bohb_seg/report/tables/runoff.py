@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 
+from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.analysis.runoff import Candidate
-from bohb_seg.report.tables.configuration import differences_from_default
+from bohb_seg.report.tables.configuration import differences
 from bohb_seg.report.tables.table import Table, table
-from bohb_seg.trials import Configuration, trial_name
+from bohb_seg.trials import trial_name
 
 
-def runoff(found: Sequence[Candidate], default: Configuration) -> Table:
+def runoff(found: Sequence[Candidate], run: RunRecord) -> Table:
     """The candidates with their losses in the search and in the runoff."""
-    again = [f"re-evaluation {number + 1}" for number in range(len(found[0].losses))]
+    most = max(len(each.losses) for each in found)
+    again = [f"re-evaluation {number + 1}" for number in range(most)]
     columns = (
         *("candidate", "trial", "loss in the search", *again, "mean of these", "won"),
-        "differs from the default in",
+        f"differs from the {run.reference} in",
     )
     rows = [
         (
             each.number,
             trial_name(each.search.id.trial),
             each.search_loss,
-            *each.losses,
+            *(*each.losses, *[None] * (most - len(each.losses))),
             each.mean,
             each.won,
-            differences_from_default(each.search.attempt.configuration, default),
+            differences(each.search.attempt.configuration, run),
         )
         for each in found
     ]

@@ -5,31 +5,34 @@ from statistics import fmean
 
 from bohb_seg.report.analysis.comparison import PARTS, Arm, PartScores
 from bohb_seg.report.analysis.records import AttemptRecord
-from bohb_seg.report.analysis.verdict import PairedDifference
+from bohb_seg.report.analysis.verdict import delta_of, title
 from bohb_seg.report.tables.table import Row, Table, table
+from bohb_seg.search.verdict import Difference, Verdict
 
 
-def paired_differences(found: Sequence[PairedDifference]) -> Table:
-    """Paired differences with their spread and interval."""
+def paired_differences(verdict: Verdict, found: Sequence[Difference], reference: str) -> Table:
+    """Differences with their spread and intervals; the first one decides."""
     columns = (
-        *("quantity", "seeds", "mean of default", "mean of incumbent", "mean difference"),
-        *("standard deviation of difference", "95 % interval from", "to", "incumbent is"),
+        *("quantity", "seeds", f"mean of {reference}", "mean of incumbent", "mean difference"),
+        *("standard deviation of difference", "95 % interval from", "to"),
+        *("90 % interval from", "to", "error from images", "incumbent is"),
     )
     rows = [
         (
-            each.quantity.title,
+            title(each.quantity),
             len(each.seeds),
             fmean(each.default),
             fmean(each.incumbent),
             each.mean,
             each.spread,
-            each.low,
-            each.high,
-            each.judgement,
+            *(each.low, each.high, each.inner_low, each.inner_high),
+            each.images,
+            each.answer(delta_of(verdict, each.quantity)),
         )
         for each in found
     ]
-    return table("paired_differences", "Incumbent minus default, seed by seed", columns, rows)
+    heading = f"Incumbent minus {reference}, seed by seed; the first row decides"
+    return table("paired_differences", heading, columns, rows)
 
 
 def retrainings(arms: Sequence[Arm]) -> Table:

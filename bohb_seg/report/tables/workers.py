@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from bohb_seg.report.analysis.records import RunRecord
 from bohb_seg.report.analysis.workers import WorkerTime
 from bohb_seg.report.tables.table import Table, table
-from bohb_seg.trials import trial_name
 
 MOST_ROWS = 16
 """With more rows the table of workers is folded."""
@@ -27,7 +26,7 @@ def timeline(run: RunRecord) -> Table:
     rows = [
         (
             each.worker,
-            trial_name(each.evaluation.trial),
+            run.name_of(each.evaluation.trial),
             each.evaluation.budget,
             each.number,
             each.start - run.begin,

@@ -37,6 +37,19 @@ def load(
         raise SpaceError(f"{where} is broken: it is nested too deeply") from None
 
 
+def follows_from_data(spec: str) -> bool:
+    """Whether ranges of a space may follow from facts about the data.
+
+    Those of the package's own spaces follow from the patch size at most, which is known before.
+
+    Raises:
+        UnknownPluginError: there is no space of this name.
+        PluginError: there is no such file, or it is Python that defines no space or fails.
+    """
+    is_own = plugins.digest("spaces", spec) == ""
+    return not is_own and plugins.file_of("spaces", spec).suffix == ".py" and python.asks(spec)
+
+
 def _read(file: Path, where: str) -> ConfigurationSpace:
     form = text.parsed(file, where)
     if configspace.looks_like(form):

@@ -13,6 +13,17 @@ from bohb_seg.spaces.formats.checks import checked
 _log = logging.getLogger(__name__)
 
 
+def asks(spec: str) -> bool:
+    """Whether a plug-in asks for facts about the data.
+
+    Raises:
+        PluginError: the file fails.
+    """
+    function = plugins.find("spaces", spec).space
+    with plugins.blaming("spaces", spec):
+        return bool(inspect.signature(function).parameters)
+
+
 def build(spec: str, facts: Facts | None, patch_size: int, where: str) -> ConfigurationSpace:
     """Calls the ``space()`` or the ``space(facts)`` of a plug-in.
 
@@ -28,10 +39,10 @@ def build(spec: str, facts: Facts | None, patch_size: int, where: str) -> Config
     """
     function = plugins.find("spaces", spec).space
     with plugins.blaming("spaces", spec):
-        asks = bool(inspect.signature(function).parameters)
+        is_told = asks(spec)
         told = facts or dataclasses.replace(TYPICAL, patch_size=patch_size)
-        space = checked(function(told) if asks else function(), where)
-    if asks and facts:
+        space = checked(function(told) if is_told else function(), where)
+    if is_told and facts:
         values = space.get_default_configuration().items()
         chosen = ", ".join(f"{name} {value}" for name, value in values)
         _log.info("default configuration by rules from the data: %s", chosen)

@@ -11,7 +11,8 @@ KEPT = 8
 """Number of models. Each takes about 40 MB besides its weights, for its traces; a new one takes
 seconds. Promoted trials and the trainings of a comparison come back to few shapes."""
 KEPT_BYTES = 2**29
-"""Bytes of weights and optimizer states; on a GPU they take room from others' activations."""
+"""Bytes of weights, averages and optimizer states; on a GPU they take room from others'
+activations."""
 
 _kept: OrderedDict[tuple[Shape, int | None], CompiledModel] = OrderedDict()
 

@@ -26,6 +26,7 @@ from keras import ops
 from bohb_seg.training import devices
 from bohb_seg.training.graph import augmentation, counts, gradient_accumulation, losses
 from bohb_seg.training.graph.architecture import Architecture
+from bohb_seg.training.graph.averaging import RunningAverage
 from bohb_seg.training.graph.dropout import StepDropout
 from bohb_seg.training.graph.gradient_optimizer import Family, ScheduledOptimizer, family_of
 from bohb_seg.training.graph.losses import Formula
@@ -120,6 +121,7 @@ class LossModel(keras.Model):  # type: ignore[misc]
     Attributes:
         formula: The loss, see :class:`~bohb_seg.training.graph.losses.Formula`; to be assigned.
         rates: The dropout rates, (rates,); to be assigned.
+        average: The average of the model's weights over the last steps; to be begun.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class LossModel(keras.Model):  # type: ignore[misc]
         self._length = losses.length(model.output_shape[-1])
         self.formula = self._value("formula", (Formula.LENGTH,))
         self.rates = self._value("rates", (rates,))
+        self.average = RunningAverage(model.weights, self._value)
         self._mean = keras.metrics.Mean("mean_loss")
         self.built = True  # else Keras traces the whole step once more to build nothing
 
@@ -146,6 +149,8 @@ class LossModel(keras.Model):  # type: ignore[misc]
             sums = self._sums(self.model, batch, constants, training)
         else:
             sums = self._sums_of_parts(self.micro, batch, constants, training)
+        if training:
+            self.average.update()
         return losses.value(sums, formula)
 
     def compute_loss(

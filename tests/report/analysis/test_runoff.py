@@ -4,14 +4,13 @@ from helpers.recorded_run import DEFAULT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.report.analysis.comparison import arms
 from bohb_seg.report.analysis.incumbent import incumbent
 from bohb_seg.report.analysis.runoff import candidates, sentences
-from bohb_seg.report.analysis.verdict import verdict
-from bohb_seg.search import final_phase
+from bohb_seg.report.analysis.verdict import judged, told
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent
-from bohb_seg.trials import TrialId
+from bohb_seg.search.runoff import Runoff
+from bohb_seg.trials import Info, TrialId
 
 
 def test_candidates_by_hand():
@@ -86,7 +85,7 @@ def test_a_runoff_that_goes_on_has_no_winner():
 
 def test_the_default_may_win_the_runoff():
     its = run_off((0.5, 0.5), (0.4, 0.4))
-    assert verdict(its, arms(its)).sentence == (
+    assert told(its, judged(its)).sentence == (
         "The default configuration won the runoff: nothing better than it was found."
     )
 
@@ -101,10 +100,12 @@ def test_the_winner_is_the_schedulers(first, second):
         Incumbent(TrialId(0, 0, number), 3.0, loss, configuration, model_based=False)
         for number, (configuration, loss) in enumerate(((OTHER, 0.1), (DEFAULT, 0.2)))
     ]
-    ended = final_phase.runoff(best, Plan(1, comparison_epochs=9, candidates=2))
-    while not ended.finished:
-        evaluation = ended.next_for("a", ["a"])
+    runoff = Runoff()
+    assert runoff.begin(best, Plan(1, comparison_epochs=9, candidates=2))
+    while not (winner := runoff.winner()):
+        evaluation = runoff.retrainings.next_for("a", ["a"])
         loss = (first, second)[evaluation.trial.rung][evaluation.trial.number]
         evaluation.start("a")
         evaluation.diverge() if loss is None else evaluation.finish(loss)
-    assert incumbent(run_off(first, second)).id.trial == final_phase.winner(best, ended).trial
+        runoff.retrainings.settle(evaluation, Info())
+    assert incumbent(run_off(first, second)).id.trial == winner.trial
