@@ -72,7 +72,7 @@ CLUSTERS = (
     Cluster("4 unlike workers", (20.0, 40.0, 80.0, 160.0), 8),
     Cluster("8 workers, long", (60.0,) * 8, 24),
     Cluster("16 workers, half of them leave midway", (30.0,) * 16, 6, leave=0.5),
-    Cluster("6 workers, widths from 1/5 to 5 times the time", (45.0,) * 6, 8, spread=2.2),
+    Cluster("6 workers, very unlike configurations", (45.0,) * 6, 8, spread=2.2),
     Cluster("2 workers, 8 more after a third", (30.0,) * 2, 6, join=0.33, joining=(30.0,) * 8),
     Cluster("32 workers", (20.0,) * 32, 6),
     Cluster("32 slow workers", (300.0,) * 32, 12, fixed=30),
