@@ -57,6 +57,8 @@ class Display:
         self._settings = settings
         self.join_command = "bohb-worker"
         """Command that starts another worker."""
+        self.brackets = settings.n_iterations
+        """Brackets of the present plan."""
         self.deadline: HasTimeLeft | None = None
         """The end of the run, if it has one."""
         self._console = console or Console(stderr=True)
@@ -186,7 +188,7 @@ class Display:
     def _place(self, progress: Progress) -> list[tuple[str, str]]:
         if progress.phase != "search":
             return [("phase", progress.phase)]
-        bracket = f"{progress.bracket + 1} of {self._settings.n_iterations}"
+        bracket = f"{progress.bracket + 1} of {self.brackets}"
         return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
 
     def _left(self, progress: Progress) -> str:

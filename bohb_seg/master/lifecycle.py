@@ -12,7 +12,7 @@ from typing import final
 import click
 
 from bohb_seg.dashboard.launcher import Dashboard
-from bohb_seg.errors import EXIT_STOPPED_EARLY
+from bohb_seg.errors import EXIT_STOPPED_EARLY, ServiceError
 from bohb_seg.master import planning, run_setup
 from bohb_seg.master.conclusion import conclude
 from bohb_seg.master.console import Display
@@ -68,6 +68,9 @@ class Master:
             with contextlib.closing(self._directory), self._signals:
                 self._search(dashboard)
                 return self._conclude()
+        except ServiceError:
+            is_new = False  # the logs of its workers stay: they say why
+            raise
         finally:
             if self._run is None:
                 planning.clear(self._settings.run_dir, is_new)

@@ -154,6 +154,7 @@ class Loop:
                 deadline = math.inf
             if self._deadline is not None:
                 self._handle(self._deadline.correction(self._scheduler.progress.phase))
+            self._display.brackets = self._scheduler.plan.n_iterations
             self._display.show(self._scheduler.progress)
             self.failure = self._transport.fault() or self._why_all_fail()
 

@@ -102,7 +102,8 @@ def test_without_hours_a_plan_is_what_the_flags_amount_to(tmp_path):
 
 
 def test_too_little_time_is_refused_with_what_would_do(tmp_path):
-    done = run(MASTER, *flags(tmp_path), "--hours", 0.004, "--max-budget", 81, folder=tmp_path)
+    given = (*flags(tmp_path, sleep=1.0), "--max-budget", 81)
+    done = run(MASTER, *given, "--hours", 0.02, folder=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert re.search(r"has no room: .+ which needs --hours [\d.]+; or ", done.stderr)
@@ -139,3 +140,18 @@ def test_a_plan_is_of_a_new_run(tmp_path):
     assert done.returncode == 2
     assert "--plan shows what a new run would do" in done.stderr
     assert json.dumps(done.stderr).count("bohb-master") == 1
+
+
+def test_a_default_that_cannot_be_trained_is_told_and_the_logs_stay(tmp_path):
+    program = tmp_path / "fails.py"
+    program.write_text(
+        "from hpbandster.core.worker import Worker\n"
+        "NEEDS_DATA = False\n"
+        "class Fails(Worker):\n"
+        "    def compute(self, *_, **__):\n"
+        "        raise ValueError('no such layer')\n"
+    )
+    done = run(MASTER, *flags(tmp_path, program=program), "--hours", 1, folder=tmp_path)
+    assert done.returncode == 2
+    assert "so nothing is measured: ValueError: no such layer" in done.stderr
+    assert (tmp_path / "run/logs/worker-0.log").exists()
