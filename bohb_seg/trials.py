@@ -45,6 +45,12 @@ FINAL_BRACKETS = (RUNOFF_BRACKET, COMPARISON_BRACKET, FOLDS_BRACKET)
 """Brackets of the retrainings after the search, in their order."""
 
 
+MEASURING_BRACKET = -4
+"""The default trained for a few epochs to measure how long they take; in no journal and no report.
+
+There ``TrialId.number`` numbers the measurements."""
+
+
 class TrialId(NamedTuple):
     """HpBandSter's ``config_id``: bracket, the rung it was sampled for, running number there."""
 

@@ -135,6 +135,7 @@ OTHERS = {
     **{"continue_": "false", "warm_start": "a:b", "max_epochs": "90", "final_candidates": "2"},
     **{"final_folds": "4", "patience": "5", "dashboard": "8000", "max_minutes_per_evaluation": "7"},
     **{"check": "true", "only": "nameserver", "baseline": "milestone3", "recipe": "a:b"},
+    **{"hours": "2.5", "plan": "true"},
     "prior": "a:b",
 }
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]

@@ -16,6 +16,9 @@ A third habit saves it tries in vain. Before each job ``bohb-worker`` sets ``sel
 the limits of memory that the workers of the run have found out, ``{"<kind of device> | <shape of
 the model>": patches at once}``. A worker reports those that it finds out as
 ``info["micro_batches"]``.
+
+With ``bohb-master --hours`` the largest budget is chosen after the workers have joined. Each job
+then brings it, and ``bohb-worker`` sets ``self.max_budget``, which replaces the setting.
 """
 
 import logging
@@ -45,6 +48,7 @@ class Segmentation(Worker):
 
     interruption = Interruption()
     micro_batches: Mapping[str, int] = {}
+    max_budget: float | None = None
 
     def __init__(self, *, settings: TrainingSettings, **kwargs: Any) -> None:
         # Without a logger, HpBandSter would reconfigure the logging of the whole program.
@@ -80,5 +84,7 @@ class Segmentation(Worker):
         bracket, rung, number = map(int, config_id)
         job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
         self._limits.update(self.micro_batches)
-        data = self._splits.of(job.config_id)
-        return evaluate(self._settings, data, job, self.interruption, self._limits)
+        settings, data = self._settings, self._splits.of(job.config_id)
+        if self.max_budget is not None:
+            settings = settings.model_copy(update={"max_budget": self.max_budget})
+        return evaluate(settings, data, job, self.interruption, self._limits)

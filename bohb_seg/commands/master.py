@@ -12,7 +12,7 @@ from bohb_seg.commands import command_line
 from bohb_seg.dashboard.launcher import Dashboard
 from bohb_seg.errors import SettingsError
 from bohb_seg.master import plugin_check
-from bohb_seg.master.loop import Master
+from bohb_seg.master.lifecycle import Master
 from bohb_seg.rpc import pyro
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.storage import repair, resume
@@ -34,6 +34,10 @@ def command(config: Path | None, **flags: object) -> int:
         _repair(settings)
         if not settings.resume:
             return 0
+    if settings.plan and settings.resume:
+        raise SettingsError(
+            "--plan shows what a new run would do and --resume goes on with one; give one of them"
+        )
     with contextlib.ExitStack() as closing:
         journal, past = None, list[Entry]()
         if settings.resume or (settings.restartable and resume.holds_run(settings.run_dir)):

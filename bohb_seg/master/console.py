@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import final
+from typing import Protocol, final
 
 from rich.console import Console
 from rich.live import Live
@@ -35,6 +35,15 @@ NO_WORKER_EVERY = 30.0
 _log = logging.getLogger(__name__)
 
 
+class HasTimeLeft(Protocol):
+    """The end of a run."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; negative afterwards."""
+        ...
+
+
 @final
 class Display:
     """Shows progress as long as it is entered, as a context manager.
@@ -48,6 +57,10 @@ class Display:
         self._settings = settings
         self.join_command = "bohb-worker"
         """Command that starts another worker."""
+        self.brackets = settings.n_iterations
+        """Brackets of the present plan."""
+        self.deadline: HasTimeLeft | None = None
+        """The end of the run, if it has one."""
         self._console = console or Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._complaints = Complaints(_log)
@@ -163,12 +176,19 @@ class Display:
             ("incumbent", _incumbent(progress.incumbent)),
             ("speed", f"{self._epochs / max(seconds, 1e-9):.2f} epochs/s"),
             ("time", f"{_clock(seconds)} so far, {self._left(progress)} left in this phase"),
+            *([("deadline", self._deadline_text)] if self.deadline else []),
         ]
+
+    @property
+    def _deadline_text(self) -> str:
+        assert self.deadline is not None
+        left = self.deadline.left
+        return f"in {_clock(left)}" if left >= 0 else f"{_clock(-left)} ago"
 
     def _place(self, progress: Progress) -> list[tuple[str, str]]:
         if progress.phase != "search":
             return [("phase", progress.phase)]
-        bracket = f"{progress.bracket + 1} of {self._settings.n_iterations}"
+        bracket = f"{progress.bracket + 1} of {self.brackets}"
         return [("bracket", bracket), ("rung", f"{progress.rung + 1}")]
 
     def _left(self, progress: Progress) -> str:

@@ -57,6 +57,11 @@ class LocalWorkers:
         ]
         self._met = False
 
+    @property
+    def count(self) -> int:
+        """Number of the local workers, whether they run or not."""
+        return len(self._workers)
+
     def start(self) -> None:
         """Starts all workers; does not wait until they are ready."""
         for worker in self._workers:

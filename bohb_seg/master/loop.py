@@ -5,26 +5,28 @@ with the orders that follow from them, and only then the orders are carried out 
 that their results are safe. A master that was killed therefore finds everything it did in its
 journal: ``--resume`` replays it, and whatever it had not written down yet its workers still hold.
 While the disk is full it waits, and nothing new is handed out. Only what is written down is
-displayed.
+displayed. With ``--hours`` the plan is corrected in between, which is news like all others.
 """
 
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final, final
 
 from bohb_seg.dashboard.launcher import Dashboard
-from bohb_seg.master import last_words, run_setup
-from bohb_seg.master.conclusion import conclude
+from bohb_seg.master import last_words
 from bohb_seg.master.console import Display
+from bohb_seg.master.deadline import Deadline
 from bohb_seg.master.executor import Executor
 from bohb_seg.master.gathering import Gathering
 from bohb_seg.master.local_workers import LocalWorkers
+from bohb_seg.master.measuring import Measurement
 from bohb_seg.master.recorder import Recorder
-from bohb_seg.master.stop_signals import StopSignals
+from bohb_seg.master.run_setup import Run
+from bohb_seg.master.transport import Transport
 from bohb_seg.rpc.names import is_dead, process_here
 from bohb_seg.search.events import (
     Evaluate,
@@ -36,9 +38,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.search.first_failures import ENOUGH
-from bohb_seg.settings import SearchSettings
-from bohb_seg.storage.journal import Journal
-from bohb_seg.storage.journal_entries import Entry, Event, RunResumed
+from bohb_seg.storage.journal_entries import Event, RunResumed
 from bohb_seg.storage.run_directory import RunDirectory
 from bohb_seg.trials import trial_key
 
@@ -48,86 +48,67 @@ TURN: Final = 0.5
 _log = logging.getLogger(__name__)
 
 
-@final
-class Master:
-    """One run, from its settings to its report.
+@dataclass(frozen=True)
+class Means:
+    """Everything through which a loop has effects.
 
     Args:
-        settings: All settings of the run.
-        past: The journal so far; empty for a new run.
-        journal: The journal of the run to go on with, open.
+        transport: Leads to the workers.
+        directory: The run directory.
+        recorder: Writes to it.
+        display: Shows what happens.
+        is_stopped: Tells whether the master was told to leave.
+    """
 
-    Raises:
-        BohbSegError: the settings or the data must be changed.
-        JournalError: the journal is not that of a run.
+    transport: Transport
+    directory: RunDirectory
+    recorder: Recorder
+    display: Display
+    is_stopped: Callable[[], bool]
+
+
+@final
+class Loop:
+    """The loop of one start of a run.
+
+    Args:
+        run: The run.
+        means: Everything through which it has effects.
+        deadline: The end of the run, if it has one.
+        measured: The measurement that came before the run.
+
+    Attributes:
+        failure: Why the loop ended by itself before the run was finished; "" if it did not.
     """
 
     def __init__(
-        self, settings: SearchSettings, past: Sequence[Entry], journal: Journal | None = None
+        self,
+        run: Run,
+        means: Means,
+        deadline: Deadline | None = None,
+        measured: Measurement | None = None,
     ) -> None:
-        self._settings, self._journal = settings, journal
-        self._run = run_setup.assemble(settings, past)
-        self._scheduler = self._run.scheduler
-        self._transport = run_setup.new_transport(settings)
-        self._display = Display(settings)
-        self._gathering = Gathering(settings.min_workers, is_complete=bool(past))
-        self._signals = StopSignals()
-        self._failed_before = self._scheduler.first_failures.alike
-        self._failure = ""
-
-    def run(self, dashboard: Dashboard) -> int:
-        """Searches, compares and reports; returns the exit status."""
-        self._transport.bind(resuming=bool(self._run.past))
-        run = self._run
-        self._directory = RunDirectory(self._settings, run.start, run.past, self._journal)
-        with contextlib.closing(self._directory), self._signals:
-            self._search(dashboard)
-            self._recorder.look_after()
-            return conclude(self._directory, self._scheduler, self._signals.received, self._failure)
-
-    def _search(self, dashboard: Dashboard) -> None:
-        self._recorder = Recorder(self._directory, lambda: self._signals.received)
+        self._run, self._settings, self._scheduler = run, run.settings, run.scheduler
+        self._transport, self._directory = means.transport, means.directory
+        self._recorder, self._display = means.recorder, means.display
+        self._is_stopped = means.is_stopped
+        self._deadline, self._measurement = deadline, measured
         self._executor = Executor(self._transport, self._directory, self._scheduler)
-        workers = LocalWorkers(self._settings, self._transport.nameserver)
-        try:
-            with self._display:
-                self._begin()
-                self._say_where()
-                workers.start()
-                dashboard.start()
-                self._loop(workers, dashboard)
-        finally:
-            self._transport.close(dismiss=self._dismisses)
-            workers.stop()
+        self._gathering = Gathering(self._settings.min_workers, is_complete=bool(run.past))
+        self._failed_before = self._scheduler.first_failures.alike
+        self.failure = ""
 
-    @property
-    def _dismisses(self) -> bool:
-        """Whether workers may go: not if the next master needs them, or what they still hold."""
-        if self._recorder.lost is not None:
-            return not self._recorder.lost.is_taken
-        goes_on = self._settings.restartable and not self._scheduler.finished
-        return not (self._recorder.is_paused or goes_on)
+    def resume(
+        self, serve: Callable[[dict[str, Evaluate | None], Sequence[Evaluate]], None]
+    ) -> None:
+        """Goes on with the journal, then begins to serve.
 
-    def _say_where(self) -> None:
-        settings, (host, port) = self._settings, self._transport.nameserver
-        self._directory.tell_nameserver((host, port))
-        join = f"bohb-worker --host {host} --port {port} --run-id {settings.run_id}"
-        if settings.tls:
-            join += f" --tls {settings.tls}"
-        self._display.join_command = join
-        where = settings.run_id, settings.run_dir, join
-        _log.info("run %s in %s; more workers join with '%s'", *where)
-        _log.info("%s", run_setup.outlook(settings, self._run.start))
+        The workers of the past may live and be at work: each has a lease to show itself.
 
-    def _begin(self) -> None:
-        """Starts the journal, or goes on with it; then begins to serve."""
-        if self._run.past:
-            self._resume()
-        else:
-            self._serve()
-
-    def _resume(self) -> None:
-        """The workers of the past may live and be at work: each has a lease to show itself."""
+        Args:
+            serve: Begins to serve; is told the orders of the workers that may live, and of those
+                that are dead.
+        """
         run = self._run
         self._recorder.record([*run.changes, *run.due, RunResumed()])
         for entry in run.past:
@@ -137,7 +118,7 @@ class Master:
         past = run.workers
         dead = tuple(name for name in past if is_dead(name))
         late = [order for name in dead if (order := past[name])]
-        self._serve({name: order for name, order in past.items() if name not in dead}, late)
+        serve({name: order for name, order in past.items() if name not in dead}, late)
         # Orders to evaluate went with the workers of the past.
         self._executor.carry_out(order for order in run.due if not isinstance(order, Evaluate))
         if dead:
@@ -145,18 +126,23 @@ class Master:
         if run.growth:
             self._handle([run.growth])
 
-    def _serve(
-        self, past: dict[str, Evaluate | None] | None = None, late: Sequence[Evaluate] = ()
-    ) -> None:
-        storage = self._directory.storage
-        storage.permit = self._transport.demand_writer
-        terms = run_setup.terms(self._settings, self._run.start, storage.token)
-        self._transport.serve(terms, storage, past, late)
+    def begin(self) -> None:
+        """Takes over the workers that were measured."""
+        if self._measurement is not None:
+            there = set(self._measurement.workers) - self._measurement.busy
+            joined = tuple(name for name in self._measurement.workers if name in there)
+            self._handle(self._gathering.admit([WorkersChanged(joined=joined)]))
 
-    def _loop(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
+    @property
+    def is_late(self) -> bool:
+        """Whether the time of the run is over, but for that of its report."""
+        return self._deadline is not None and self._deadline.is_over
+
+    def run(self, workers: LocalWorkers, dashboard: Dashboard) -> None:
+        """Goes on until the run is finished, or there is a reason to leave it."""
         deadline = time.monotonic() + 3600 * (self._settings.max_hours or math.inf)
-        while not (self._scheduler.finished or self._signals.received or self._failure):
-            news = self._gathering.admit(self._transport.receive(TURN))
+        while not (self._scheduler.finished or self._is_stopped() or self.failure or self.is_late):
+            news = self._gathering.admit(self._received())
             self._handle([last_words.explained(each, workers.end_of) for each in news])
             self._recorder.look_after()
             met = self._gathering.met or bool(self._scheduler.workers)
@@ -166,8 +152,16 @@ class Master:
             if time.monotonic() > deadline:
                 self._handle([StopRequested("--max-hours is over")])
                 deadline = math.inf
+            if self._deadline is not None:
+                self._handle(self._deadline.correction(self._scheduler.progress.phase))
+            self._display.brackets = self._scheduler.plan.n_iterations
             self._display.show(self._scheduler.progress)
-            self._failure = self._transport.fault() or self._why_all_fail()
+            self.failure = self._transport.fault() or self._why_all_fail()
+
+    def _received(self) -> Sequence[News]:
+        """News for the run; a worker that is still being measured does not belong to it yet."""
+        news = self._transport.receive(TURN)
+        return self._measurement.admit(news) if self._measurement else news
 
     def _handle(self, news: Sequence[News]) -> None:
         """News to the scheduler, then both to the journal, then the orders are carried out."""
@@ -178,13 +172,24 @@ class Master:
             events += [item, *orders[-1]]
         if not self._recorder.record(events):
             return
+        if self._deadline is not None:
+            for item, follow in zip(news, orders, strict=True):
+                self._deadline.follow([item, *follow])
         self._executor.carry_out(chain.from_iterable(orders))
         for item in news:
             if isinstance(item, Evaluated):
                 self._transport.learn(item)
                 self._transport.recorded(item)
+            elif isinstance(item, StopRequested) and not item.waits:
+                self._give_up_search()
         for item, follow in zip(news, orders, strict=True):
             self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
+
+    def _give_up_search(self) -> None:
+        """Lets workers hear that nobody waits for what they train of the search."""
+        for attempt in self._scheduler.workers.values():
+            if attempt is not None and attempt.evaluation.trial.bracket >= 0:
+                self._transport.settled(attempt.evaluation)
 
     def _busy_processes(self) -> Collection[int]:
         """Process ids of the workers of this machine that are at an evaluation."""

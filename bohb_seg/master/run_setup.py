@@ -2,9 +2,11 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 from bohb_seg import machine, optimizers, plugins
 from bohb_seg.master import plugin_check, recipes
@@ -15,6 +17,7 @@ from bohb_seg.master.transport import Transport
 from bohb_seg.search import hyperband
 from bohb_seg.search.data_facts import Facts
 from bohb_seg.search.events import Evaluate, Order, PlanChanged
+from bohb_seg.search.forecast import RungsOf
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.settings import SearchSettings, TrainingSettings, flag_of
@@ -64,18 +67,21 @@ class Run:
         return (event for event in events if isinstance(event, Evaluate))
 
 
-def assemble(settings: SearchSettings, past: Sequence[Entry]) -> Run:
+def assemble(
+    settings: SearchSettings, past: Sequence[Entry], start: RunStarted | None = None
+) -> Run:
     """A new run, or one that goes on where its journal ends.
 
     Args:
         settings: All settings of the run.
         past: The journal so far; empty for a new run.
+        start: Its first entry, if it was made already.
 
     Raises:
         BohbSegError: the settings or the data must be changed.
         JournalError: the recorded orders contradict each other.
     """
-    start = resume.started(past) or new_start(settings)
+    start = start or resume.started(past) or new_start(settings)
     journal = settings.run_dir / FILE_NAME
     found = replay(lambda: new_scheduler(settings, start), past, journal)
     growth = _growth(settings, found.scheduler.plan) if past else None
@@ -96,7 +102,7 @@ def new_start(settings: SearchSettings) -> RunStarted:
     plugin_check.check_space(space, settings)  # a second time, for it may follow from the facts
     begins = recipes.beginning(given, space, settings)
     start = RunStarted(
-        settings=settings.model_dump(mode="json", exclude={"cache_dir"}),
+        settings=recorded(settings),
         space=configspace.to_json(space),
         data=data,
         default=begins.default,
@@ -118,6 +124,22 @@ def new_start(settings: SearchSettings) -> RunStarted:
     )
 
 
+def recorded(settings: SearchSettings) -> Mapping[str, Any]:
+    """Settings as the first entry of a journal has them."""
+    return settings.model_dump(mode="json", exclude={"cache_dir"})
+
+
+def layout(settings: SearchSettings, start: RunStarted) -> Callable[[hyperband.Ladder], RungsOf]:
+    """The rungs that a run's optimizer lays out on a ladder."""
+    space = configspace.read(start.space, f"the space in {settings.run_dir / FILE_NAME}")
+
+    @cache
+    def rungs(ladder: hyperband.Ladder) -> RungsOf:
+        return optimizers.build(settings.optimizer, space, ladder, settings.seed).rungs
+
+    return rungs
+
+
 def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
     """The scheduler of a run, which has heard no news yet.
 
@@ -131,7 +153,7 @@ def new_scheduler(settings: SearchSettings, start: RunStarted) -> Scheduler:
         optimizer.observe(*observation)
     if start.prior:
         optimizer.expect(start.prior)
-    return Scheduler(optimizer, _plan(settings, start), start.default)
+    return Scheduler(optimizer, plan_of(settings, start), start.default)
 
 
 def outlook(settings: SearchSettings, start: RunStarted) -> str:
@@ -165,13 +187,15 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
     told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
     told["data"] = plugins.absolute_data(settings.data)
     del told["log_level"], told["cache_dir"]
+    if settings.hours is not None:
+        del told["max_budget"]  # it may be chosen after workers have joined: orders bring it
     hashes = {name: str(start.data.get(name, "")) for name in ("fingerprint", "split_hash")}
     facts = {"version": version("bohb-seg"), **hashes}
     facts["model"] = plugins.digest("models", settings.model)
     return Terms(told, settings.heartbeat, token, facts)
 
 
-def _plan(settings: SearchSettings, start: RunStarted) -> Plan:
+def plan_of(settings: SearchSettings, start: RunStarted) -> Plan:
     """The plan with which the run began; a run of an earlier version knows no ``final_delta``."""
     began = settings.model_copy(update=resume.began_with(start))
     return Plan(

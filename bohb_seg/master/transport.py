@@ -76,6 +76,8 @@ class Transport:
         self._micro_batches = MicroBatches()
         self._discovery: Discovery | None = None
         self._threads: tuple[threading.Thread, ...] = ()
+        self.max_budget: float | None = None
+        """Largest budget, if orders must bring it to the workers."""
         self.nameserver = external or (host, port)
 
     def bind(self, resuming: bool = False) -> None:
@@ -206,6 +208,7 @@ class Transport:
             micro_batches=self._micro_batches,
             complaints=Complaints(_log),
             minutes=self._minutes,
+            max_budget=lambda: self.max_budget,
         )
 
     def _look(self) -> None:

@@ -81,9 +81,14 @@ class StopRequested:
     Evaluations that run may end, rungs stay unfinished, the comparison follows.
 
     (A run that is interrupted to be resumed later needs no news: its master just leaves.)
+
+    Args:
+        reason: Reason in words, for people.
+        waits: Whether evaluations that run may end; else they are given up.
     """
 
     reason: str
+    waits: bool = True
 
 
 @dataclass(frozen=True)

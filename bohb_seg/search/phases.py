@@ -6,7 +6,8 @@ Rules:
   the *runoff* of the search's best follows (if there is room for it, see ``runoff``), and the
   *comparison* of its winner with the default configuration, and both on *folds* if there are any.
   Then the run is finished.
-- A request, a target or a limit ends the search early; the final phases follow all the same.
+- A request, a target or a limit ends the search early; the final phases follow all the same. A
+  request may give up what runs: its workers are strays.
 - Search and runoff end when nothing of them runs any more, comparison and folds when the verdict is
   final. Evaluations of other phases stay known, so that a late result is booked where it belongs or
   dropped.
@@ -66,6 +67,7 @@ class Phases:
         self._working: SearchPhase | Retrainings = self.search
         self._winner: Incumbent | None = None  # of the latest runoff, or of a search without one
         self._stopped: str | None = None
+        self._waits = True  # for what runs of a search that was stopped
 
     @property
     def finished(self) -> bool:
@@ -120,9 +122,10 @@ class Phases:
         """The evaluation of an attempt, or None if it is unknown."""
         return self.home(attempt).known(attempt.evaluation) if attempt else None
 
-    def stop_search(self, reason: str) -> None:
-        """Ends the search once nothing runs; the first reason stays."""
+    def stop_search(self, reason: str, waits: bool = True) -> None:
+        """Ends the search, once nothing runs if it waits for that; the first reason stays."""
         self._stopped = self._stopped or reason
+        self._waits = self._waits and waits
 
     def end(self) -> None:
         """Ends a run that is rebuilt and was finished, whatever the present rules would add."""
@@ -135,7 +138,7 @@ class Phases:
         self.search.change(plan)
         self.finals.change(plan)
         if has_more:
-            self._stopped = None
+            self._stopped, self._waits = None, True
             if self.present != "search":
                 self._enter("search")
         elif self._winner is not None and self.present in ("comparison", "folds", "finished"):
@@ -159,7 +162,7 @@ class Phases:
 
     def _why_search_is_over(self) -> str | None:
         """The reason; None while something runs or may start."""
-        if self.search.tally.states["running"]:
+        if self.search.tally.states["running"] and self._waits:
             return None
         return self._why_enough() or self.search.why_over()
 

@@ -130,7 +130,7 @@ class Scheduler:
             case Evaluated():
                 orders += self._book(news)
             case StopRequested():
-                self._phases.stop_search(news.reason)
+                self._phases.stop_search(news.reason, news.waits)
             case PlanChanged():
                 orders += self._phases.change(news.plan)
         return [*orders, *self._phases.go_on(), *self._hand_out()]

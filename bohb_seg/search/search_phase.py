@@ -108,7 +108,7 @@ class SearchPhase:
     def close(self) -> list[Order]:
         """Forgets what is open; no checkpoint is needed any more, for the comparison retrains."""
         self._open.clear()
-        self.tally.states["waiting"] = 0
+        self.tally.states["waiting"] = self.tally.states["running"] = 0
         return self._discard(list(self.live))
 
     def begin_bracket(self) -> Bracket:

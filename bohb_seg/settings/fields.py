@@ -176,6 +176,15 @@ class SearchSettings(TrainingSettings):
     warm_start: tuple[Path, ...] = Field(
         (), description="learn from an earlier run first; may be given several times"
     )
+    hours: float | None = Field(
+        None,
+        gt=0,
+        description="end the whole run, report included, within this time: budgets, brackets,"
+        " runoff and comparison are chosen so, as far as they are not given",
+    )
+    plan: bool = Field(
+        False, description="only measure an epoch, say what would be done and how long, and end"
+    )
     prior: tuple[Path, ...] = Field(
         (),
         description="run on other data from which to guess where to begin; a guess that fades; may"
@@ -256,6 +265,8 @@ class SearchSettings(TrainingSettings):
     @model_validator(mode="after")
     def _budgets_rise(self) -> Self:
         low, high = self.min_budget, self.max_budget
+        if self.hours is not None and not {"min_budget", "max_budget"} <= self.model_fields_set:
+            return self  # one of them at least is chosen later
         if self.max_epochs is not None and self.max_epochs < low:
             raise ValueError(
                 f"--max-epochs {self.max_epochs:g} has no room for one evaluation of --min-budget"

@@ -44,6 +44,9 @@ def merge(
         file: The ``--config`` file, YAML with the fields of ``kind`` as keys.
         environment: The environment, in which ``BOHB_<FIELD>`` is looked up.
 
+    Returns:
+        The settings; ``model_fields_set`` holds those that were given, by whichever way.
+
     Raises:
         SettingsError: one sentence that names the setting, its source and its value.
     """
@@ -56,8 +59,11 @@ def merge(
         {key: value for source in sources.values() for key, value in source.items()}
     )
     origin = {key: name for name, source in sources.items() for key in source}
+    brought = _brought_along(kind, given)
     try:
-        return kind.model_validate({**_brought_along(kind, given), **given})
+        merged = kind.model_validate({**brought, **given})
+        merged.model_fields_set.difference_update(brought.keys() - given.keys())
+        return merged
     except ValidationError as error:
         raise SettingsError(_sentence(error, origin)) from None
 

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -40,6 +40,8 @@ class RunStarted:
             suggestion.
         worker: Digest of the worker's file, "" if the worker belongs to the package; None in runs
             that began before it was recorded.
+        deadline: With ``--hours``: the moment from which they count, and what was measured, see
+            :mod:`bohb_seg.master.deadline`; empty without.
         baseline: What ``--baseline`` was given; "" if the default is the default.
         first: Configurations that the search tries first; none: the default.
         prior: Observations of each run on other data from which the optimizer guesses where to
@@ -57,7 +59,8 @@ class RunStarted:
     baseline: str = ""
     first: tuple[Mapping[str, Any], ...] = ()
     prior: tuple[tuple[Observation, ...], ...] = ()
-    unsearched: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unsearched: Mapping[str, Any] = field(default_factory=dict)
+    deadline: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A run that an earlier version began has other names for some values.

@@ -16,17 +16,18 @@ from bohb_seg.storage import settings_record
 from bohb_seg.storage.journal import FILE_NAME, Journal
 from bohb_seg.storage.journal_entries import Entry, RunStarted
 from bohb_seg.storage.run_lock import TakeOver
-from bohb_seg.trials import CHECKPOINTS, COMPARISON
+from bohb_seg.trials import CHECKPOINTS, COMPARISON, MEASURING_BRACKET
 
 _UNLESS_GIVEN = frozenset(
     {
         *("host", "port", "nameserver", "tls", "local_workers", "heartbeat"),
-        *("checkpoint_gb", "trial_gb", "dashboard", "max_hours", "max_minutes_per_evaluation"),
+        *("checkpoint_gb", "trial_gb", "dashboard", "hours", "max_hours"),
+        "max_minutes_per_evaluation",
     }
 )
 """Settings that are those of the first start unless a later one gives others."""
 _OF_THIS_START = (
-    *("insecure", "min_workers", "resume", "restartable", "take_over", "repair"),
+    *("insecure", "min_workers", "resume", "restartable", "take_over", "repair", "plan"),
     *("log_level", "cache_dir", "run_dir"),
 )
 """Settings of which each start has its own; ``insecure`` is a consent, which is asked for again."""
@@ -36,6 +37,9 @@ GROWING = ("n_iterations", "final_seeds", "final_folds")
 
 _REMAINS = ("results.json", "configs.json", "results.pkl", CHECKPOINTS, COMPARISON)
 """Files and folders in which a run leaves what a new one would spoil, or take for its own."""
+
+_NO_TRIALS = (".", f"{MEASURING_BRACKET}-")
+"""Beginnings of names of a folder that hold no trial: what was measured before a run is none."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +100,7 @@ def _legible(run_dir: Path) -> Iterator[None]:
 
 def _holds_something(path: Path) -> bool:
     if path.is_dir():
-        return any(not below.name.startswith(".") for below in path.iterdir())
+        return any(not below.name.startswith(_NO_TRIALS) for below in path.iterdir())
     return path.is_file() and path.stat().st_size > 0
 
 

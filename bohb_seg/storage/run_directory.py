@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,7 +40,7 @@ class RunDirectory:
 
     Args:
         settings: All settings of the run.
-        start: The first entry of its journal.
+        start: The first entry of its journal; None if :meth:`begin` is called later.
         past: The journal so far; empty for a new run.
         journal: The journal, open; None for a new run, which makes its own.
 
@@ -56,32 +56,27 @@ class RunDirectory:
     def __init__(
         self,
         settings: SearchSettings,
-        start: RunStarted,
+        start: RunStarted | None,
         past: Sequence[Entry],
         journal: Journal | None = None,
     ) -> None:
         self.path, self._settings = settings.run_dir, settings
-        self._ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
-        self._pickle_aside = PickleAside(self.path, self._ladder)
+        if start is not None:
+            self._take_ladder(settings)
         self._is_behind = False
         self._live_log_due = -math.inf
         self.checkpoints = CheckpointRetention(self.path, settings.checkpoint_gb)
         self.checkpoints.note(entry.event for entry in past)
-        try:
+        with _in_words(self.path), contextlib.ExitStack() as undo:
             self.path.mkdir(parents=True, exist_ok=True)
-            with contextlib.ExitStack() as undo:
-                self._journal = journal or self._new_journal()
-                undo.callback(self._journal.close)
-                self.storage = CheckpointStore(self.path, settings.trial_gb)
-                self._live_log = LiveLog(self.path)
-                self._live_log.rewrite(past)
-                if not past:
-                    self._begin(start)
-                undo.pop_all()
-        except OSError as error:
-            raise SettingsError(
-                f"--run-dir {self.path} cannot be written: {error.strerror}; choose another"
-            ) from None
+            self._journal = journal or self._new_journal()
+            undo.callback(self._journal.close)
+            self.storage = CheckpointStore(self.path, settings.trial_gb)
+            self._live_log = LiveLog(self.path)
+            self._live_log.rewrite(past)
+            if start is not None and not past:
+                self._write_start(start)
+            undo.pop_all()
 
     def _new_journal(self) -> Journal:
         """Refuses once more, under the lock, what was refused before the data were looked at."""
@@ -93,7 +88,21 @@ class RunDirectory:
             raise
         return journal
 
-    def _begin(self, start: RunStarted) -> None:
+    def begin(self, settings: SearchSettings, start: RunStarted) -> None:
+        """Begins the run, whose settings are known only now.
+
+        Raises:
+            SettingsError: the directory cannot be written.
+        """
+        self._take_ladder(settings)
+        with _in_words(self.path):
+            self._write_start(start)
+
+    def _take_ladder(self, settings: SearchSettings) -> None:
+        self._ladder = Ladder(settings.min_budget, settings.max_budget, settings.eta)
+        self._pickle_aside = PickleAside(self.path, self._ladder)
+
+    def _write_start(self, start: RunStarted) -> None:
         self._write_json("configspace.json", start.space)
         self._write(settings_record.FILE_NAME, settings_record.text(start), durable=False)
         self._journal.append([start])
@@ -203,6 +212,17 @@ class RunDirectory:
     def _write(self, name: str, content: Content, durable: bool = True) -> None:
         """Writes a file of the run; the directory is never made anew, for it may be put back."""
         write_whole(self.path / name, content, durable=durable, within=self.path)
+
+
+@contextlib.contextmanager
+def _in_words(run_dir: Path) -> Iterator[None]:
+    """Says what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"--run-dir {run_dir} cannot be written: {error.strerror}; choose another"
+        ) from None
 
 
 def _keep_model(run_dir: Path, folder: str) -> None:

@@ -65,7 +65,7 @@ class Holder:
     @classmethod
     def this(cls) -> Self:
         """The process that asks."""
-        return cls(socket.gethostname(), os.getpid(), _kernel(), time.time())
+        return cls(socket.gethostname(), os.getpid(), kernel(), time.time())
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -89,7 +89,7 @@ class Holder:
 
     @property
     def _shares_kernel(self) -> bool:
-        return bool(self.kernel) and self.kernel == _kernel()
+        return bool(self.kernel) and self.kernel == kernel()
 
     def __str__(self) -> str:
         try:
@@ -235,7 +235,8 @@ def _replace_by_copy(path: Path) -> None:
         write_whole(path, lambda target: shutil.copyfileobj(source, target))
 
 
-def _kernel() -> str:
+def kernel() -> str:
+    """Identity of the running kernel, another one after each boot; "" if it is not known."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bohb_seg.trials import COMPARISON_BRACKET, FOLDS_BRACKET, RUNOFF_BRACKET
+from bohb_seg.trials import (
+    COMPARISON_BRACKET,
+    FOLDS_BRACKET,
+    MEASURING_BRACKET,
+    RUNOFF_BRACKET,
+)
 
 
 @dataclass(frozen=True)
@@ -44,5 +49,7 @@ def epoch_seeds(run_seed: int, config_id: tuple[int, int, int], epoch: int) -> E
         trial = (2, number)
     elif bracket == FOLDS_BRACKET:
         trial = (3, number)
+    elif bracket == MEASURING_BRACKET:
+        trial = (4, number)
     order, graph = np.random.SeedSequence(run_seed, spawn_key=(*trial, epoch)).spawn(2)
     return EpochSeeds(np.random.default_rng(order), int(graph.generate_state(1)[0] >> 2))
