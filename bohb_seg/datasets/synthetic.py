@@ -1,8 +1,9 @@
 """Synthetic aerial scenes, so that everything runs without a download.
 
-There are 48 tiles of two touching images of 64 x 64 pixels. 34 tiles train, seven validate and seven
-test: enough groups of test images to tell how much a verdict depends on them. The scenes are written once below
-``--cache-dir``, in the layout of any other data folder, and are then loaded like one.
+There are 48 tiles of two touching images of 64 x 64 pixels. 34 tiles train, seven validate and
+seven test: enough groups of test images to tell how much a verdict depends on them. The scenes are
+written once below ``--cache-dir``, in the layout of any other data folder, and are then loaded like
+one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
