@@ -175,6 +175,8 @@ class Loop:
         if self._deadline is not None:
             for item, follow in zip(news, orders, strict=True):
                 self._deadline.follow([item, *follow])
+        for item, follow in zip(news, orders, strict=True):
+            self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
         self._executor.carry_out(chain.from_iterable(orders))
         for item in news:
             if isinstance(item, Evaluated):
@@ -182,8 +184,6 @@ class Loop:
                 self._transport.recorded(item)
             elif isinstance(item, StopRequested) and not item.waits:
                 self._give_up_search()
-        for item, follow in zip(news, orders, strict=True):
-            self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
 
     def _give_up_search(self) -> None:
         """Lets workers hear that nobody waits for what they train of the search."""

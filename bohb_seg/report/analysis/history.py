@@ -141,7 +141,7 @@ class _Replay:
         if identity not in self.known or self.known[identity].fate not in ("running", "lost"):
             return
         counts = identity in self.running and news.evaluation not in self.settled
-        if news.outcome == "crashed" and counts:
+        if news.outcome == "crashed" and counts and not news.given_up:
             self._book(identity, news, time)
         else:
             why = "nobody waited for its result any more"

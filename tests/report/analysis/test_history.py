@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from helpers.journals import evaluation, news, order, run
 
@@ -64,6 +66,17 @@ def test_what_is_not_settled_does_not_count():
     its = run((1, order((0, 0, 0), 1)), (9, news((0, 0, 0), 1, 0.5)), settles=False)
     assert fates(its) == [("a", 1, "late", 9.0)]
     assert [each.loss for each in its.evaluations] == [None]
+
+
+@pytest.mark.parametrize(
+    ("final", "fate"), [(False, "late"), (True, "crashed")], ids=["unwanted", "too long"]
+)
+def test_what_was_given_up_is_late_unless_it_took_too_long(final, fate):
+    """A search that was stopped waits for nothing that runs."""
+    crashed = news((0, 0, 0), 1, None, outcome="crashed")
+    ended = replace(crashed, error="given up: whatever the reason", final=final)
+    its = run((1, order((0, 0, 0), 1)), (9, ended), settles=final)
+    assert fates(its) == [("a", 1, fate, 9.0)]
 
 
 def test_a_stray_is_late_whatever_it_brings():
