@@ -124,7 +124,15 @@ class Loop:
         if dead:
             self._handle([WorkersChanged(left=dead)])
         if run.growth:
+            before = self._scheduler.plan.n_iterations
             self._handle([run.growth])
+            if before < run.growth.plan.n_iterations and self._scheduler.progress.phase != "search":
+                _log.warning(
+                    "--n-iterations %d adds nothing, because a limit of the run still holds: %s;"
+                    " start a new run, which may learn from this one: --warm-start %s",
+                    *(run.growth.plan.n_iterations, self._scheduler.why_search_ended),
+                    self._settings.run_dir,
+                )
 
     def begin(self) -> None:
         """Takes over the workers that were measured."""
