@@ -244,6 +244,10 @@ def _info_types() -> Mapping[str, TypeAdapter[Any]]:
     return {name: TypeAdapter(types[name], config=_STRICT) for name in names}
 
 
+GIVEN_UP = "given up: "
+"""Beginning of the error of an interrupted evaluation; a reason follows."""
+
+
 def evaluation_name(evaluation: EvaluationId) -> str:
     """Name of an evaluation for people."""
     (bracket, rung, number), budget = evaluation

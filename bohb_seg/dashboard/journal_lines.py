@@ -69,7 +69,7 @@ def phase(events: Iterable[Event]) -> str:
 
 def _look(event: Event) -> Look:
     match event:
-        case Evaluated(outcome="crashed" | "diverged"):
+        case Evaluated(outcome="crashed" | "diverged", given_up=False):
             return "bad"
         case WorkersChanged(left=(_, *_)):
             return "bad"
@@ -129,4 +129,6 @@ def _outcome(event: Evaluated) -> str:
     if event.loss is not None:
         return f"loss {decimals(event.loss)}"
     reason = (event.error or "").strip().rpartition("\n")[2]
+    if event.given_up:
+        return "given up, nobody waited for its result any more"
     return f"{event.outcome} ({reason})" if reason else event.outcome

@@ -17,7 +17,12 @@ _log = logging.getLogger(__name__)
 
 
 def conclude(
-    directory: RunDirectory, scheduler: Scheduler, is_stopped: bool, failure: str = ""
+    directory: RunDirectory,
+    scheduler: Scheduler,
+    is_stopped: bool,
+    failure: str = "",
+    *,
+    is_late: bool = False,
 ) -> int:
     """Writes results and report.
 
@@ -26,6 +31,7 @@ def conclude(
         scheduler: The scheduler of the run.
         is_stopped: Whether the master was told to leave before the run was finished.
         failure: Reason why it left by itself before the run was finished; "" without one.
+        is_late: Whether it left because ``--hours`` is over.
 
     Returns:
         The exit status of the master.
@@ -39,7 +45,14 @@ def conclude(
     }
     status = max([_do(name, step, again) for name, step in steps.items()])
     if is_stopped and not scheduler.finished:
-        _log.warning("stopped early; go on with '%s'", again)
+        if is_late:
+            _log.warning(
+                "stopped early, because --hours is over; go on with '%s --hours N', where N hours"
+                " are counted from the beginning of the run",
+                again,
+            )
+        else:
+            _log.warning("stopped early; go on with '%s'", again)
         return EXIT_STOPPED_EARLY
     if failure and not scheduler.finished:
         _log.error("stopped: %s; mend that, then go on with '%s'", failure, again)

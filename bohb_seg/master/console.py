@@ -121,8 +121,11 @@ class Display:
 
     def _tell_end(self, news: Evaluated, counts: bool) -> None:
         name = evaluation_name(news.evaluation)
+        if not counts and news.given_up:
+            _log.info("%s: given up, nobody waited for its result any more", name)
+            return
         if not counts and news.outcome != "crashed":
-            _log.info("%s: dropped, another attempt was first", name)
+            _log.info("%s: dropped, nobody waited for its result any more", name)
             return
         self._epochs += min(news.facts.epochs_trained or 0.0, news.evaluation.budget)
         _log.info("%s: %s", name, news.outcome if news.loss is None else f"loss {news.loss:.4f}")

@@ -12,7 +12,7 @@ from typing import final
 import click
 
 from bohb_seg.dashboard.launcher import Dashboard
-from bohb_seg.errors import EXIT_STOPPED_EARLY, ServiceError
+from bohb_seg.errors import EXIT_STOPPED_EARLY, ServiceError, SettingsError
 from bohb_seg.master import planning, run_setup
 from bohb_seg.master.conclusion import conclude
 from bohb_seg.master.console import Display
@@ -109,6 +109,11 @@ class Master:
         if settings.hours is not None:
             plan, layout = run_setup.plan_of(settings, start), run_setup.layout(settings, start)
             deadline = Deadline(settings, start, self._past, plan, layout)
+            if run.growth and deadline.is_over:
+                raise SettingsError(
+                    f"--hours {settings.hours:g} since the run began is over, so it cannot grow;"
+                    " add --hours with more"
+                )
             self._display.deadline = deadline
             self._transport.max_budget = settings.max_budget
         means = Means(
@@ -143,8 +148,10 @@ class Master:
         if self._run is None or self._loop is None:
             return 0 if self._settings.plan else EXIT_STOPPED_EARLY
         self._recorder.look_after()
-        is_stopped = self._signals.received or self._loop.is_late
-        return conclude(self._directory, self._run.scheduler, is_stopped, self._loop.failure)
+        is_late = self._loop.is_late and not self._signals.received
+        is_stopped = self._signals.received or is_late
+        scheduler, failure = self._run.scheduler, self._loop.failure
+        return conclude(self._directory, scheduler, is_stopped, failure, is_late=is_late)
 
     @property
     def _dismisses(self) -> bool:

@@ -124,7 +124,15 @@ class Loop:
         if dead:
             self._handle([WorkersChanged(left=dead)])
         if run.growth:
+            before = self._scheduler.plan.n_iterations
             self._handle([run.growth])
+            if before < run.growth.plan.n_iterations and self._scheduler.progress.phase != "search":
+                _log.warning(
+                    "--n-iterations %d adds nothing, because a limit of the run still holds: %s;"
+                    " start a new run, which may learn from this one: --warm-start %s",
+                    *(run.growth.plan.n_iterations, self._scheduler.why_search_ended),
+                    self._settings.run_dir,
+                )
 
     def begin(self) -> None:
         """Takes over the workers that were measured."""
@@ -175,6 +183,8 @@ class Loop:
         if self._deadline is not None:
             for item, follow in zip(news, orders, strict=True):
                 self._deadline.follow([item, *follow])
+        for item, follow in zip(news, orders, strict=True):
+            self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
         self._executor.carry_out(chain.from_iterable(orders))
         for item in news:
             if isinstance(item, Evaluated):
@@ -182,8 +192,6 @@ class Loop:
                 self._transport.recorded(item)
             elif isinstance(item, StopRequested) and not item.waits:
                 self._give_up_search()
-        for item, follow in zip(news, orders, strict=True):
-            self._display.tell(item, counts=any(isinstance(order, Settled) for order in follow))
 
     def _give_up_search(self) -> None:
         """Lets workers hear that nobody waits for what they train of the search."""

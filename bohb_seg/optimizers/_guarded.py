@@ -11,7 +11,7 @@ from typing import Any, final
 from bohb_seg import plugins
 from bohb_seg.errors import PluginError, SettingsError
 from bohb_seg.search.hyperband import Rung
-from bohb_seg.search.optimizer import Optimizer
+from bohb_seg.search.optimizer import Optimizer, Withdrawing
 from bohb_seg.spaces.formats.configspace import as_plain
 from bohb_seg.spaces.formats.plain_values import is_number, is_plain, shown
 from bohb_seg.trials import Configuration, Observation, Suggestion
@@ -72,6 +72,16 @@ class Guarded:
         """
         with plugins.blaming("optimizers", self._spec):
             self._optimizer.observe(configuration, budget, loss)
+
+    def withdraw(self, configuration: Configuration) -> None:
+        """Tells an optimizer that keeps suggestions in mind that one is not trained.
+
+        Raises:
+            PluginError: the plug-in fails.
+        """
+        if isinstance(self._optimizer, Withdrawing):
+            with plugins.blaming("optimizers", self._spec):
+                self._optimizer.withdraw(configuration)
 
     def expect(self, runs: Sequence[Sequence[Observation]]) -> None:
         """Learns from runs on other data where to begin.

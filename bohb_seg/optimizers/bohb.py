@@ -125,14 +125,15 @@ class Bohb:
         if np.isnan(point).all():
             return
         key = point.tobytes()
-        if key not in self._trials and key not in self._in_training and self._in_training:
-            # A run that was taken over trained something else than what is suggested now.
-            del self._in_training[next(iter(self._in_training))]
         self._in_training.pop(key, None)
         self._trials.setdefault(key, len(self._trials))
         self._points.append(point)
         self._budgets.append(budget)
         self._losses.append(math.inf if loss is None else loss)
+
+    def withdraw(self, configuration: Configuration) -> None:
+        """Forgets a suggestion that is not trained: nothing more will be known there."""
+        self._in_training.pop(self._encoding.encode(configuration).tobytes(), None)
 
     def expect(self, runs: Sequence[Sequence[Observation]]) -> None:
         """Learns from runs on other data where to begin; see ``_expectation``."""

@@ -27,7 +27,7 @@ GLOSSARY = {
         " hold the true difference at all looks together in 95 of 100 such comparisons."
     ),
     "IoU, mIoU": "Overlap of prediction and truth divided by their union; its mean over classes.",
-    "late": "Nobody waited for the attempt's result any more when it came, so it was dropped.",
+    "late": "Nobody waited for the attempt's result any more, so it was given up or dropped.",
     "loss": (
         "The number that the search minimises: the run's objective on the whole validation part, by"
         " default one minus the mean Dice of the classes plus the mean focal loss."

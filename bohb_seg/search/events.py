@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bohb_seg.search.plan import Plan
-from bohb_seg.trials import Attempt, Configuration, EvaluationId, Info, TrialId
+from bohb_seg.trials import GIVEN_UP, Attempt, Configuration, EvaluationId, Info, TrialId
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Evaluated:
             raise ValueError(f"a {self.outcome} evaluation cannot have the loss {self.loss}")
         if (self.final or self.lost_on) and self.outcome != "crashed":
             raise ValueError(f"a {self.outcome} evaluation has not lost its worker")
+
+    @property
+    def given_up(self) -> bool:
+        """Whether a worker stopped because nobody waited for the result; a time limit is final."""
+        return not self.final and (self.error or "").startswith(GIVEN_UP)
 
     @cached_property
     def facts(self) -> Info:

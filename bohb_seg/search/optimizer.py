@@ -1,6 +1,6 @@
 """The interface of an optimizer: it proposes configurations and is told their losses."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bohb_seg.search.hyperband import Rung
 from bohb_seg.trials import Configuration, Suggestion
@@ -26,4 +26,13 @@ class Optimizer(Protocol):
             budget: Epochs of the training in total.
             loss: Finite, smaller is better; None if the evaluation diverged or failed.
         """
+        ...
+
+
+@runtime_checkable
+class Withdrawing(Protocol):
+    """An optimizer that keeps in mind what is in training."""
+
+    def withdraw(self, configuration: Configuration) -> None:
+        """Forgets a suggestion that will have no result, because it is not trained."""
         ...

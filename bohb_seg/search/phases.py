@@ -68,6 +68,8 @@ class Phases:
         self._winner: Incumbent | None = None  # of the latest runoff, or of a search without one
         self._stopped: str | None = None
         self._waits = True  # for what runs of a search that was stopped
+        self.why_search_ended = ""
+        """Reason of the latest end of the search."""
 
     @property
     def finished(self) -> bool:
@@ -176,6 +178,7 @@ class Phases:
         return None
 
     def _end_search(self, reason: str) -> Iterator[Order]:
+        self.why_search_ended = reason
         yield from self.search.close()
         best = self.search.best
         if self.plan.comparison_epochs is None:

@@ -235,7 +235,10 @@ def _draw_again(search: SearchPhase, bracket: Bracket, record: Record) -> None:
         trial = TrialId(bracket.index, bracket.rung, len(bracket.evaluations))
         # The sampler draws as often as it did, so that its next draw repeats none of the past.
         drawn = search.suggest()
-        search.enter(bracket, record.suggestions.get(trial, drawn))
+        trained = record.suggestions.get(trial, drawn)
+        if trained.configuration != drawn.configuration:
+            search.withdraw(drawn)
+        search.enter(bracket, trained)
 
 
 def _repeat_all(

@@ -86,6 +86,11 @@ class Scheduler:
         return self._phases.plan
 
     @property
+    def why_search_ended(self) -> str:
+        """Reason of the latest end of the search; "" before."""
+        return self._phases.why_search_ended
+
+    @property
     def workers(self) -> Mapping[str, Attempt | None]:
         """The workers that are there, in the order in which they joined, and their attempts."""
         return MappingProxyType(self._workers)

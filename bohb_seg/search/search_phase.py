@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from bohb_seg.search.brackets import Bracket
 from bohb_seg.search.evaluations import Evaluation, Tally
 from bohb_seg.search.events import BracketFinished, Discard, Order
-from bohb_seg.search.optimizer import Optimizer
+from bohb_seg.search.optimizer import Optimizer, Withdrawing
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent, expected
 from bohb_seg.trials import Configuration, EvaluationId, Info, Suggestion, TrialId
@@ -107,6 +107,9 @@ class SearchPhase:
 
     def close(self) -> list[Order]:
         """Forgets what is open; no checkpoint is needed any more, for the comparison retrains."""
+        for bracket in self._open.values():
+            for evaluation in bracket.known.values():
+                self.withdraw(evaluation.suggestion)
         self._open.clear()
         self.tally.states["waiting"] = self.tally.states["running"] = 0
         return self._discard(list(self.live))
@@ -120,6 +123,11 @@ class SearchPhase:
     def suggest(self) -> Suggestion:
         """The configuration of the next trial; the very first ones are those of the plan."""
         return Suggestion(self._first.popleft()) if self._first else self._optimizer.suggest()
+
+    def withdraw(self, suggestion: Suggestion) -> None:
+        """Tells the optimizer that a suggestion is not trained."""
+        if isinstance(self._optimizer, Withdrawing):
+            self._optimizer.withdraw(suggestion.configuration)
 
     def enter(self, bracket: Bracket, suggestion: Suggestion) -> Evaluation:
         """Begins a trial with a configuration on the present rung of an open bracket."""

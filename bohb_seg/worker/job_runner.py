@@ -15,7 +15,7 @@ from bohb_seg.rpc import pyro, values
 from bohb_seg.rpc.serializer import STRUCTURE_BYTES
 from bohb_seg.settings import WorkerSettings
 from bohb_seg.training.interruption import Interrupted, Interruption
-from bohb_seg.trials import Info
+from bohb_seg.trials import GIVEN_UP, Info
 from bohb_seg.worker.checkpoint_sync import CheckpointSync
 from bohb_seg.worker.delivery import Delivery, Result
 from bohb_seg.worker.membership import Membership
@@ -100,7 +100,7 @@ class JobRunner:
             _log.info("evaluation %s given up: %s", job.config_id, interrupted)
             if self._leaves():
                 return ""
-            result = _failed(f"given up: {interrupted}", is_final=self._limit.is_over)
+            result = _failed(f"{GIVEN_UP}{interrupted}", is_final=self._limit.is_over)
         return self._delivery.deliver(job.callback, job.reply, job.config_id, result)
 
     def _answer(self, job: WireJob) -> Result:

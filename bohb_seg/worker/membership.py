@@ -139,7 +139,7 @@ class Membership:
             case "unknown":
                 self._join()
             case "unwanted":
-                self._jobs.give_up(doing, "another worker was first")
+                self._jobs.give_up(doing, "nobody waits for the result any more")
 
     def _look(self) -> None:
         """Joins again if the nameserver knows this worker or the (stock) master no longer."""

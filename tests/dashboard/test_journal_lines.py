@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from helpers.journals import evaluation, news, order
 
@@ -18,6 +20,14 @@ SOON = 1_790_000_000.0  # 14:13:20 UTC
             news((-1, 1, 0), 9, None, outcome="diverged"),
             "bad",
             "incumbent retrained for 9 epochs, seed 0: diverged (ValueError: diverged)",
+        ),
+        (
+            replace(
+                news((0, 0, 1), 3, None, outcome="crashed"),
+                error="given up: nobody waits for the result any more",
+            ),
+            "news",
+            "trial 0-0-1 after 3 epochs: given up, nobody waited for its result any more",
         ),
         (
             Settled(evaluation((-2, 0, 1), 9), 2, "a"),

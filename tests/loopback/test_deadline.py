@@ -84,6 +84,16 @@ def test_each_correction_says_the_plan(finished):
         assert f"{news.plan.n_iterations} bracket" in news.reason
 
 
+def test_it_cannot_grow_after_its_time(finished):
+    folder, *_ = finished
+    before = (folder / "run/events.jsonl").read_bytes()
+    more = ("--hours", 0.001, "--final-seeds", 40)
+    done = run(MASTER, "--resume", "--run-dir", "run", "--port", 0, *more, folder=folder)
+    assert done.returncode == 2
+    assert "--hours 0.001 since the run began is over, so it cannot grow" in done.stderr
+    assert (folder / "run/events.jsonl").read_bytes() == before
+
+
 def test_a_plan_is_shown_and_nothing_stays(tmp_path):
     (tmp_path / "run").mkdir()
     done = run(MASTER, *flags(tmp_path), "--plan", "--hours", 0.02, folder=tmp_path)

@@ -60,3 +60,18 @@ def test_a_finished_run_grows_and_outlives_its_master(tmp_path):
     nothing = run(MASTER, *AGAIN, folder=tmp_path)
     assert nothing.returncode == 0, nothing.stderr
     assert len(events(its, Finish)) == 3
+
+
+def test_growth_that_a_limit_of_the_run_forbids_is_told(tmp_path):
+    flags = (
+        *("--worker", "toy", "--space", "counting", "--heartbeat", 1, "--local-workers", 1),
+        *("--n-iterations", 1, "--min-budget", 1, "--max-budget", 1, "--no-comparison"),
+        *("--target-loss", 1, "--port", 0, "--run-dir", "run"),
+    )
+    done = run(MASTER, *flags, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "adds nothing" not in done.stderr
+    done = run(MASTER, *AGAIN, "--n-iterations", 2, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "--n-iterations 2 adds nothing" in done.stderr
+    assert "the target loss 1 is reached" in done.stderr

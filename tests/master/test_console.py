@@ -43,6 +43,18 @@ def test_an_evaluation_is_told_by_what_it_is_for(caplog, trial, name):
 
 
 @pytest.mark.parametrize(
+    "reason", ["nobody waits for the result any more", "another worker was first"]
+)
+def test_what_was_given_up_is_no_crash(caplog, reason):
+    evaluation, why = EvaluationId(TrialId(0, 0, 1), 9.0), f"given up: {reason}"
+    news = Evaluated(evaluation, 1, "w", "crashed", error=why)
+    with caplog.at_level(logging.INFO):
+        display()[0].tell(news, counts=False)
+    words = "given up, nobody waited for its result any more"
+    assert caplog.messages == [f"trial 0-0-1 after 9 epochs: {words}"]
+
+
+@pytest.mark.parametrize(
     ("reevaluations", "text"),
     [
         ((), "loss 0.2500"),

@@ -132,13 +132,26 @@ def test_workers_spread_out():
     assert spread(together) > 1.5 * spread(alone)
 
 
-def test_a_run_taken_over_leaves_no_trials_in_training_behind():
+def test_what_people_gave_takes_nothing_out_of_training():
     space = mixed_space()
     optimizer = bohb.build(space, LADDER, 0)
-    for configuration in drawn(space, 10):
-        optimizer.suggest()
+    suggested = optimizer.suggest().configuration
+    for configuration in drawn(space, 3, seed=1):
         optimizer.observe(configuration, 1.0, 0.5)
+    assert len(optimizer._in_training) == 1
+    optimizer.observe(suggested, 1.0, 0.5)
     assert not optimizer._in_training
+
+
+def test_what_is_not_trained_after_all_leaves_training():
+    space = mixed_space()
+    optimizer = optimizers.build("bohb", space, LADDER, 0)
+    given = drawn(space, 2, seed=1)[0]
+    optimizer.suggest()
+    optimizer.withdraw(given)
+    assert len(optimizer._optimizer._in_training) == 1
+    optimizer.withdraw(optimizer.suggest().configuration)
+    assert len(optimizer._optimizer._in_training) == 1
 
 
 def test_what_was_suggested_is_in_training_until_its_first_result():

@@ -15,7 +15,14 @@ from helpers.scheduler_world import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_seg.search.events import Evaluate, Evaluated, Finish, Settled, WorkersChanged
+from bohb_seg.search.events import (
+    Evaluate,
+    Evaluated,
+    Finish,
+    Settled,
+    StopRequested,
+    WorkersChanged,
+)
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.restoration import Record
 from bohb_seg.search.scheduler import Scheduler
@@ -103,6 +110,38 @@ def test_trials_keep_the_configurations_they_had():
     assert scheduler.progress.incumbent.configuration == {"x": 77}
     assert scheduler.workers == {"a": attempt(first), "b": attempt(due[0])}
     assert [each.evaluation.trial for each in due] == [TrialId(0, 0, 2)]
+
+
+class Minding(Repeating):
+    """Keeps in mind what it suggested."""
+
+    def __init__(self, ladder):
+        super().__init__(ladder)
+        self.in_training = []
+
+    def suggest(self):
+        suggestion = super().suggest()
+        self.in_training.append(suggestion.configuration)
+        return suggestion
+
+    def withdraw(self, configuration):
+        if configuration in self.in_training:
+            self.in_training.remove(configuration)
+
+
+def test_the_optimizer_knows_which_of_its_suggestions_are_not_trained():
+    kept = []
+
+    def minding(ladder):
+        kept.append(Minding(ladder))
+        return kept[-1]
+
+    first, second, third = order(0), order(1, worker="b", x=77), order(2, worker="c")
+    begun = [WorkersChanged(joined=("a", "b", "c")), first, second, third]
+    scheduler, _ = restored(LADDERS[0], PLAN, begun, minding)
+    assert len(kept[0].in_training) == 1  # what the past trained in its place is no suggestion
+    scheduler.handle(StopRequested("enough", waits=False))
+    assert kept[0].in_training == []
 
 
 def attempt(its):

@@ -532,7 +532,7 @@ def test_an_attempt_that_nobody_wants_is_given_up_and_no_other(start, master, tm
     until(lambda: trained(tmp_path) >= 1)
     next_one = master.order(worker, 1, budget=3.0, **order)
     master.unwanted.add(f"{PREFIX}reply.0-0-0.1000.1")
-    told = {"result": None, "exception": "given up: another worker was first"}
+    told = {"result": None, "exception": "given up: nobody waits for the result any more"}
     assert reply.result() == told
     assert next_one.result()["result"]["info"]["epochs_trained"] == 3.0
     idle(worker)

@@ -36,6 +36,8 @@ from bohb_seg.trials import (
     TrialId,
 )
 
+_UNWANTED = "nobody waited for its result any more"
+
 
 def read(run_dir: Path) -> RunRecord:
     """Reads the journal of ``run_dir``.
@@ -120,7 +122,9 @@ class _Replay:
                 self._lose({a for a in self.running if self.known[a].worker in news.left}, entry)
                 self._go_on(news)
             case Finish():
-                self._lose(self.running, entry)
+                for identity in self.running:
+                    self._change(identity, end=entry.time, fate="late", error=_UNWANTED)
+                self.running = set()
 
     def _begin(self, order: Evaluate, time: float) -> None:
         identity = Attempt(order.evaluation, order.attempt)
@@ -141,11 +145,10 @@ class _Replay:
         if identity not in self.known or self.known[identity].fate not in ("running", "lost"):
             return
         counts = identity in self.running and news.evaluation not in self.settled
-        if news.outcome == "crashed" and counts:
+        if news.outcome == "crashed" and counts and not news.given_up:
             self._book(identity, news, time)
         else:
-            why = "nobody waited for its result any more"
-            self._change(identity, end=time, fate="late", error=why)
+            self._change(identity, end=time, fate="late", error=_UNWANTED)
         self.running.discard(identity)
 
     def _count(self, order: Settled) -> None:

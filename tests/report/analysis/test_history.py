@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from helpers.journals import evaluation, news, order, run
 
@@ -64,6 +66,23 @@ def test_what_is_not_settled_does_not_count():
     its = run((1, order((0, 0, 0), 1)), (9, news((0, 0, 0), 1, 0.5)), settles=False)
     assert fates(its) == [("a", 1, "late", 9.0)]
     assert [each.loss for each in its.evaluations] == [None]
+
+
+@pytest.mark.parametrize(
+    ("final", "fate"), [(False, "late"), (True, "crashed")], ids=["unwanted", "too long"]
+)
+def test_what_was_given_up_is_late_unless_it_took_too_long(final, fate):
+    """A search that was stopped waits for nothing that runs."""
+    crashed = news((0, 0, 0), 1, None, outcome="crashed")
+    ended = replace(crashed, error="given up: whatever the reason", final=final)
+    its = run((1, order((0, 0, 0), 1)), (9, ended), settles=final)
+    assert fates(its) == [("a", 1, fate, 9.0)]
+
+
+def test_what_ran_at_the_end_was_given_up_and_its_worker_is_not_lost():
+    its = run((1, order((-1, 0, 3), 1)), (4, Finish("the verdict is final")))
+    assert fates(its) == [("a", 1, "late", 4.0)]
+    assert its.attempts[0].error == "nobody waited for its result any more"
 
 
 def test_a_stray_is_late_whatever_it_brings():
@@ -190,7 +209,7 @@ def test_search_and_comparison_are_kept_apart_and_trials_hold_their_rungs():
     )
     budgets = {trial: [e.budget for e in own] for trial, own in by_trial(its.evaluations).items()}
     assert budgets == {TrialId(0, 0, 0): [1.0, 3.0]}
-    assert [each.attempt.fate for each in its.comparison] == ["lost"]
+    assert [each.attempt.fate for each in its.comparison] == ["late"]
     assert its.finish == "done"
 
 
