@@ -182,7 +182,7 @@ def record(
 
 
 def _grown(asked: Given, most: Mapping[str, int]) -> Given:
-    """What was asked for at the first start, and since then: a correction takes no growth back.
+    """Sizes asked for at the first start or since then: a correction takes no growth back.
 
     Args:
         asked: What was given at the first start.
