@@ -7,22 +7,23 @@ exit status tells of it.
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from bohb_seg.errors import EXIT_FAILED, EXIT_INCOMPLETE, EXIT_STOPPED_EARLY, BohbSegError
 from bohb_seg.master.executor import incumbent_record
 from bohb_seg.search.scheduler import Scheduler
 from bohb_seg.storage.run_directory import RunDirectory
 
+_LATE: Final = (
+    "stopped early, because --hours is over; go on with '%s --hours N', where the N hours are"
+    " counted from the beginning of the run"
+)
+
 _log = logging.getLogger(__name__)
 
 
 def conclude(
-    directory: RunDirectory,
-    scheduler: Scheduler,
-    is_stopped: bool,
-    failure: str = "",
-    *,
-    is_late: bool = False,
+    directory: RunDirectory, scheduler: Scheduler, is_stopped: bool, failure: str, is_late: bool
 ) -> int:
     """Writes results and report.
 
@@ -45,14 +46,7 @@ def conclude(
     }
     status = max([_do(name, step, again) for name, step in steps.items()])
     if is_stopped and not scheduler.finished:
-        if is_late:
-            _log.warning(
-                "stopped early, because --hours is over; go on with '%s --hours N', where N hours"
-                " are counted from the beginning of the run",
-                again,
-            )
-        else:
-            _log.warning("stopped early; go on with '%s'", again)
+        _log.warning(_LATE if is_late else "stopped early; go on with '%s'", again)
         return EXIT_STOPPED_EARLY
     if failure and not scheduler.finished:
         _log.error("stopped: %s; mend that, then go on with '%s'", failure, again)

@@ -181,6 +181,21 @@ def record(
     }
 
 
+def _grown(asked: Given, most: Mapping[str, int]) -> Given:
+    """Sizes asked for at the first start or since then: a correction takes no growth back.
+
+    Args:
+        asked: What was given at the first start.
+        most: The growing settings at their largest.
+    """
+    return dataclasses.replace(
+        asked,
+        brackets=None if asked.brackets is None else most["n_iterations"],
+        seeds=None if asked.seeds is None else most["final_seeds"],
+        folds=most["final_folds"],
+    )
+
+
 @final
 class Deadline:
     """The end of a run that has ``--hours``.
@@ -215,8 +230,10 @@ class Deadline:
         self._before = run_clock.seconds_since(known["began"])
         self._since = time.monotonic()
         paces = {name: Pace(*pace) for name, pace in known["paces"].items()}
-        first = settings.model_copy(update=resume.began_with(start))
-        task = Task(self._last, size_of(first), Given(**known["given"]), layout)
+        began = resume.began_with(start)
+        most = {name: max(had, getattr(settings, name)) for name, had in began.items()}
+        size = size_of(settings.model_copy(update=most))
+        task = Task(self._last, size, _grown(Given(**known["given"]), most), layout)
         self._keeper = Timekeeper(task, plan, Pacing(paces))
         happened = (each.event for each in past)
         self._keeper.follow(

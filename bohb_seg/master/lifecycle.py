@@ -151,7 +151,7 @@ class Master:
         is_late = self._loop.is_late and not self._signals.received
         is_stopped = self._signals.received or is_late
         scheduler, failure = self._run.scheduler, self._loop.failure
-        return conclude(self._directory, scheduler, is_stopped, failure, is_late=is_late)
+        return conclude(self._directory, scheduler, is_stopped, failure, is_late)
 
     @property
     def _dismisses(self) -> bool:

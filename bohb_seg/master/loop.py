@@ -33,6 +33,7 @@ from bohb_seg.search.events import (
     Evaluated,
     News,
     Order,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
@@ -124,15 +125,23 @@ class Loop:
         if dead:
             self._handle([WorkersChanged(left=dead)])
         if run.growth:
-            before = self._scheduler.plan.n_iterations
-            self._handle([run.growth])
-            if before < run.growth.plan.n_iterations and self._scheduler.progress.phase != "search":
-                _log.warning(
-                    "--n-iterations %d adds nothing, because a limit of the run still holds: %s;"
-                    " start a new run, which may learn from this one: --warm-start %s",
-                    *(run.growth.plan.n_iterations, self._scheduler.why_search_ended),
-                    self._settings.run_dir,
-                )
+            self._grow(run.growth)
+
+    def _grow(self, growth: PlanChanged) -> None:
+        """Takes the larger plan, and says so if it changes nothing."""
+        before = self._scheduler.plan.n_iterations
+        self._handle([growth])
+        if before < growth.plan.n_iterations and self._scheduler.progress.phase != "search":
+            _log.warning(
+                "--n-iterations %d adds nothing, because a limit of the run still holds: %s;"
+                " start a new run, which may learn from this one: --warm-start %s",
+                *(growth.plan.n_iterations, self._scheduler.why_search_ended),
+                self._settings.run_dir,
+            )
+        elif self._scheduler.finished:
+            _log.info(
+                "nothing is trained for that: the verdict is final, or there is none to reach"
+            )
 
     def begin(self) -> None:
         """Takes over the workers that were measured."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from bohb_seg import machine, optimizers, plugins
 from bohb_seg.master import plugin_check, recipes
-from bohb_seg.master.data_check import check_data
+from bohb_seg.master.data_check import check_data, refuse_folds
 from bohb_seg.master.dispatcher import Terms
 from bohb_seg.master.replay import replay
 from bohb_seg.master.transport import Transport
@@ -84,7 +84,7 @@ def assemble(
     start = start or resume.started(past) or new_start(settings)
     journal = settings.run_dir / FILE_NAME
     found = replay(lambda: new_scheduler(settings, start), past, journal)
-    growth = _growth(settings, found.scheduler.plan) if past else None
+    growth = _growth(settings, found.scheduler.plan, start) if past else None
     return Run(settings, past, start, found.scheduler, found.due, found.changes, growth)
 
 
@@ -215,13 +215,20 @@ def plan_of(settings: SearchSettings, start: RunStarted) -> Plan:
     )
 
 
-def _growth(settings: SearchSettings, plan: Plan) -> PlanChanged | None:
-    """The news that the run is larger from this start on; None if it is not."""
+def _growth(settings: SearchSettings, plan: Plan, start: RunStarted) -> PlanChanged | None:
+    """The news that the run is larger from this start on; None if it is not.
+
+    Raises:
+        SettingsError: the data cannot be dealt out in so many folds.
+    """
     now = settings.n_iterations, settings.final_seeds, settings.final_folds
     before = plan.n_iterations, plan.comparison_seeds, plan.folds
     if now == before:
         return None
     brackets, seeds, folds = now
+    if folds != plan.folds and plugins.needs_data(settings.worker):
+        # Runs of earlier versions do not know how many folds their data have.
+        refuse_folds(folds, start.data if "most_folds" in start.data else check_data(settings))
     larger = dataclasses.replace(
         plan, n_iterations=brackets, comparison_seeds=seeds, folds=folds, adaptive=True
     )

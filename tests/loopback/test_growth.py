@@ -75,3 +75,6 @@ def test_growth_that_a_limit_of_the_run_forbids_is_told(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "--n-iterations 2 adds nothing" in done.stderr
     assert "the target loss 1 is reached" in done.stderr
+    done = run(MASTER, *AGAIN, "--final-seeds", 40, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing is trained for that" in done.stderr

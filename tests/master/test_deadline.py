@@ -18,6 +18,7 @@ from bohb_seg.storage import run_clock
 from bohb_seg.storage.journal_entries import Entry, RunStarted
 
 PACES = {"a": Pace(41, 5), "b": Pace(41, 5)}
+RANGE = {"min_budget": "3", "max_budget": "27"}
 
 
 def layout(ladder):
@@ -59,7 +60,7 @@ def test_what_was_given_is_kept_and_the_rest_chosen_around_it():
 
 
 def test_without_hours_the_plan_is_what_the_flags_amount_to():
-    settings = asked(n_iterations="2", final_epochs="50", final_seeds="3")
+    settings = asked(**RANGE, n_iterations="2", final_epochs="50", final_seeds="3")
     same, words = deadline.planned(settings, PACES, layout, 60)
     assert same == settings
     assert words.startswith("2 workers, 41 s an epoch: 2 brackets of 3..27, ")
@@ -136,6 +137,21 @@ def test_a_resumed_run_goes_by_its_latest_plan(begun):
     assert isinstance(news, PlanChanged)
     assert 1 < news.plan.n_iterations < 99
     assert dataclasses.replace(news.plan, n_iterations=99).max_attempts == plan.max_attempts
+
+
+def test_no_correction_takes_growth_back():
+    """A run that was given two brackets, and two more later."""
+    settings = asked(hours="40", run_dir="r", n_iterations="2")
+    chosen, words = deadline.planned(settings, PACES, layout, 60)
+    record = deadline.record(run_clock.process_began(), settings, PACES, words)
+    start = RunStarted(recorded(chosen), {}, {}, {}, deadline=record)
+    plan = plan_of(chosen, start)
+    grown = dataclasses.replace(plan, n_iterations=4)
+    larger = chosen.model_copy(update={"n_iterations": 4})
+    end = deadline.Deadline(larger, start, [Entry(1.0, start)], plan, layout)
+    end.follow([WorkersChanged(joined=("a",)), PlanChanged(grown, "--n-iterations 4")])
+    for news in end.correction("search"):
+        assert news.plan.n_iterations == 4
 
 
 def test_without_a_worker_nothing_is_corrected(begun):

@@ -96,3 +96,15 @@ def test_data_are_told_by_name_or_by_whole_path(tmp_path, data, monkeypatch):
 )
 def test_where_the_nameserver_is(tmp_path, given, nameserver):
     assert new_transport(settings(tmp_path, **given)).nameserver == nameserver
+
+
+def test_a_run_grows_by_no_more_folds_than_its_data_have(tmp_path):
+    data = {**START.data, "most_folds": 3, "folded_units": "3 groups"}
+    past = [Entry(0.0, dataclasses.replace(new_start(settings(tmp_path)), data=data))]
+
+    def grown(folds):
+        return assemble(settings(tmp_path, worker="segmentation", final_folds=folds), past).growth
+
+    assert grown(3).plan.folds == 3
+    with pytest.raises(BohbSegError, match="--final-folds 5 cannot be dealt out from 3 groups"):
+        grown(5)

@@ -20,6 +20,7 @@ from bohb_seg.search.events import (
     Evaluate,
     Evaluated,
     Finish,
+    PlanChanged,
     Settled,
     StopRequested,
     WorkersChanged,
@@ -83,7 +84,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
         comparison=tuple(e for e in evaluations if e.id.trial.bracket == COMPARISON_BRACKET),
         folds=tuple(e for e in evaluations if e.id.trial.bracket == FOLDS_BRACKET),
         presences=_presences(entries),
-        finish=_last_reason(entries, Finish),
+        finish=_finish(entries),
         stop=_last_reason(entries, StopRequested),
         resumed=tuple(entry.time for entry in entries if isinstance(entry.event, RunResumed)),
         changes=tuple(e.event.reason for e in entries if isinstance(e.event, RulesChanged)),
@@ -204,6 +205,13 @@ def _presences(entries: Iterable[Entry]) -> tuple[Presence, ...]:
     return tuple(sorted([*past, *present.values()], key=lambda each: (each.worker, each.start)))
 
 
-def _last_reason(entries: Iterable[Entry], kind: type[Finish | StopRequested]) -> str | None:
+def _last_reason(entries: Iterable[Entry], kind: type[StopRequested]) -> str | None:
     reasons = [entry.event.reason for entry in entries if isinstance(entry.event, kind)]
     return reasons[-1] if reasons else None
+
+
+def _finish(entries: Iterable[Entry]) -> str | None:
+    """The reason of the end; None if there is none, or if the run has grown since."""
+    ends = (e.event for e in entries if isinstance(e.event, Finish | PlanChanged))
+    last = next(reversed(list(ends)), None)
+    return last.reason if isinstance(last, Finish) else None

@@ -6,7 +6,8 @@ from helpers.journals import evaluation, news, order, run
 from bohb_seg.errors import SettingsError
 from bohb_seg.report.analysis.history import read, replay
 from bohb_seg.report.analysis.records import Presence, by_trial
-from bohb_seg.search.events import Discard, Finish, Settled, WorkersChanged
+from bohb_seg.search.events import Discard, Finish, PlanChanged, Settled, WorkersChanged
+from bohb_seg.search.plan import Plan
 from bohb_seg.storage.journal_entries import RunResumed
 from bohb_seg.trials import Attempt, TrialId
 
@@ -224,3 +225,9 @@ def test_what_is_no_run_directory_is_one_sentence(tmp_path, content):
 def test_a_journal_must_begin_with_a_run(tmp_path):
     with pytest.raises(SettingsError, match="holds no started run"):
         replay(tmp_path, [])
+
+
+def test_a_run_that_grows_has_not_ended():
+    grown = (2, PlanChanged(Plan(n_iterations=2), "more"))
+    assert run((1, Finish("done")), grown).finish is None
+    assert run((1, Finish("done")), grown, (3, Finish("done again"))).finish == "done again"
