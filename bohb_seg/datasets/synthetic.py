@@ -6,8 +6,10 @@ written once below ``--cache-dir``, in the layout of any other data folder, and 
 one.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,13 +25,20 @@ from bohb_seg.files import whole_folder
 from bohb_seg.machine import processors
 from bohb_seg.settings import DataSettings
 
-VERSION = 2
-"""Version of the scenes; another one is another folder."""
-
-TILES = 48
 IMAGES_PER_TILE = 2
-HEIGHT, WIDTH = 64, 64
-"""Size of an image in pixels."""
+
+
+class Edition(NamedTuple):
+    """Number of tiles, and height and width of an image in pixels."""
+
+    tiles: int
+    height: int
+    width: int
+
+
+EDITIONS: Mapping[str, Edition] = {"1": Edition(12, 192, 128), "2": Edition(48, 64, 64)}
+"""All scenes there have been; runs of earlier versions go on with theirs (``synthetic:1``)."""
+PRESENT = "2"
 
 SEED = 0
 
@@ -38,14 +47,15 @@ def load(settings: DataSettings) -> Collection:
     """Draws the scenes if they are not in the cache yet, and finds their files.
 
     Raises:
-        DataError: a path was given, or the cache cannot be written.
+        DataError: there is no such edition, or the cache cannot be written.
     """
-    if settings.data:
+    edition = EDITIONS.get(settings.data or PRESENT)
+    if edition is None:
         raise DataError(f"--data synthetic:{settings.data}: it reads no path; use --data synthetic")
-    place = settings.cache_dir / f"synthetic-{VERSION}"
+    place = settings.cache_dir / f"synthetic-{settings.data or PRESENT}"
     if not place.is_dir():
         try:
-            make(place)
+            make(place, *edition)
         except OSError as error:
             raise DataError(
                 f"--cache-dir {settings.cache_dir} cannot be written ({error.strerror});"
@@ -57,21 +67,15 @@ def load(settings: DataSettings) -> Collection:
     return found
 
 
-def make(
-    place: Path,
-    tiles: int = TILES,
-    seed: int = SEED,
-    height: int = HEIGHT,
-    width: int = WIDTH,
-) -> int:
+def make(place: Path, tiles: int, height: int, width: int, seed: int = SEED) -> int:
     """Writes a data folder of scenes, whole or not at all; returns the number of images.
 
     Args:
         place: The folder; must not exist, or must be empty.
         tiles: Number of groups of touching images, named "Tile 1", "Tile 2", ...
-        seed: Seed of the scenes.
         height: Height of an image in pixels.
         width: Width of an image in pixels; each tile is two images side by side.
+        seed: Seed of the scenes.
 
     Raises:
         OSError: the folder cannot be written.

@@ -55,7 +55,6 @@ class LocalWorkers:
             )
             for number in range(count)
         ]
-        self._met = False
 
     @property
     def count(self) -> int:
@@ -71,7 +70,7 @@ class LocalWorkers:
         """Starts workers again that died or could not be started.
 
         Args:
-            met: Whether a worker of any machine is there.
+            met: Whether a worker of any machine has come in this start, or is there since before.
             busy: Process ids of the run's workers that are at an evaluation. Whatever ends such a
                 process, the evaluation may be the cause, and it is tried only so often.
 
@@ -79,10 +78,9 @@ class LocalWorkers:
             ServiceError: no worker has come yet, and all of these are in vain; with the last line
                 of the first one's log.
         """
-        self._met |= met
         for worker in self._workers:
             worker.look_after(busy)
-        if self._workers and not self._met and all(each.is_in_vain for each in self._workers):
+        if self._workers and not met and all(each.is_in_vain for each in self._workers):
             raise ServiceError(f"local worker 0 {self._workers[0].fault}")
 
     def end_of(self, process: int) -> str:

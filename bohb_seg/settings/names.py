@@ -27,3 +27,14 @@ def with_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
         name: FORMER_NAMES.get(name, {}).get(value, value) if isinstance(value, str) else value
         for name, value in values.items()
     }
+
+
+def of_record(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a run recorded, in present names.
+
+    Runs from before ``--final-delta`` have the scenes of then.
+    """
+    named = with_present_names(values)
+    if named.get("data") == "synthetic" and "final_delta" not in named:
+        named["data"] = "synthetic:1"
+    return named

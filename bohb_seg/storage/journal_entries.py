@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bohb_seg.errors import JournalError, printable
 from bohb_seg.search.events import Evaluated, News, Order, Settled
-from bohb_seg.settings import with_present_names
+from bohb_seg.settings import of_record
 from bohb_seg.storage import checked_lines
 from bohb_seg.trials import Observation
 
@@ -64,7 +64,7 @@ class RunStarted:
 
     def __post_init__(self) -> None:
         # A run that an earlier version began has other names for some values.
-        object.__setattr__(self, "settings", with_present_names(self.settings))
+        object.__setattr__(self, "settings", of_record(self.settings))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bohb_seg.errors import JournalError, SettingsError
 from bohb_seg.files import LARGEST_RECORD, open_regular
 from bohb_seg.search.events import PlanChanged
-from bohb_seg.settings import SearchSettings, flag_of, with_present_names
+from bohb_seg.settings import SearchSettings, flag_of, of_record
 from bohb_seg.storage import settings_record
 from bohb_seg.storage.journal import FILE_NAME, Journal
 from bohb_seg.storage.journal_entries import Entry, RunStarted
@@ -156,7 +156,7 @@ def past(journal: Journal) -> list[Entry]:
 def _edit(journal: Journal) -> str:
     """A setting that was edited in the journal's first line, in words; or ""."""
     try:
-        settings = with_present_names(json.loads(journal.lines()[0])["settings"])
+        settings = of_record(json.loads(journal.lines()[0])["settings"])
         return settings_record.edited(journal.path.parent, settings)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""

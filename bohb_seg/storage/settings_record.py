@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bohb_seg.files import read_regular
-from bohb_seg.settings import flag_of, public, with_present_names
+from bohb_seg.settings import flag_of, of_record, public
 from bohb_seg.storage.journal_entries import RunStarted
 
 RECORDED_VERSIONS = (
@@ -33,7 +33,7 @@ def text(start: RunStarted) -> str:
 
 def edited(run_dir: Path, settings: Mapping[str, Any]) -> str:
     """A setting that is not the same in ``settings.yaml`` and in the journal, in words; or ""."""
-    record = with_present_names(_read(run_dir))
+    record = of_record(_read(run_dir))
     for name, value in settings.items():
         kept = record.get(public(name), value)
         if kept != value:
@@ -43,7 +43,7 @@ def edited(run_dir: Path, settings: Mapping[str, Any]) -> str:
 
 def preset(run_dir: Path) -> str | None:
     """The preset under which a run trained; None if that is not known."""
-    found = with_present_names(_read(run_dir)).get("preset")
+    found = of_record(_read(run_dir)).get("preset")
     return found if isinstance(found, str) else None
 
 

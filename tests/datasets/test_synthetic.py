@@ -54,7 +54,7 @@ def test_colour_alone_does_not_tell_the_classes_apart(data):
 
 
 def test_a_second_start_draws_nothing(cache, data):
-    place = cache / f"synthetic-{synthetic.VERSION}"
+    place = cache / f"synthetic-{synthetic.PRESENT}"
     before = place.stat().st_mtime_ns
 
     again = prepare(merge(DataSettings, {"cache_dir": cache}, environment={}))
@@ -72,3 +72,9 @@ def test_preset_seed_reads_the_scenes_with_six_classes(cache, data):
 def test_a_path_is_refused(cache):
     with pytest.raises(DataError, match="--data synthetic:here: it reads no path"):
         prepare(merge(DataSettings, {"cache_dir": cache, "data": "synthetic:here"}, environment={}))
+
+
+def test_the_scenes_of_earlier_versions_are_still_drawn(cache):
+    flags = {"cache_dir": cache, "data": "synthetic:1", "patch_size": 64}
+    earlier = prepare(merge(DataSettings, flags, environment={}))
+    assert [len(part) for part in earlier.parts.values()] == [96, 24, 24]

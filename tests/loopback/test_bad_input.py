@@ -116,7 +116,7 @@ def test_bad_data(tmp_path, monkeypatch, command, spoil, patch_size, words):
         (("--tls", "no-such-folder"), ("no-such-folder", "bohb-certs")),
         (("--no-such-flag",), ("--no-such-flag",)),
         (("--n-iterations", "many"), ("--n-iterations many", "integer")),
-        (("--max-epochs", 2), ("--max-epochs 2", "--min-budget 3")),
+        (("--max-epochs", 1), ("--max-epochs 1", "--min-budget 2")),
         (("--warm-start", "nowhere"), ("--warm-start nowhere", "no such directory")),
         (("--warm-start", "begun"), ("--warm-start begun", "not begun")),
         (("--baseline", "nowhere"), ("--baseline nowhere", "milestone3")),

@@ -165,7 +165,7 @@ def test_a_worker_that_could_start_trained_nothing_and_joined_nothing(aerial, st
         r"cpu \(.*\), (float32|mixed_bfloat16): \S+ sees none of .*", texts["device"]
     )
     assert f"127.0.0.1:{aerial} answers and knows aerial" in texts["nameserver"]
-    assert "synthetic, 24 images, patches: 384 train, 96 validation, 96 test" in texts["data"]
+    assert "synthetic, 96 images, patches: 272 train, 56 validation, 56 test" in texts["data"]
     assert texts["data"].endswith(f"fingerprint {fingerprint[:12]}")
     assert len(journal.read(run_dir / journal.FILE_NAME)) == 1
 
@@ -415,7 +415,7 @@ def test_what_the_master_would_refuse(aerial, lie, words):
 
 
 def test_other_data_than_the_run_has(aerial, tmp_path):
-    synthetic.make(tmp_path / "scenes", tiles=12, seed=1)
+    synthetic.make(tmp_path / "scenes", 12, 192, 128, seed=1)
     report = check("--port", aerial, "--data", tmp_path / "scenes", **NO_BACKEND)
     assert (report.status, report.failed) == (2, ["backend", "admission"])
     assert f"{tmp_path / 'scenes'}, 24 images" in report.texts["data"]

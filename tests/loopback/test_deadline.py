@@ -107,7 +107,7 @@ def test_without_hours_a_plan_is_what_the_flags_amount_to(tmp_path):
     given = ("--n-iterations", 2, "--max-budget", 9, "--no-comparison")
     done = run(MASTER, *flags(tmp_path), *given, "--plan", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"s an epoch: 2 brackets of 3\.\.9: \d+ s\n", done.stdout), done.stdout
+    assert re.search(r"s an epoch: 2 brackets of 2\.\.9: \d+ s\n", done.stdout), done.stdout
     assert not (tmp_path / "run").exists()
 
 
