@@ -4,7 +4,7 @@ import signal
 
 import psutil
 import pytest
-from helpers.commands import PROGRAMS, TOY, free_port, only_sentence, processes, wait_until
+from helpers.commands import PROGRAMS, TOY, free_port, only_sentence, processes, run, wait_until
 
 from bohb_seg.errors import EXIT_STOPPED_EARLY
 from bohb_seg.master.local_workers import LocalWorkers
@@ -112,3 +112,18 @@ def is_alive(process):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_resumed_run_whose_workers_are_all_refused_ends_and_says_why(tmp_path):
+    """Workers of the past are not waited for longer than their leases."""
+    flags = (*UNABLE, "--run-dir", "run", "--heartbeat", 0.5)
+    with processes(tmp_path) as started:
+        master = started.start("bohb_seg.commands.master", *flags, "--n-iterations", 1000)
+        wait_until(lambda: settled(tmp_path))
+        worker = child_of(master)
+        master.kill()
+        worker.wait(60)
+    (tmp_path / "unable").touch()
+    done = run("bohb_seg.commands.master", "--resume", *flags, folder=tmp_path)
+    assert done.returncode not in (0, EXIT_STOPPED_EARLY)
+    assert "bohb-master: local worker 0 ended with status 2" in done.stderr
