@@ -67,7 +67,13 @@ def load(settings: DataSettings) -> Collection:
     return found
 
 
-def make(place: Path, tiles: int, height: int, width: int, seed: int = SEED) -> int:
+def make(
+    place: Path,
+    tiles: int = EDITIONS[PRESENT].tiles,
+    height: int = EDITIONS[PRESENT].height,
+    width: int = EDITIONS[PRESENT].width,
+    seed: int = SEED,
+) -> int:
     """Writes a data folder of scenes, whole or not at all; returns the number of images.
 
     Args:
