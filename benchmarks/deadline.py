@@ -1,4 +1,4 @@
-"""What ``--hours`` promises and what happens, on simulated clusters under a simulated clock.
+"""Promises of ``--hours`` and what happens, on simulated clusters under a simulated clock.
 
 Run it as ``python -m benchmarks.deadline``; it exits with status 1 unless every run ends between 80
 and 102 % of the time it was given. Scheduler, planner and timekeeper are those of ``bohb-master``;

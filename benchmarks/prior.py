@@ -1,4 +1,4 @@
-"""What ``--prior`` changes: searches that guess from a run on the same, a shifted, a wrong problem.
+"""Effect of ``--prior``: searches that guess from a run on the same, a shifted, a wrong problem.
 
 Example: python -m benchmarks.prior --seeds 40:45
 """

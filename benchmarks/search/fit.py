@@ -23,14 +23,16 @@ speed, noise and collapse of the real one, not a surrogate of it.
 import csv
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Place = TypeVar("Place")
 
 RUN = Path(__file__).parents[2] / "results" / "dubai-64-milestone3"
 ACTIVATIONS = "relu", "tanh", "swish", "none"
@@ -64,19 +66,35 @@ class Row:
 
 def rows_of(run: Path) -> list[Row]:
     """All validation losses in a run's report, those of collapsed networks included."""
+    return [
+        Row(trial, epoch, *where, loss)
+        for trial, epoch, where, loss in losses_of(run, place, FINAL_EPOCHS)
+    ]
+
+
+def losses_of(
+    run: Path, place: Callable[[Mapping[str, str]], Place], epochs: int
+) -> Iterator[tuple[str, int, Place, float]]:
+    """All validation losses in a run's report.
+
+    Args:
+        run: Directory of the run.
+        place: Makes the values of a configuration a place in the space.
+        epochs: Epochs of the comparison's retrainings.
+
+    Yields:
+        Training, epoch, place, validation loss.
+    """
     tables = run / "report" / "tables"
     places = {row["trial"]: place(row) for row in _read(tables / "evaluations.csv")}
-    rows = [
-        Row(row["trial"], int(row["epoch"]), *places[row["trial"]], float(row["validation_loss"]))
-        for row in _read(tables / "learning_curves.csv")
-    ]
+    for row in _read(tables / "learning_curves.csv"):
+        yield row["trial"], int(row["epoch"]), places[row["trial"]], float(row["validation_loss"])
     compared = _read(tables / "configuration.csv")
     for row in _read(tables / "comparison_seeds.csv"):
         if row["part"] == "validation":
             arm = row["configuration"]
             where = place({values["hyperparameter"]: values[arm] for values in compared})
-            rows.append(Row(f"{arm} {row['seed']}", FINAL_EPOCHS, *where, float(row["loss"])))
-    return rows
+            yield f"{arm} {row['seed']}", epochs, where, float(row["loss"])
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -15,7 +15,6 @@ It is a problem with speed, noise and branches of a real search, not a surrogate
     python -m benchmarks.search fit
 """
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.search.fit import pooled
+from benchmarks.search.fit import losses_of, pooled
 
 Floats = NDArray[np.float64]
 
@@ -97,24 +96,10 @@ Row = tuple[str, int, Floats, float, float]
 
 def rows_of(run: Path) -> list[Row]:
     """All validation losses in a run's report."""
-    tables = run / "report" / "tables"
-    trials = {row["trial"]: effects(row) for row in _read(tables / "evaluations.csv")}
-    rows = [
-        (row["trial"], int(row["epoch"]), *trials[row["trial"]], float(row["validation_loss"]))
-        for row in _read(tables / "learning_curves.csv")
+    return [
+        (trial, epoch, *where, loss)
+        for trial, epoch, where, loss in losses_of(run, effects, FINAL_EPOCHS)
     ]
-    compared = _read(tables / "configuration.csv")
-    for row in _read(tables / "comparison_seeds.csv"):
-        if row["part"] == "validation":
-            arm = row["configuration"]
-            place = effects({values["hyperparameter"]: values[arm] for values in compared})
-            rows.append((f"{arm} {row['seed']}", FINAL_EPOCHS, *place, float(row["loss"])))
-    return rows
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def fitted(rows: Sequence[Row]) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
 from bohb_seg.errors import SettingsError
-from bohb_seg.search.deadline import Given, Layout, NoRoomError, Planner, Size
+from bohb_seg.search.deadline import Given, Layout, NoRoomError, Planner, RunSize
 from bohb_seg.search.events import News, Order
 from bohb_seg.search.forecast import Pace
 from bohb_seg.search.pacing import Pacing
@@ -61,9 +61,9 @@ def reserve(seconds: float) -> float:
     return min(LONGEST_REPORT, max(least, REPORT_SHARE * seconds))
 
 
-def size_of(settings: SearchSettings) -> Size:
+def size_of(settings: SearchSettings) -> RunSize:
     """The size of a run with these settings."""
-    return Size(
+    return RunSize(
         min_budget=settings.min_budget,
         max_budget=settings.max_budget,
         brackets=settings.n_iterations,
@@ -104,7 +104,7 @@ def planned(
     return settings.model_copy(update=values), told(planner, size, elapsed)
 
 
-def told(planner: Planner, size: Size, elapsed: float) -> str:
+def told(planner: Planner, size: RunSize, elapsed: float) -> str:
     """A plan in words: workers, speed, size, and how long it will all take."""
     seconds = elapsed + planner.forecast(size)
     whole = seconds + reserve(seconds)

@@ -22,6 +22,9 @@ from typing import Final
 
 from bohb_seg.search.forecast import Pace, RungsOf, SearchForecast, all_done
 from bohb_seg.search.hyperband import Ladder
+from bohb_seg.search.race import FIRST_SEEDS
+from bohb_seg.search.runoff import MOST_PAIRS
+from bohb_seg.search.verdict import FIRST_LOOK, seeds_on_folds
 
 Layout = Callable[[Ladder], RungsOf]
 """The rungs that a run's optimizer lays out on a ladder."""
@@ -31,11 +34,7 @@ MULTIPLES: Final = (9, 6, 4, 3, 2, 1)
 CLIMB: Final = 9.0
 """Largest budget in smallest budgets: three rungs where eta is 3."""
 MOST_SEEDS: Final = 10
-LEAST_SEEDS: Final = 3
-"""Seeds at which a verdict is looked for first."""
 CANDIDATES: Final = 3
-CANDIDATE_SEEDS: Final = 2
-"""Further seeds of each candidate of the runoff, at least."""
 COMPARISON_SHARE: Final = 0.22
 FURTHER_SHARE: Final = 0.1
 """Shares of the time: the whole comparison, and its seeds beyond the third."""
@@ -68,7 +67,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Finals:
+class FinalsSize:
     """The phases after the search.
 
     Args:
@@ -88,16 +87,16 @@ class Finals:
     @property
     def runoff(self) -> int:
         """Trainings of the runoff at most: as many epochs as one arm of the comparison."""
-        places = math.floor(self.epochs * min(self.seeds, MOST_SEEDS) / self.budget + 1e-9)
-        return places if min(self.candidates, places // CANDIDATE_SEEDS) > 1 else 0
+        places = math.floor(self.epochs * min(self.seeds, MOST_PAIRS) / self.budget + 1e-9)
+        return places if min(self.candidates, places // FIRST_SEEDS) > 1 else 0
 
     @property
     def pairs(self) -> int:
         """Pairs of retrainings in comparison and folds at most."""
         if not self.folds:
             return self.seeds
-        on_folds = self.folds * max(LEAST_SEEDS, self.seeds // self.folds)
-        return min(LEAST_SEEDS, self.seeds) + on_folds
+        on_folds = seeds_on_folds(self.seeds, self.folds)
+        return min(FIRST_LOOK, self.seeds) + self.folds * on_folds
 
     def seconds(self, paces: Mapping[str, Pace], factor: float = 1.0) -> float:
         """Seconds that they take after the search.
@@ -115,14 +114,14 @@ class Finals:
         """Two seeds of all, then one after the other of the two that may still win."""
         if not self.runoff:
             return 0.0
-        first = CANDIDATE_SEEDS * min(self.candidates, self.runoff // CANDIDATE_SEEDS)
+        first = FIRST_SEEDS * min(self.candidates, self.runoff // FIRST_SEEDS)
         further = (self.runoff - first) // 2
         each = [(self.budget, factor)]
         return all_done(paces, each * first) + further * all_done(paces, each * 2)
 
 
 @dataclass(frozen=True)
-class Size:
+class RunSize:
     """Size of a run.
 
     Args:
@@ -138,17 +137,19 @@ class Size:
     folds: int = 0
 
     @property
-    def finals(self) -> Finals:
+    def finals(self) -> FinalsSize:
         """Its phases after the search."""
-        return Finals(self.max_budget, self.final_epochs, self.candidates, self.seeds, self.folds)
+        return FinalsSize(
+            self.max_budget, self.final_epochs, self.candidates, self.seeds, self.folds
+        )
 
     def text(self) -> str:
         """The size in words, e.g. ``6 brackets of 3..27, runoff of 3 x 2, ...``."""
         brackets = "1 bracket" if self.brackets == 1 else f"{self.brackets} brackets"
         words = [f"{brackets} of {self.min_budget:g}..{self.max_budget:g}"]
         if self.finals.runoff:
-            candidates = min(self.candidates, self.finals.runoff // CANDIDATE_SEEDS)
-            words.append(f"runoff of {candidates} x {CANDIDATE_SEEDS}")
+            candidates = min(self.candidates, self.finals.runoff // FIRST_SEEDS)
+            words.append(f"runoff of {candidates} x {FIRST_SEEDS}")
         if self.seeds:
             at = "" if self.final_epochs == self.max_budget else f" at {self.final_epochs:g} epochs"
             seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
@@ -166,12 +167,12 @@ class NoRoomError(Exception):
         seconds: Seconds that it takes.
     """
 
-    def __init__(self, least: Size, seconds: float) -> None:
+    def __init__(self, least: RunSize, seconds: float) -> None:
         self.least, self.seconds = least, seconds
         super().__init__(f"{least.text()}: {seconds:.0f} s")
 
 
-def rungs_of(size: Size, given: Given, layout: Layout) -> RungsOf:
+def rungs_of(size: RunSize, given: Given, layout: Layout) -> RungsOf:
     """The rungs of each bracket of a run."""
     return layout(Ladder(size.min_budget, size.max_budget, given.eta))
 
@@ -190,11 +191,11 @@ class Planner:
     given: Given
     layout: Layout
 
-    def forecast(self, size: Size) -> float:
+    def forecast(self, size: RunSize) -> float:
         """Seconds that a run of this size takes, without its report."""
         return self._search(size).seconds(size.brackets) + size.finals.seconds(self.paces)
 
-    def choose(self, seconds: float) -> Size:
+    def choose(self, seconds: float) -> RunSize:
         """The size of a run.
 
         Args:
@@ -213,22 +214,22 @@ class Planner:
         assert smallest is not None
         raise NoRoomError(smallest, self.forecast(smallest))
 
-    def _is_steady(self, size: Size, seconds: float) -> bool:
+    def _is_steady(self, size: RunSize, seconds: float) -> bool:
         """Whether a single training is so short that slow ones, one after the other, have room."""
         if self.given.max_budget is not None or size.max_budget <= self.given.eta:
             return True
         each = statistics.median(pace.seconds(size.max_budget) for pace in self.paces.values())
         return each <= LONGEST_SHARE * seconds
 
-    def _search(self, size: Size) -> SearchForecast:
+    def _search(self, size: RunSize) -> SearchForecast:
         rungs = rungs_of(size, self.given, self.layout)
         return SearchForecast(self.paces, rungs, self.given.continuing)
 
-    def _sized(self, programme: "_Programme", low: float, high: float) -> Size:
+    def _sized(self, programme: "_Programme", low: float, high: float) -> RunSize:
         given = self.given
         kinds = len(Ladder(low, high, given.eta).budgets)
         seeds = min(programme.seeds, MOST_SEEDS if given.seeds is None else given.seeds)
-        return Size(
+        return RunSize(
             min_budget=low,
             max_budget=high,
             brackets=given.brackets or max(1, programme.of_each_kind * kinds),
@@ -238,7 +239,7 @@ class Planner:
             folds=given.folds if given.comparison else 0,
         )
 
-    def _filled(self, size: Size, seconds: float) -> Size:
+    def _filled(self, size: RunSize, seconds: float) -> RunSize:
         """The same with as many seeds as it may have, then as many brackets as fit."""
         given, least = self.given, size
         if size.seeds:
@@ -264,7 +265,7 @@ class _Programme:
 PROGRAMMES: Final = (
     _Programme(2, CANDIDATES, 6),
     _Programme(1, CANDIDATES, 4),
-    _Programme(0, 1, LEAST_SEEDS),
+    _Programme(0, 1, FIRST_LOOK),
 )
 
 
@@ -286,7 +287,7 @@ def _ladders(given: Given) -> Iterator[tuple[float, float]]:
             yield from ((2.0, 2 * eta), (1.0, eta))
 
 
-def most_seeds(finals: Finals, paces: Mapping[str, Pace], seconds: float, most: int) -> int:
+def most_seeds(finals: FinalsSize, paces: Mapping[str, Pace], seconds: float, most: int) -> int:
     """The number of seeds that the comparison may have; not fewer than ``finals`` has.
 
     Args:
@@ -296,7 +297,7 @@ def most_seeds(finals: Finals, paces: Mapping[str, Pace], seconds: float, most: 
         most: No more seeds than that.
     """
     alone = replace(finals, candidates=1)
-    first = replace(alone, seeds=min(LEAST_SEEDS, most)).seconds(paces)
+    first = replace(alone, seeds=min(FIRST_LOOK, most)).seconds(paces)
     for seeds in range(most, finals.seeds, -1):
         whole = replace(alone, seeds=seeds).seconds(paces)
         if whole <= COMPARISON_SHARE * seconds and whole - first <= FURTHER_SHARE * seconds:

@@ -57,7 +57,7 @@ class Running(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class SearchStanding:
     """How far a search is; nothing is begun by default.
 
     Args:
@@ -115,7 +115,7 @@ class SearchForecast:
         rungs_of: RungsOf,
         continuing: bool,
         factor: float = 1.0,
-        standing: Standing = Standing(),
+        standing: SearchStanding = SearchStanding(),
     ) -> None:
         self._paces, self._rungs_of = paces, rungs_of
         self._continuing, self._factor, self._standing = continuing, factor, standing

@@ -7,7 +7,7 @@ which is quicker, and scheduler and report have the same.
 
 from collections.abc import Collection, Iterable, Sequence
 
-from bohb_seg.search.verdict import FIRST_LOOK, Retrained, Terms, Verdict, judge
+from bohb_seg.search.verdict import FIRST_LOOK, Retrained, Terms, Verdict, is_decided, judge
 from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 
 
@@ -29,10 +29,9 @@ def judge_in_order(
             for each in comparison
             if each.seed < seeds or (each.fold is None and terms.folds > 0)
         ]
-        found = judge(beginning, runoff, terms)
-        if found.answer != "undecided":
+        if is_decided(beginning, runoff, terms):
             break
-    return found
+    return judge(beginning, runoff, terms)
 
 
 def whole_seeds(comparison: Iterable[Retrained], arms: Collection[int], folds: int = 0) -> int:

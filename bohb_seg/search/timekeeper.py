@@ -21,13 +21,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from bohb_seg.search.deadline import LEAST_SEEDS, MOST_SEEDS, Finals, Given, Layout, Size, rungs_of
+from bohb_seg.search.deadline import MOST_SEEDS, FinalsSize, Given, Layout, RunSize, rungs_of
 from bohb_seg.search.events import News, Order, PlanChanged, StopRequested
 from bohb_seg.search.forecast import SearchForecast, all_done
 from bohb_seg.search.pacing import Pacing
 from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Phase
 from bohb_seg.search.timekeeping import Watch
+from bohb_seg.search.verdict import FIRST_LOOK
 from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, INCUMBENT_ARM, TrialId
 
 AIM: Final = 0.97
@@ -61,7 +62,7 @@ class Task:
     """
 
     seconds: float
-    size: Size
+    size: RunSize
     given: Given
     layout: Layout
 
@@ -150,22 +151,22 @@ class Timekeeper:
         """Seconds of the least final phases."""
         return self._seconds_of(list(self._shrinking())[-1])
 
-    def _shrinking(self) -> Iterator[Finals]:
+    def _shrinking(self) -> Iterator[FinalsSize]:
         """Final phases that leave the search its share, then smaller ones; the least at last."""
         *larger, least = self._all_finals()
         yield from (finals for finals in larger if self._seconds_of(finals) <= self._most)
         yield least
 
-    def _all_finals(self) -> Iterator[Finals]:
+    def _all_finals(self) -> Iterator[FinalsSize]:
         """The final phases as they are wished, then smaller and smaller ones."""
         finals = self._task.size.finals
         yield finals
-        for seeds in range(finals.seeds - 1, LEAST_SEEDS - 1, -1):
+        for seeds in range(finals.seeds - 1, FIRST_LOOK - 1, -1):
             yield replace(finals, seeds=seeds)
         if finals.seeds and finals.candidates > 1:
-            yield replace(finals, seeds=min(finals.seeds, LEAST_SEEDS), candidates=1)
+            yield replace(finals, seeds=min(finals.seeds, FIRST_LOOK), candidates=1)
 
-    def _seconds_of(self, finals: Finals) -> float:
+    def _seconds_of(self, finals: FinalsSize) -> float:
         return finals.seconds(self._watch.paces, self._watch.factor(_WINNER))
 
     # --- the comparison -----------------------------------------------------------------------
@@ -178,7 +179,7 @@ class Timekeeper:
         ends = {count: self._end_of(count, now) for count in range(1, max(most, seeds) + 1)}
         if ends[seeds] > self._left(LIMIT, now):
             fits = [count for count, end in ends.items() if end <= self._left(LIMIT, now)]
-            seeds = max(min(LEAST_SEEDS, seeds), max(fits, default=0))
+            seeds = max(min(FIRST_LOOK, seeds), max(fits, default=0))
         else:
             grown = [count for count, end in ends.items() if end <= self._left(AIM, now)]
             seeds = max([seeds, *grown])
@@ -217,7 +218,7 @@ class Timekeeper:
         return f"{workers}, {epoch:.3g} s an epoch: {size.text()}"
 
 
-def _wish(finals: Finals) -> Mapping[str, int]:
+def _wish(finals: FinalsSize) -> Mapping[str, int]:
     """Fields of a plan that follow from final phases."""
     if not finals.seeds:
         return {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from bohb_seg.search.events import Evaluate, Evaluated, News, Order, Settled, WorkersChanged
-from bohb_seg.search.forecast import Pace, RungsOf, Running, Standing, epochs_on
+from bohb_seg.search.forecast import Pace, RungsOf, Running, SearchStanding, epochs_on
 from bohb_seg.search.pacing import Pacing
 from bohb_seg.trials import COMPARISON_BRACKET, DEFAULT_ARM, Attempt, EvaluationId, TrialId
 
@@ -119,14 +119,14 @@ class Watch:
         """Seconds for which each busy worker will be at its evaluation."""
         return {name: self._left(name, work, now) for name, work in self._work.items() if work}
 
-    def standing(self, now: float) -> Standing:
+    def standing(self, now: float) -> SearchStanding:
         """How far the search is."""
         running = {
             name: Running(*self._place(work.attempt.evaluation), self._left(name, work, now))
             for name, work in self._work.items()
             if work
         }
-        return Standing(self.begun, self._places, running)
+        return SearchStanding(self.begun, self._places, running)
 
     def begun_of(self, bracket: int) -> int:
         """Evaluations of a bracket that are settled or run."""

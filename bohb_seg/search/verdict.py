@@ -14,23 +14,21 @@ Rules:
   :func:`judge`.
 """
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import ndtr
 
-from bohb_seg.search import intervals
-from bohb_seg.search.image_groups import jackknife
-from bohb_seg.search.intervals import FIRST_LOOK, Precision, Spread
-from bohb_seg.search.pairs import FOLDS, PARTS, Quantity, Retrained, Scored, paired, scored
+from bohb_seg.search.differences import FEWEST_GROUPS, Answer, Difference, classes, difference
+from bohb_seg.search.intervals import FIRST_LOOK
+from bohb_seg.search.pairs import FOLDS, PARTS, Quantity, Retrained, Scored, scored
 from bohb_seg.search.plan import Plan
-from bohb_seg.trials import DEFAULT_ARM, INCUMBENT_ARM
 
 __all__ = [
+    "FEWEST_GROUPS",
     "FIRST_LOOK",
     "FOLDS",
     "Difference",
@@ -38,11 +36,11 @@ __all__ = [
     "Retrained",
     "Terms",
     "Verdict",
+    "is_decided",
     "judge",
+    "seeds_on_folds",
 ]
 
-FEWEST_GROUPS = 5
-"""Groups of test images from which on their share of the spread can be estimated."""
 PROBABLY = 2 / 3
 """Chance from which on so many seeds would probably decide."""
 MOST_MORE = 200
@@ -50,7 +48,13 @@ MOST_MORE = 200
 TINY = 1e-300
 """Keeps a spread of 0 from dividing."""
 
-Answer = Literal["better", "worse", "equivalent", "undecided"]
+
+def seeds_on_folds(seeds: int, folds: int) -> int:
+    """Largest number of seeds on folds: no more trainings than so many seeds without them.
+
+    There are never fewer than a first look needs.
+    """
+    return max(FIRST_LOOK, seeds // folds)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,11 @@ class Terms:
     folds: int = 0
     planned_seeds: int | None = None
 
+    @property
+    def planned(self) -> int:
+        """Pairs from whose number the levels of the looks follow."""
+        return self.planned_seeds or self.most_seeds
+
     @classmethod
     def of(cls, plan: Plan, begun: Plan | None = None) -> Self:
         """Terms of a run.
@@ -80,61 +89,12 @@ class Terms:
                 long as a retraining, so there are fewer pairs with folds.
         """
         most, planned = (
-            max(FIRST_LOOK, each.comparison_seeds // plan.folds)
+            seeds_on_folds(each.comparison_seeds, plan.folds)
             if plan.folds
             else each.comparison_seeds
             for each in (plan, begun or plan)
         )
         return cls(plan.delta, most, plan.folds, planned)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Incumbent minus default in one quantity, seed by seed.
-
-    Args:
-        seeds: Indices of the seeds that both arms have.
-        default: Numbers of the default, in order of the seeds.
-        incumbent: Numbers of the incumbent, in order of the seeds.
-        mean: Mean of the differences.
-        spread: Standard deviation of the difference, moderated; None with one seed.
-        low: Lower end of the 95 % interval of the mean; None before the first look.
-        high: Its upper end.
-        inner_low: Lower end of the 90 % interval.
-        inner_high: Its upper end.
-        groups: Groups of images in this part that were told apart; 0 if unknown.
-        images: Standard error that the choice of images adds; None if it cannot be estimated.
-        precision: Width of the interval after further pairs; None with one seed.
-    """
-
-    quantity: Quantity
-    seeds: tuple[int, ...]
-    default: tuple[float, ...]
-    incumbent: tuple[float, ...]
-    mean: float
-    spread: float | None = None
-    low: float | None = None
-    high: float | None = None
-    inner_low: float | None = None
-    inner_high: float | None = None
-    groups: int = 0
-    images: float | None = None
-    precision: Precision | None = None
-
-    def answer(self, delta: float = 0.0) -> Answer:
-        """The incumbent beside the default, by the interval.
-
-        Args:
-            delta: Largest difference that counts as equivalent.
-        """
-        if self.low is None or self.high is None:
-            return "undecided"
-        assert self.inner_low is not None
-        assert self.inner_high is not None
-        if self.low > 0 or self.high < 0:
-            return "better" if (self.high < 0) == self.quantity.lower_is_better else "worse"
-        is_within = -delta <= self.inner_low and self.inner_high <= delta
-        return "equivalent" if is_within else "undecided"
 
 
 @dataclass(frozen=True)
@@ -204,24 +164,20 @@ def judge(comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: T
         terms: What was agreed beforehand.
     """
     found = scored(comparison, terms.folds)
-    in_folds = any(each.fold is not None for each in comparison) or terms.folds > 0
-    parts = (FOLDS,) if in_folds else PARTS[1:]
-    deciding = [Quantity(part, name) for part in parts for name in ("miou", "loss")]
+    first = _first(comparison, found, runoff, terms)
+    deciding = _deciding(comparison, terms)
     others = [Quantity(part, name) for part in PARTS for name in ("miou", "loss")]
-    others += [each for part in PARTS for each in _classes(found, part)]
-    planned = terms.planned_seeds or terms.most_seeds
-    known = {
-        each: _difference(each, found, runoff, planned) for each in dict.fromkeys(deciding + others)
-    }
-    differences = {each: own for each, own in known.items() if own is not None}
-    first = next((differences.pop(each) for each in deciding if each in differences), None)
+    others += [each for part in PARTS for each in classes(found, part)]
+    beside = dict.fromkeys(deciding + others)
+    if first:
+        del beside[first.quantity]
+    differences = [difference(each, found, runoff, terms.planned) for each in beside]
     settled = _settled(comparison, terms)
-    delta = terms.delta if first and first.quantity.name == "miou" else None
-    answer = first.answer(delta or 0.0) if first else "undecided"
+    answer, delta = _answer(first, terms)
     return Verdict(
         answer=answer,
         difference=first,
-        others=tuple(differences.values()),
+        others=tuple(each for each in differences if each is not None),
         delta=delta,
         more_seeds=_more_seeds(first, delta) if first and answer == "undecided" else None,
         is_final=answer != "undecided" or len(settled) >= terms.most_seeds,
@@ -229,77 +185,37 @@ def judge(comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: T
     )
 
 
-def _difference(
-    quantity: Quantity, found: Sequence[Scored], runoff: Sequence[Retrained], planned: int
+def is_decided(comparison: Sequence[Retrained], runoff: Sequence[Retrained], terms: Terms) -> bool:
+    """Whether :func:`judge` would decide; only the deciding difference is computed for that."""
+    found = scored(comparison, terms.folds)
+    answer, _ = _answer(_first(comparison, found, runoff, terms), terms)
+    return answer != "undecided"
+
+
+def _deciding(comparison: Sequence[Retrained], terms: Terms) -> list[Quantity]:
+    """The quantities that may decide, by their weight."""
+    in_folds = any(each.fold is not None for each in comparison) or terms.folds > 0
+    parts = (FOLDS,) if in_folds else PARTS[1:]
+    return [Quantity(part, name) for part in parts for name in ("miou", "loss")]
+
+
+def _first(
+    comparison: Sequence[Retrained],
+    found: Sequence[Scored],
+    runoff: Sequence[Retrained],
+    terms: Terms,
 ) -> Difference | None:
-    """The difference in a quantity; None without a seed that both arms have."""
-    pairs = paired(found, quantity)
-    if not pairs:
-        return None
-    default, incumbent = (tuple(numbers) for numbers in zip(*pairs.values(), strict=True))
-    differences = np.subtract(incumbent, default)
-    images, groups = _images(quantity, found, tuple(pairs))
-    known = Difference(
-        quantity,
-        tuple(pairs),
-        default,
-        incumbent,
-        mean=float(differences.mean()),
-        groups=groups,
-        images=math.sqrt(images) if groups >= FEWEST_GROUPS else None,
+    """The difference that decides; None before both arms have a seed in common."""
+    differences = (
+        difference(e, found, runoff, terms.planned) for e in _deciding(comparison, terms)
     )
-    if len(pairs) < 2:
-        return known
-    spread = intervals.moderated(default, incumbent, _of_runoff(quantity, runoff))
-    images = (known.images or 0.0) ** 2
-    precision = Precision(spread, len(pairs), planned, images, groups)
-    known = replace(known, spread=math.sqrt(spread.variance), precision=precision)
-    return _with_intervals(known, precision) if len(pairs) >= FIRST_LOOK else known
+    return next((each for each in differences if each is not None), None)
 
 
-def _with_intervals(known: Difference, precision: Precision) -> Difference:
-    pairs, mean = np.asarray(float(len(known.seeds))), known.mean
-    half, inner = (float(precision.half_widths(pairs, sides)) for sides in (2, 1))
-    return replace(
-        known,
-        low=mean - half,
-        high=mean + half,
-        inner_low=mean - inner,
-        inner_high=mean + inner,
-    )
-
-
-def _images(quantity: Quantity, found: Sequence[Scored], seeds: Sequence[int]) -> tuple[float, int]:
-    """Variance that the choice of images adds, and the number of groups that were told apart."""
-    if quantity.name == "loss":
-        return 0.0, 0
-    default, incumbent = (
-        [
-            each.groups(quantity.part)
-            for each in found
-            if each.arm == arm and each.seed in seeds and quantity.part in each.parts
-        ]
-        for arm in (DEFAULT_ARM, INCUMBENT_ARM)
-    )
-    names = [each.label for each in _classes(found, quantity.part)]
-    label = names.index(quantity.label) if quantity.label is not None else None
-    return jackknife(default, incumbent, label)
-
-
-def _classes(found: Sequence[Scored], part: str) -> list[Quantity]:
-    """IoU of each class of a part, in the order of the classes."""
-    tables = (each.parts.get(part, {}).get("iou") for each in found)
-    names = next((each for each in tables if isinstance(each, Mapping) and each), {})
-    return [Quantity(part, "iou", str(name)) for name in names]
-
-
-def _of_runoff(quantity: Quantity, runoff: Sequence[Retrained]) -> Spread | None:
-    """Spread of the same number on the validation part, between candidates of the runoff."""
-    told = replace(quantity, part="validation")
-    found = {(each.arm, each.seed): each.number(told) for each in scored(runoff)}
-    ranks, seeds = (sorted({key[place] for key in found}) for place in (0, 1))
-    table = [[found.get((rank, seed)) for seed in seeds] for rank in ranks]
-    return intervals.runoff_spread(np.array(table, dtype=np.float64))
+def _answer(first: Difference | None, terms: Terms) -> tuple[Answer, float | None]:
+    """The answer, and the delta that counts; None where the loss decides."""
+    delta = terms.delta if first and first.quantity.name == "miou" else None
+    return first.answer(delta or 0.0) if first else "undecided", delta
 
 
 def _settled(comparison: Sequence[Retrained], terms: Terms) -> set[int]:

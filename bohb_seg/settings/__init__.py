@@ -7,7 +7,7 @@ from bohb_seg.settings.fields import (
     WorkerSettings,
 )
 from bohb_seg.settings.merging import merge
-from bohb_seg.settings.names import FORMER_NAMES, flag_of, of_record, public, with_present_names
+from bohb_seg.settings.names import FORMER_NAMES, flag_of, of_record, public
 from bohb_seg.settings.presets import PRESETS, SYNTHETIC
 
 __all__ = [
@@ -22,5 +22,4 @@ __all__ = [
     "merge",
     "of_record",
     "public",
-    "with_present_names",
 ]

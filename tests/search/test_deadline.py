@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from bohb_seg.search import hyperband
 from bohb_seg.search.deadline import (
     LONGEST_SHARE,
-    Finals,
+    FinalsSize,
     Given,
     NoRoomError,
     Planner,
-    Size,
+    RunSize,
 )
 from bohb_seg.search.forecast import Pace
 from bohb_seg.search.hyperband import Ladder
@@ -76,7 +76,9 @@ def test_half_a_bracket_more_would_not_fit(workers, seconds):
         size = plans.choose(seconds)
     except NoRoomError:
         return
-    more = Size(size.min_budget, size.max_budget, size.brackets + 3, 3, size.seeds, size.max_budget)
+    more = RunSize(
+        size.min_budget, size.max_budget, size.brackets + 3, 3, size.seeds, size.max_budget
+    )
     assert plans.forecast(more) > seconds
 
 
@@ -120,14 +122,14 @@ def test_random_search_has_other_rungs():
 @pytest.mark.parametrize(
     ("finals", "runoff", "pairs"),
     [
-        (Finals(27, 27, 3, 10), 10, 10),
-        (Finals(27, 27, 3, 20), 10, 20),
-        (Finals(27, 27, 3, 4), 4, 4),
-        (Finals(27, 27, 3, 3), 0, 3),
-        (Finals(27, 27, 1, 10), 0, 10),
-        (Finals(27, 9, 3, 10), 0, 10),
-        (Finals(27, 27, 3, 10, folds=5), 10, 3 + 5 * 3),
-        (Finals(27, 27, 3, 0), 0, 0),
+        (FinalsSize(27, 27, 3, 10), 10, 10),
+        (FinalsSize(27, 27, 3, 20), 10, 20),
+        (FinalsSize(27, 27, 3, 4), 4, 4),
+        (FinalsSize(27, 27, 3, 3), 0, 3),
+        (FinalsSize(27, 27, 1, 10), 0, 10),
+        (FinalsSize(27, 9, 3, 10), 0, 10),
+        (FinalsSize(27, 27, 3, 10, folds=5), 10, 3 + 5 * 3),
+        (FinalsSize(27, 27, 3, 0), 0, 0),
     ],
 )
 def test_final_phases_have_so_many_trainings(finals, runoff, pairs):
@@ -137,6 +139,6 @@ def test_final_phases_have_so_many_trainings(finals, runoff, pairs):
 def test_a_runoff_trains_its_further_seeds_one_after_the_other():
     many = alike(100, 1, fixed=0)
     # two seeds of three candidates, two more rounds of two, then all ten pairs at once
-    assert Finals(10, 10, 3, 10).seconds(many) == pytest.approx(10 + 2 * 10 + 10)
-    assert Finals(10, 10, 3, 10).seconds(many, factor=2) == pytest.approx(20 + 2 * 20 + 20)
-    assert math.isclose(Finals(10, 10, 1, 3).seconds(alike(1, 1, 0)), 60)
+    assert FinalsSize(10, 10, 3, 10).seconds(many) == pytest.approx(10 + 2 * 10 + 10)
+    assert FinalsSize(10, 10, 3, 10).seconds(many, factor=2) == pytest.approx(20 + 2 * 20 + 20)
+    assert math.isclose(FinalsSize(10, 10, 1, 3).seconds(alike(1, 1, 0)), 60)

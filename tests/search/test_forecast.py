@@ -10,7 +10,7 @@ from bohb_seg.search.forecast import (
     Pace,
     Running,
     SearchForecast,
-    Standing,
+    SearchStanding,
     all_done,
     epochs_on,
 )
@@ -43,7 +43,7 @@ def test_the_last_rung_is_as_fast_as_the_one_worker_that_trains_it():
 
 
 def test_a_search_that_stands_somewhere_needs_the_rest():
-    standing = Standing(
+    standing = SearchStanding(
         begun=1,
         settled={(0, 0): 9, (0, 1): 1},
         running={"v": Running(0, 1, 5.0), "w": Running(-1, 0, 1.0)},

@@ -38,7 +38,7 @@ class Entry:
 
     @cache  # noqa: B019 - there are few, and what runs is what was imported at first
     def version(self) -> str:
-        """Of the program."""
+        """Version of the program."""
         if self.packages:
             return " ".join(f"{name} {version(name)}" for name in self.packages)
         digest = hashlib.sha256()

@@ -9,7 +9,7 @@ import math
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 
 from benchmarks.search.problems import MAX_EPOCHS, Configuration
-from benchmarks.search.problems.curves import Curves
+from benchmarks.search.problems.curves import Curves, never
 
 _LOSSES = {"ce": 0.03, "ce+dice": 0.0, "focal": 0.01}
 
@@ -59,10 +59,6 @@ def _mean(configuration: Configuration, epochs: int) -> float:
     return min(loss, 1.3)
 
 
-def _never(configuration: Configuration, epochs: int) -> float:
-    return 0.0
-
-
 def conditional() -> Curves:
     """Eight dimensions, of which four to six are active."""
     return Curves(
@@ -79,7 +75,7 @@ def conditional() -> Curves:
             "gamma": 1.5,
         },
         mean=_mean,
-        hazard=_never,
+        hazard=never,
         collapsed=1.3,
         told=True,
         luck=0.012,

@@ -14,7 +14,7 @@ from ConfigSpace import (
 
 from benchmarks.search import fit_recipe
 from benchmarks.search.problems import Configuration
-from benchmarks.search.problems.curves import Curves
+from benchmarks.search.problems.curves import Curves, never
 
 # What `python -m benchmarks.search fit` prints.
 _MEAN = (
@@ -95,10 +95,6 @@ def _mean(configuration: Configuration, epochs: int) -> float:
     return fit_recipe.mean(_MEAN, *fit_recipe.effects(configuration), epochs)
 
 
-def _never(configuration: Configuration, epochs: int) -> float:
-    return 0.0
-
-
 def recipe() -> Curves:
     """Ten to thirteen of fourteen dimensions are active."""
     return Curves(
@@ -121,7 +117,7 @@ def recipe() -> Curves:
             "schedule": "constant",
         },
         mean=_mean,
-        hazard=_never,
+        hazard=never,
         collapsed=1.3,
         told=True,
         luck=_LUCK,
