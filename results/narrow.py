@@ -1,6 +1,7 @@
 """The space ``default`` at the reports' width, 16 filters: what two processor cores search in an hour."""
 
-from bohb_seg.spaces import default, from_json, to_json
+from bohb_seg.spaces import default
+from bohb_seg.spaces.formats.configspace import from_json, to_json
 
 
 def space(facts):

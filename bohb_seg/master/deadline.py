@@ -141,14 +141,21 @@ def _refusal(settings: SearchSettings, planner: Planner, error: NoRoomError, ela
         f" {error.least.text()}, which needs --hours {_hours_for(error.seconds + elapsed):g}"
     )
     said = [flag_of(name) for name in _CHOSEN if name in settings.model_fields_set]
-    if said:
-        given = planner.given
-        free = Given(eta=given.eta, comparison=given.comparison, continuing=given.continuing)
+    given = planner.given
+    free = Given(
+        eta=given.eta, comparison=given.comparison, folds=given.folds, continuing=given.continuing
+    )
+    ways = [(said, free)] if said else []
+    if given.folds:
+        ways.append(([*said, "--final-folds"], dataclasses.replace(free, folds=0)))
+    for left_out, rest in ways:
         try:
-            size = dataclasses.replace(planner, given=free).choose(_aim(hours) - elapsed)
+            size = dataclasses.replace(planner, given=rest).choose(_aim(hours) - elapsed)
         except NoRoomError:
-            return f"{problem}; or give more workers and leave out {' and '.join(said)}"
-        return f"{problem}; or leave out {' and '.join(said)}: {size.text()} would fit"
+            continue
+        return f"{problem}; or leave out {' and '.join(left_out)}: {size.text()} would fit"
+    if ways:
+        return f"{problem}; or give more workers and leave out {' and '.join(ways[-1][0])}"
     return f"{problem}; or give more workers, or smaller patches (--downscale 2)"
 
 

@@ -80,6 +80,10 @@ def test_what_cannot_fit_is_refused_with_what_would():
     assert "which needs --hours " in told
     assert "; or leave out --max-budget: " in told
     assert told.endswith(" would fit")
+    assert "; or leave out --max-budget: " in refusal(hours="3", max_budget="81", final_folds="4")
+    folds = refusal(hours="0.5", final_folds="8")
+    assert "; or leave out --final-folds: " in folds
+    assert "folds" not in folds.rpartition("--final-folds: ")[2]
     assert "more workers and leave out --n-iterations" in refusal(hours="0.1", n_iterations="99")
 
 

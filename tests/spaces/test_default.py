@@ -15,6 +15,7 @@ from bohb_seg.search.data_facts import TYPICAL, Facts
 from bohb_seg.settings import SearchSettings, merge
 from bohb_seg.spaces import default
 from bohb_seg.spaces.formats import configspace, loading
+from bohb_seg.storage.journal_entries import Entry, decode, encode
 
 ALL_FACTS = st.builds(
     Facts,
@@ -138,6 +139,7 @@ def test_a_run_begins_with_it(tmp_path):
     train = start.data["patches"]["train"]
     assert start.default == default.baseline(Facts(32, train, 5))
     assert start.default != default.baseline(TYPICAL)
+    assert decode(tmp_path, 1, encode(Entry(0.0, start)).rstrip()).event == start
 
 
 def test_a_run_without_data_begins_with_the_spaces_own(tmp_path):

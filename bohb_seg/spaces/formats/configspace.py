@@ -1,6 +1,7 @@
 """ConfigSpace's own format, as JSON or YAML, and configurations as plain values."""
 
 import copy
+import json
 import logging
 import math
 import warnings
@@ -60,8 +61,8 @@ def read(form: Mapping[str, Any], where: str) -> ConfigurationSpace:
 
 
 def to_json(space: ConfigurationSpace) -> dict[str, Any]:
-    """ConfigSpace's own JSON form of a space."""
-    form: dict[str, Any] = space.to_serialized_dict()
+    """ConfigSpace's own JSON form of a space, equal to what is read back from a file of it."""
+    form: dict[str, Any] = json.loads(json.dumps(space.to_serialized_dict()))
     return form
 
 

@@ -105,7 +105,9 @@ def suggestions(optimizer, space):
 
 
 def copies(space):
-    yield configspace.from_json(json.loads(json.dumps(configspace.to_json(space))))
+    form = configspace.to_json(space)
+    assert json.loads(json.dumps(form)) == form
+    yield configspace.from_json(form)
     with tempfile.TemporaryDirectory() as folder:
         for name, write in [("s.json", space.to_json), ("s.yaml", space.to_yaml)]:
             write(Path(folder) / name)
