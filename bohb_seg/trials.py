@@ -41,8 +41,14 @@ FOLDS_BRACKET = -3
 
 There ``TrialId.rung`` is the arm and ``TrialId.number`` the seed's index times the number of folds
 (setting ``final_folds``), plus the index of the fold; see :func:`seed_and_fold`."""
-FINAL_BRACKETS = (RUNOFF_BRACKET, COMPARISON_BRACKET, FOLDS_BRACKET)
-"""Brackets of the retrainings after the search, in their order."""
+ARMS_BRACKETS = (COMPARISON_BRACKET, FOLDS_BRACKET)
+"""Brackets whose rungs are arms."""
+FINAL_PHASES: Mapping[int, str] = {
+    RUNOFF_BRACKET: "runoff",
+    COMPARISON_BRACKET: "comparison",
+    FOLDS_BRACKET: "folds",
+}
+"""Names of the phases after the search by their brackets, in their order."""
 
 
 MEASURING_BRACKET = -4
@@ -145,6 +151,8 @@ class Info:
         best_epoch: Epoch, from 1, whose weights were kept instead of the last.
         averaged: Whether the weights that count are those averaged over the last steps, because
             they have the lower validation loss; None if there were no averaged ones to compare.
+        rotation: Number, from 0, of the other split of the same patches by which the runoff
+            validated this training; None: the search's split.
         curves: Values per epoch, by name; ``epoch`` numbers them from 1.
         checkpoint: Reason why no checkpoint of this attempt is kept, or not at the master, or why
             the one to go on from was lost.
@@ -181,6 +189,7 @@ class Info:
     stopped: str | None = None
     best_epoch: Count | None = None
     averaged: bool | None = None
+    rotation: Count | None = None
     curves: Mapping[str, Numbers] = field(default_factory=dict)
     checkpoint: str | None = None
     miou: float | None = None

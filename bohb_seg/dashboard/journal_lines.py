@@ -22,16 +22,12 @@ from bohb_seg.search.events import (
 )
 from bohb_seg.storage.journal_entries import Entry, Event, RulesChanged, RunResumed, RunStarted
 from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    FOLDS_BRACKET,
-    RUNOFF_BRACKET,
+    FINAL_PHASES,
     evaluation_name,
     trial_name,
 )
 
 Look = Literal["news", "order", "bad"]
-
-_PHASES = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison", FOLDS_BRACKET: "folds"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def phase(events: Iterable[Event]) -> str:
             case Finish():
                 return "finished"
             case Evaluate() | Evaluated() | Settled():
-                return _PHASES.get(event.evaluation.trial.bracket, "search")
+                return FINAL_PHASES.get(event.evaluation.trial.bracket, "search")
     return "waiting for workers"
 
 
@@ -97,7 +93,7 @@ def _text(event: Event) -> str:
         case Evaluate() | Evaluated() | Settled():
             return f"{evaluation_name(event.evaluation)}: {_progress(event)}"
         case Discard():
-            is_final = event.trial.bracket in _PHASES
+            is_final = event.trial.bracket in FINAL_PHASES
             name = trial_name(event.trial)
             return f"{name}: done" if is_final else f"trial {name}: goes no further"
         case BracketFinished():

@@ -84,7 +84,8 @@ class OtherSplits:
             while len(self._kept) >= self._most:  # before, so that never more are in memory
                 self._kept.popitem(last=False)
             assert split is not None
-            found = redealt(self.data, split)
+            rotation = key[1] if key[0] == RUNOFF_BRACKET else None
+            found = replace(redealt(self.data, split), rotation=rotation)
         self._kept[key] = found
         return found
 

@@ -81,6 +81,7 @@ class SegmentationData:
         units: Group of the images' names by which the test part is scored; an image that it lacks
             is its own.
         source: The material of the parts; None if they were made otherwise.
+        rotation: Number of the other split that these parts are in the runoff; None: none of them.
     """
 
     classes: ClassTable
@@ -96,6 +97,7 @@ class SegmentationData:
     random: RandomPatches | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     source: Source | None = None
+    rotation: int | None = None
 
     @property
     def parts(self) -> dict[str, PatchSet]:

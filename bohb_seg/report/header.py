@@ -113,9 +113,10 @@ def _facts(run: RunRecord) -> Mapping[str, str]:
         "search space": settings.get("space"),
         "optimizer": settings.get("optimizer"),
         "baseline": run.started.baseline,
-        "brackets": settings.get("n_iterations"),
+        "brackets": run.brackets,
         "budgets": _budgets(run),
         "seed": settings.get("seed"),
+        "planned beforehand": run.started.deadline.get("plan"),
         "started": f"{datetime.fromtimestamp(run.begin, UTC):%Y-%m-%d %H:%M} UTC",
     }
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}

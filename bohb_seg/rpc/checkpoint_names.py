@@ -8,10 +8,9 @@ import re
 
 from bohb_seg.trials import (
     ARMS,
+    ARMS_BRACKETS,
     CHECKPOINTS,
     COMPARISON,
-    COMPARISON_BRACKET,
-    FOLDS_BRACKET,
     INCUMBENT_ARM,
     checkpoint_folder,
     comparison_folder,
@@ -60,6 +59,6 @@ def trial(name: str) -> tuple[int, int, int] | None:
 def folders_of(trial: tuple[int, int, int]) -> tuple[str, ...]:
     """Folders that a trial writes to, relative to the run directory; its checkpoint's first."""
     checkpoint = checkpoint_folder(trial)
-    if trial[0] not in (COMPARISON_BRACKET, FOLDS_BRACKET):
+    if trial[0] not in ARMS_BRACKETS:
         return (checkpoint,)
     return checkpoint, COMPARISON, comparison_folder(trial)

@@ -30,8 +30,7 @@ from bohb_seg.search.plan import Plan
 from bohb_seg.search.retrainings import Retrainings
 from bohb_seg.search.search_phase import SearchPhase
 from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    FOLDS_BRACKET,
+    ARMS_BRACKETS,
     Attempt,
     EvaluationId,
     Suggestion,
@@ -88,7 +87,7 @@ class Record:
                     record._change_workers(event)
                 case Evaluate():
                     record._begin(event)
-                    if event.evaluation.trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET):
+                    if event.evaluation.trial.bracket in ARMS_BRACKETS:
                         seeds = (record.plan or plan).comparison_seeds
                         record.planned = record.planned or seeds
                 case Evaluated():

@@ -14,7 +14,7 @@ class Retrainings:
     handed out; those of other arms keep their results.
 
     Args:
-        bracket: One of ``FINAL_BRACKETS``.
+        bracket: One of ``FINAL_PHASES``.
     """
 
     def __init__(self, bracket: int) -> None:

@@ -10,6 +10,7 @@ from bohb_seg.search.sequence import judge_in_order
 from bohb_seg.search.verdict import Retrained, Terms, Verdict
 from bohb_seg.storage.journal_entries import Entry, RunStarted, counted
 from bohb_seg.trials import (
+    ARMS_BRACKETS,
     COMPARISON_BRACKET,
     DEFAULT_ARM,
     FOLDS_BRACKET,
@@ -115,8 +116,8 @@ def _terms(entries: Sequence[Entry]) -> Terms:
         folds=max(0, int(_number(settings, "final_folds", 0))),
         delta=max(0.0, _number(settings, "final_delta", DELTA)),
     )
-    begun = _plan(entries[: _beginning(entries)])
-    return Terms.of(_plan(entries) or first, begun or first)
+    begun = latest_plan(entries[: _beginning(entries)])
+    return Terms.of(latest_plan(entries) or first, begun or first)
 
 
 def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:
@@ -124,7 +125,7 @@ def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:
     return float(value) if isinstance(value, int | float) else otherwise
 
 
-def _plan(entries: Iterable[Entry]) -> Plan | None:
+def latest_plan(entries: Iterable[Entry]) -> Plan | None:
     """The plan since it was changed last; None if it never was."""
     plans = [entry.event.plan for entry in entries if isinstance(entry.event, PlanChanged)]
     return plans[-1] if plans else None
@@ -132,9 +133,8 @@ def _plan(entries: Iterable[Entry]) -> Plan | None:
 
 def _beginning(entries: Sequence[Entry]) -> int:
     """Index of the first order of the comparison, up to which nobody has looked at it."""
-    finals = (COMPARISON_BRACKET, FOLDS_BRACKET)
     for index, entry in enumerate(entries):
         order = entry.event
-        if isinstance(order, Evaluate) and order.evaluation.trial.bracket in finals:
+        if isinstance(order, Evaluate) and order.evaluation.trial.bracket in ARMS_BRACKETS:
             return index
     return len(entries)

@@ -174,6 +174,7 @@ def _progress(data: SegmentationData, outcome: Outcome) -> dict[str, Any]:
         "stopped": outcome.stopped,
         "best_epoch": outcome.best_epoch,
         "averaged": outcome.averaged,
+        "rotation": data.rotation,
         "checkpoint": outcome.complaint or None,
     }
 

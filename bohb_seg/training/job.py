@@ -14,8 +14,8 @@ from bohb_seg.plugins.hyperparameters import ModelDeclaration
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training.recipe import Recipe, as_json, parse
 from bohb_seg.trials import (
+    ARMS_BRACKETS,
     COMPARISON_BRACKET,
-    FOLDS_BRACKET,
     checkpoint_folder,
     comparison_folder,
 )
@@ -56,7 +56,7 @@ class Job:
     @property
     def is_of_arm(self) -> bool:
         """Whether it retrains an arm of the comparison, on all data or on a fold."""
-        return self.config_id[0] in (COMPARISON_BRACKET, FOLDS_BRACKET)
+        return self.config_id[0] in ARMS_BRACKETS
 
     @property
     def checkpoints(self) -> Path:

@@ -169,6 +169,7 @@ def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eig
     seen = [sources(splits.of((RUNOFF_BRACKET, 0, seed)).validation) for seed in range(turns + 1)]
     assert seen[-1] == sources(data.validation)
     assert set().union(*seen) == sources(data.train) | sources(data.validation)
+    assert [splits.of((RUNOFF_BRACKET, 0, seed)).rotation for seed in (turns, 1, 0)] == [None, 1, 0]
     assert len(splits._kept) == other_splits.KEPT
     large = OtherSplits(data, 0)
     monkeypatch.setattr(

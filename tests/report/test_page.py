@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.journals import comparison, news, order
+from helpers.journals import comparison, news, order, run
 from helpers.recorded_run import Recorder, started, write_run
 
 from bohb_seg.report import write_report
@@ -13,7 +13,8 @@ from bohb_seg.report.analysis.history import read
 from bohb_seg.report.header import header, status
 from bohb_seg.report.page import render
 from bohb_seg.report.sections import outline
-from bohb_seg.search.events import StopRequested, WorkersChanged
+from bohb_seg.search.events import PlanChanged, StopRequested, WorkersChanged
+from bohb_seg.search.plan import Plan
 from bohb_seg.storage.journal_entries import RulesChanged
 
 ANCHORS = [
@@ -226,3 +227,15 @@ def test_what_a_strange_worker_tells_does_not_break_the_page(tmp_path):
     strange |= {"parts": {"test": odd, "train": {"loss": True}}, "artefacts": "../../etc"}
     two = order((-1, 0, 0), 9), news((-1, 0, 0), 9, 0.5, **strange)
     assert anchors(write_report(live(tmp_path, *one, *two)).read_text()) == ANCHORS
+
+
+def test_the_head_shows_what_was_planned_beforehand_and_the_brackets_of_the_latest_plan():
+    told = "1 worker, 10 s an epoch: 6 brackets of 3..27: 2 h"
+    its = run(
+        (0, PlanChanged(Plan(4), "1 worker, 15 s an epoch: 4 brackets of 3..27")),
+        *((1, order((0, 0, 0), 3)), (2, news((0, 0, 0), 3, 0.5))),
+        settings={"n_iterations": 6},
+        deadline={"plan": told},
+    )
+    facts = header(its).facts
+    assert (facts["brackets"], facts["planned beforehand"]) == ("4", told)

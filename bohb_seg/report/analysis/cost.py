@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bohb_seg.report.analysis.records import AttemptRecord, RunRecord
 from bohb_seg.report.analysis.workers import WITHOUT_RESULT, total_seconds
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
+from bohb_seg.trials import COMPARISON_BRACKET, FINAL_PHASES
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Cost:
     """Cost of a phase of the run.
 
     Args:
-        phase: ``search``, ``runoff``, ``comparison`` or ``all``.
+        phase: ``search``, a name of ``FINAL_PHASES``, or ``all``.
         epochs: Epochs really trained, by attempts that reported.
         hours: Hours of workers, summed over all attempts, also lost and failed ones.
         wasted_hours: The part of ``hours`` in attempts that gave no result.
@@ -30,14 +30,19 @@ class Cost:
 
 
 def costs(run: RunRecord) -> tuple[Cost, ...]:
-    """Cost of the search, of the runoff if there was one, of the comparison and of all."""
-    comparison = [a for a in run.attempts if a.evaluation.trial.bracket == COMPARISON_BRACKET]
-    runoff = [a for a in run.attempts if a.evaluation.trial.bracket == RUNOFF_BRACKET]
+    """Cost of the search, of the comparison, of the other final phases there were, and of all."""
     search = [a for a in run.attempts if a.evaluation.trial.bracket >= 0]
+    finals = {
+        bracket: [a for a in run.attempts if a.evaluation.trial.bracket == bracket]
+        for bracket in FINAL_PHASES
+    }
     return (
         _cost("search", search, run.end),
-        *([_cost("runoff", runoff, run.end)] if runoff else []),
-        _cost("comparison", comparison, run.end),
+        *(
+            _cost(FINAL_PHASES[bracket], its, run.end)
+            for bracket, its in finals.items()
+            if its or bracket == COMPARISON_BRACKET
+        ),
         _cost("all", run.attempts, run.end),
     )
 

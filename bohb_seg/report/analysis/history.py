@@ -26,7 +26,7 @@ from bohb_seg.search.events import (
     WorkersChanged,
 )
 from bohb_seg.storage import journal, journal_entries
-from bohb_seg.storage.compared import compared
+from bohb_seg.storage.compared import compared, latest_plan
 from bohb_seg.storage.journal_entries import Entry, RulesChanged, RunResumed, RunStarted
 from bohb_seg.trials import (
     COMPARISON_BRACKET,
@@ -89,6 +89,7 @@ def replay(run_dir: Path, entries: Sequence[Entry]) -> RunRecord:
         resumed=tuple(entry.time for entry in entries if isinstance(entry.event, RunResumed)),
         changes=tuple(e.event.reason for e in entries if isinstance(e.event, RulesChanged)),
         compared=compared(entries),
+        plan=latest_plan(entries),
     )
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bohb_seg.search.plan import Plan
 from bohb_seg.storage.compared import Compared
 from bohb_seg.storage.journal_entries import RunStarted
 from bohb_seg.trials import (
     ARMS,
-    COMPARISON_BRACKET,
+    ARMS_BRACKETS,
     DEFAULT_ARM,
-    FOLDS_BRACKET,
     Configuration,
     EvaluationId,
     Info,
@@ -131,6 +131,7 @@ class RunRecord:
         changes: Reasons for which the run went on under other rules, oldest first.
         folds: Evaluations of the comparison on folds: trial (-3, arm, seed times folds + fold).
         compared: Results from which the verdict follows.
+        plan: The plan since it was changed last; None if it never was.
     """
 
     directory: Path
@@ -148,6 +149,13 @@ class RunRecord:
     compared: Compared
     changes: tuple[str, ...] = ()
     folds: tuple[EvaluationRecord, ...] = ()
+    plan: Plan | None = None
+
+    @property
+    def brackets(self) -> int | None:
+        """Number of brackets by the latest plan; None if the journal does not tell."""
+        told = self.started.settings.get("n_iterations")
+        return self.plan.n_iterations if self.plan else told
 
     @property
     def reference(self) -> str:
@@ -157,7 +165,7 @@ class RunRecord:
     def name_of(self, trial: TrialId) -> str:
         """Name of a trial for people, in which the baseline is called so."""
         name = trial_name(trial)
-        is_reference = trial.bracket in (COMPARISON_BRACKET, FOLDS_BRACKET) and not trial.rung
+        is_reference = trial.bracket in ARMS_BRACKETS and not trial.rung
         return self.reference + name.removeprefix(ARMS[DEFAULT_ARM]) if is_reference else name
 
     @property

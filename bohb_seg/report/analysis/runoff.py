@@ -21,6 +21,7 @@ class Candidate:
         search_loss: Loss of that evaluation.
         losses: Losses with further seeds, in order of the seeds; None without a loss (yet).
         failed: Number of re-evaluations that diverged or crashed.
+        rotated: Whether other groups of images validated some of the trainings.
         won: Whether the runoff has ended, and this is its winner.
     """
 
@@ -29,6 +30,7 @@ class Candidate:
     search_loss: float
     losses: tuple[float | None, ...]
     failed: int
+    rotated: bool
     won: bool
 
     @property
@@ -63,10 +65,16 @@ def sentences(found: Sequence[Candidate]) -> tuple[str, ...]:
         f" {_seeds(found)}, the same for all. Only the mean of these losses decides which of them"
         " is the incumbent."
     )
+    rotated = any(each.rotated for each in found)
+    if rotated:
+        why += (
+            " Each seed was validated on other groups of images, the same for all candidates, so"
+            " that not those decide by which the search chose."
+        )
     winner = next((each for each in found if each.won), None)
     if winner is None:
         return why, "The runoff has not ended yet, so nothing is decided."
-    return why, f"{_result(winner, first)} {_luck(found)}".strip()
+    return why, f"{_result(winner, first)} {_luck(found, rotated)}".strip()
 
 
 def _candidate(run: RunRecord, rank: int, *, won: bool) -> Candidate:
@@ -79,7 +87,8 @@ def _candidate(run: RunRecord, rank: int, *, won: bool) -> Candidate:
     losses = tuple(again[seed].loss if seed in again else None for seed in range(seeds))
     failed = sum(each.attempt.fate in ("diverged", "crashed") for each in again.values())
     loss, search = _in_search(run, next(iter(again.values())))
-    return Candidate(rank + 1, search, loss, losses, failed, won)
+    rotated = any(each.info.rotation is not None for each in again.values())
+    return Candidate(rank + 1, search, loss, losses, failed, rotated, won)
 
 
 def _in_search(run: RunRecord, again: EvaluationRecord) -> tuple[float, EvaluationRecord]:
@@ -113,17 +122,19 @@ def _result(winner: Candidate, first: Candidate) -> str:
     )
 
 
-def _luck(found: Sequence[Candidate]) -> str:
+def _luck(found: Sequence[Candidate], rotated: bool) -> str:
     known = [each.luck for each in found if each.luck is not None]
     if not known:
         return ""
     luck = mean(known)
     if luck <= 0:
         return "On average the losses with further seeds are no higher: the search was not lucky."
-    return (
-        f"On average the losses with further seeds are higher by {decimals(luck)}: about that much"
-        " of what the search promised was luck."
+    much = (
+        "about that much of what the search promised was luck with its seed or its images"
+        if rotated
+        else "about that much of what the search promised was luck"
     )
+    return f"On average the losses with further seeds are higher by {decimals(luck)}: {much}."
 
 
 def _seeds(found: Sequence[Candidate]) -> str:

@@ -13,7 +13,7 @@ from bohb_seg.report.analysis.records import AttemptRecord, RunRecord
 from bohb_seg.report.analysis.workers import WorkerTime, worker_times
 from bohb_seg.report.style import FAILED, drawable, new_figure, styled, time_unit
 from bohb_seg.rpc.names import worker_name
-from bohb_seg.trials import COMPARISON_BRACKET, RUNOFF_BRACKET
+from bohb_seg.trials import FINAL_PHASES
 
 IDLE = "#e6e6e6"
 PRESENT = "present"
@@ -28,6 +28,7 @@ BARS: Mapping[str, Any] = {
     "finished": {"facecolor": "#2a7ab8", "edgecolor": "white"},
     "runoff": {"facecolor": "#9cc7e6", "edgecolor": "#2a7ab8", "hatch": "\\\\\\"},
     "comparison": {"facecolor": "#9cc7e6", "edgecolor": "#2a7ab8", "hatch": "..."},
+    "folds": {"facecolor": "#9cc7e6", "edgecolor": "#2a7ab8", "hatch": "ooo"},
     "diverged": {"facecolor": "#f2c14e", "edgecolor": "#7a5c00", "hatch": "///"},
     "crashed": {"facecolor": "#f2c14e", "edgecolor": "#7a5c00", "hatch": "xxx"},
     "lost": {"facecolor": "white", "edgecolor": FAILED, "hatch": "xxxx"},
@@ -40,6 +41,7 @@ BAR_LABELS = {
     "finished": "search, finished",
     "runoff": "runoff, finished",
     "comparison": "comparison, finished",
+    "folds": "comparison on folds, finished",
     "late": "late (result dropped)",
     "lost": "lost with its worker",
     "running": "still running",
@@ -92,8 +94,7 @@ def _rows(ax: Axes, run: RunRecord, workers: Sequence[WorkerTime], unit: float) 
 def _kind(attempt: AttemptRecord) -> str:
     if attempt.fate != "finished":
         return attempt.fate
-    finals = {RUNOFF_BRACKET: "runoff", COMPARISON_BRACKET: "comparison"}
-    return finals.get(attempt.evaluation.trial.bracket, "finished")
+    return FINAL_PHASES.get(attempt.evaluation.trial.bracket, "finished")
 
 
 def _keys(run: RunRecord) -> list[Any]:

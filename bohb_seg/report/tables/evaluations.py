@@ -13,6 +13,7 @@ def evaluations(run: RunRecord) -> Table:
     names = list({name: None for e in run.evaluations for name in e.attempt.configuration})
     columns = (
         *("trial", "bracket", "budget (epochs)", "loss", "mIoU", "outcome", "ended early"),
+        "averaged weights",
         *("picked by", "attempts", "worker", "start (s)", "duration (s)", "epochs trained"),
         *names,
     )
@@ -30,6 +31,7 @@ def _row(run: RunRecord, each: EvaluationRecord, names: Sequence[str]) -> Row:
         each.info.miou,
         attempt.fate,
         attempt.stopped,
+        each.info.averaged,
         picked_by(run, each),
         each.attempts,
         attempt.worker,

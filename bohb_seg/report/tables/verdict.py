@@ -39,7 +39,7 @@ def retrainings(arms: Sequence[Arm]) -> Table:
     """Every retraining with its scores on every part of the data."""
     columns = (
         *("configuration", "seed", "part", "loss", "mIoU", "pixel accuracy", "mean Dice"),
-        *("outcome", "ended early", "best epoch"),
+        *("outcome", "ended early", "best epoch", "averaged weights"),
     )
     rows = [
         (arm.name, each.seed, part, *_scores(each.on(part)), *_end(each.attempt))
@@ -56,4 +56,5 @@ def _scores(scores: PartScores) -> Row:
 
 
 def _end(attempt: AttemptRecord) -> Row:
-    return attempt.fate, attempt.stopped, attempt.info.best_epoch
+    info = attempt.info
+    return attempt.fate, attempt.stopped, info.best_epoch, info.averaged

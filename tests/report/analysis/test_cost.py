@@ -1,6 +1,7 @@
 from helpers.journals import news, order, run, run_off
 
 from bohb_seg.report.analysis.cost import Cost, costs
+from bohb_seg.report.figures.workers import timeline
 from bohb_seg.search.events import WorkersChanged
 
 
@@ -33,6 +34,19 @@ def test_the_runoff_is_no_part_of_the_search():
     assert [(each.phase, each.evaluations) for each in costs(its)] == [
         *(("search", 2), ("runoff", 4), ("comparison", 1), ("all", 7))
     ]
+
+
+def test_folds_have_a_row_and_a_bar_of_their_own():
+    its = run(
+        *((0, order((0, 0, 0), 3)), (3600, news((0, 0, 0), 3, 0.5))),
+        *((3600, order((-1, 0, 0), 9)), (7200, news((-1, 0, 0), 9, 0.4))),
+        *((7200, order((-3, 0, 0), 9)), (10800, news((-3, 0, 0), 9, 0.4))),
+    )
+    assert [(each.phase, each.epochs) for each in costs(its)] == [
+        *(("search", 3.0), ("comparison", 9.0), ("folds", 9.0), ("all", 21.0))
+    ]
+    keys = timeline(its).legends[0].get_texts()
+    assert "comparison on folds, finished" in [each.get_text() for each in keys]
 
 
 def test_a_silent_worker_is_counted_with_its_whole_budget():

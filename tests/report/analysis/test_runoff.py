@@ -75,6 +75,16 @@ def test_what_is_said(first, second, said):
     assert f"The best 2 of them were therefore trained again for 3 epochs with {seeds}" in why
 
 
+def test_a_runoff_that_rotates_says_so():
+    events = [(1, order((0, 0, 0), 3)), (2, news((0, 0, 0), 3, 0.1))]
+    events += [(3, order((-2, 0, 0), 3)), (4, news((-2, 0, 0), 3, 0.4, rotation=0))]
+    events += [(5, order((-1, 0, 0), 3)), (6, news((-1, 0, 0), 3, 0.4))]
+    why, result = sentences(candidates(run(*events)))
+    assert "Each seed was validated on other groups of images, the same for all" in why
+    assert result.endswith("about that much of what the search promised was luck with its seed or"
+                           " its images.")  # fmt: skip
+
+
 def test_a_runoff_that_goes_on_has_no_winner():
     found = candidates(run_off((0.5, 0.5), (0.4,), ended=False))
     assert [each.won for each in found] == [False, False]
