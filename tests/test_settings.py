@@ -183,6 +183,21 @@ def test_an_empty_variable_says_nothing():
     assert search(environment={"BOHB_SEED": "", "BOHB_COMPARISON": ""}).comparison is True
 
 
+@pytest.mark.parametrize("name", ["data", "run_dir", "run_id", "baseline", "seed"])
+def test_an_empty_flag_is_refused(name):
+    with pytest.raises(SettingsError) as refused:
+        search({name: ""})
+    assert str(refused.value) == f"{flag_of(name)}: it is empty; give a value, or leave it out"
+
+
+@pytest.mark.parametrize("value", [("",), ("a", "")])
+def test_an_empty_path_among_several_is_refused(value):
+    with pytest.raises(SettingsError, match=r"^--recipe.*: it is empty; give a value"):
+        search({"recipe": value})
+    with pytest.raises(SettingsError, match=r"^--prior .*: it is empty; give a value"):
+        search(environment={"BOHB_PRIOR": "a:"})
+
+
 def test_a_flag_of_false_is_given():
     assert search({"comparison": False}, None, {"BOHB_COMPARISON": "1"}).comparison is False
 

@@ -14,7 +14,7 @@ from bohb_seg.errors import SettingsError
 from bohb_seg.master import plugin_check
 from bohb_seg.master.lifecycle import Master
 from bohb_seg.rpc import pyro
-from bohb_seg.settings import SearchSettings, merge
+from bohb_seg.settings import SearchSettings, flag_of, merge
 from bohb_seg.storage import repair, resume
 from bohb_seg.storage.journal_entries import Entry
 
@@ -34,10 +34,7 @@ def command(config: Path | None, **flags: object) -> int:
         _repair(settings)
         if not settings.resume:
             return 0
-    if settings.plan and settings.resume:
-        raise SettingsError(
-            "--plan shows what a new run would do and --resume goes on with one; give one of them"
-        )
+    _refuse_contradictions(settings)
     with contextlib.ExitStack() as closing:
         journal, past = None, list[Entry]()
         if settings.resume or (settings.restartable and resume.holds_run(settings.run_dir)):
@@ -65,6 +62,19 @@ def _repair(settings: SearchSettings) -> None:
         repair.repair(journal)
     if not settings.resume:
         _log.info("go on with 'bohb-master --resume --run-dir %s'", settings.run_dir)
+
+
+def _refuse_contradictions(settings: SearchSettings) -> None:
+    if settings.plan and settings.resume:
+        raise SettingsError(
+            "--plan shows what a new run would do and --resume goes on with one; give one of them"
+        )
+    finals = [name for name in sorted(settings.model_fields_set) if name.startswith("final_")]
+    if finals and not settings.comparison:
+        raise SettingsError(
+            f"--no-comparison leaves out runoff and comparison, which {flag_of(finals[0])} is for;"
+            " give one of them"
+        )
 
 
 def _refuse_strangers(settings: SearchSettings) -> None:

@@ -81,6 +81,14 @@ class DataSettings(BaseModel):
         "info", description="how much is logged"
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: object) -> object:
+        """An empty text is no value; as a path it would be the present directory."""
+        if value == "" or (isinstance(value, list | tuple) and "" in value):
+            raise ValueError("it is empty; give a value, or leave it out")
+        return value
+
     @field_validator("cache_dir")
     @classmethod
     def _in_a_home(cls, folder: Path) -> Path:
@@ -287,9 +295,9 @@ class SearchSettings(TrainingSettings):
     @model_validator(mode="before")
     @classmethod
     def _names(cls, values: dict[str, Any]) -> dict[str, Any]:
-        run_id = values.get("run_id") or f"{datetime.now():%Y%m%d-%H%M%S}"
-        run_dir = values.get("run_dir") or Path("results") / str(run_id)
-        return {**values, "run_id": run_id, "run_dir": run_dir}
+        given = {name: value for name, value in values.items() if value is not None}
+        run_id = given.get("run_id", f"{datetime.now():%Y%m%d-%H%M%S}")
+        return {**values, "run_id": run_id, "run_dir": Path("results") / str(run_id)} | given
 
 
 class WorkerSettings(TrainingSettings):

@@ -132,4 +132,6 @@ def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
     field = str(first["loc"][0])
     place = origin.get(field, "default")
     source = "" if place == "command line" else f" (from {place})"
-    return f"{flag_of(field)} {first['input']}{source}: {message.lower()}"
+    value = first["input"]
+    said = "" if value in ("", ("",), [""]) else f" {value}"
+    return f"{flag_of(field)}{said}{source}: {message.lower()}"

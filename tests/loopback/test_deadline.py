@@ -152,6 +152,13 @@ def test_a_plan_is_of_a_new_run(tmp_path):
     assert json.dumps(done.stderr).count("bohb-master") == 1
 
 
+def test_a_comparison_is_wanted_or_not(tmp_path):
+    done = run(MASTER, "--no-comparison", "--final-folds", 4, folder=tmp_path)
+    assert done.returncode == 2
+    assert "--no-comparison leaves out runoff and comparison, which --final-folds is" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_default_that_cannot_be_trained_is_told_and_the_logs_stay(tmp_path):
     program = tmp_path / "fails.py"
     program.write_text(
