@@ -17,8 +17,9 @@ the limits of memory that the workers of the run have found out, ``{"<kind of de
 the model>": patches at once}``. A worker reports those that it finds out as
 ``info["micro_batches"]``.
 
-With ``bohb-master --hours`` the largest budget is chosen after the workers have joined. Each job
-then brings it, and ``bohb-worker`` sets ``self.max_budget``, which replaces the setting.
+Some settings are chosen after workers have joined: the largest budget with ``bohb-master --hours``,
+the folds of the comparison when a run grows. Each job brings them, and ``bohb-worker`` sets
+``self.chosen_later`` to them, by name.
 """
 
 import logging
@@ -48,7 +49,7 @@ class Segmentation(Worker):
 
     interruption = Interruption()
     micro_batches: Mapping[str, int] = {}
-    max_budget: float | None = None
+    chosen_later: Mapping[str, Any] = {}
 
     def __init__(self, *, settings: TrainingSettings, **kwargs: Any) -> None:
         # Without a logger, HpBandSter would reconfigure the logging of the whole program.
@@ -62,7 +63,7 @@ class Segmentation(Worker):
 
     @cached_property
     def _splits(self) -> OtherSplits:
-        return OtherSplits(self.data, self._settings.final_folds)
+        return OtherSplits(self.data)
 
     def facts(self) -> dict[str, str]:
         """Facts that the master compares before it gives this worker anything to do."""
@@ -84,7 +85,6 @@ class Segmentation(Worker):
         bracket, rung, number = map(int, config_id)
         job = Job((bracket, rung, number), config, float(budget), Path(working_directory))
         self._limits.update(self.micro_batches)
-        settings, data = self._settings, self._splits.of(job.config_id)
-        if self.max_budget is not None:
-            settings = settings.model_copy(update={"max_budget": self.max_budget})
+        settings = self._settings.model_validate({**dict(self._settings), **self.chosen_later})
+        data = self._splits.of(job.config_id, settings.final_folds)
         return evaluate(settings, data, job, self.interruption, self._limits)

@@ -28,15 +28,13 @@ class OtherSplits:
 
     Args:
         data: The data in the search's split.
-        folds: Setting ``final_folds``.
     """
 
     data: SegmentationData
-    folds: int
     _kept: OrderedDict[tuple[int, int], SegmentationData] = field(default_factory=OrderedDict)
     _has_told: bool = False
 
-    def of(self, config_id: tuple[int, int, int]) -> SegmentationData:
+    def of(self, config_id: tuple[int, int, int], folds: int = 0) -> SegmentationData:
         """The data that a trial is trained and scored on.
 
         In the runoff the seed decides which groups validate, the same ones for all candidates. On
@@ -44,6 +42,7 @@ class OtherSplits:
 
         Args:
             config_id: HpBandSter's (bracket, rung, number).
+            folds: Setting ``final_folds``; the same in all calls that are given folds.
 
         Raises:
             DataError: the training part of that split holds nothing to learn; or the store is
@@ -54,7 +53,7 @@ class OtherSplits:
         if bracket == RUNOFF_BRACKET:
             return self._rotated(number)
         if bracket == FOLDS_BRACKET:
-            return self._folded(number)
+            return self._folded(number, folds)
         return self.data
 
     def _rotated(self, seed: int) -> SegmentationData:
@@ -67,15 +66,15 @@ class OtherSplits:
             return self.data
         return self._made((RUNOFF_BRACKET, turn), source.redealing.rotations[turn])
 
-    def _folded(self, number: int) -> SegmentationData:
+    def _folded(self, number: int, folds: int) -> SegmentationData:
         source = self.data.source
-        if source is None or self.folds < 2:
+        if source is None or folds < 2:
             raise SettingsError(
-                f"a retraining on folds needs --final-folds of 2 or more, not {self.folds}"
+                f"a retraining on folds needs --final-folds of 2 or more, not {folds}"
             )
-        _, fold = seed_and_fold(number, self.folds)
+        _, fold = seed_and_fold(number, folds)
         found = self._kept.get((FOLDS_BRACKET, fold))
-        split = None if found else source.redealing.fold(fold, self.folds)
+        split = None if found else source.redealing.fold(fold, folds)
         return self._made((FOLDS_BRACKET, fold), split)
 
     def _made(self, key: tuple[int, int], split: Split | None) -> SegmentationData:

@@ -105,6 +105,7 @@ class Master:
     def _new_loop(self, measured: Measurement | None = None) -> Loop:
         run, settings, start = self._run, self._settings, self._start
         assert run is not None
+        self._transport.chosen_later = run_setup.chosen_later(settings)
         deadline = None
         if settings.hours is not None:
             plan, layout = run_setup.plan_of(settings, start), run_setup.layout(settings, start)
@@ -115,7 +116,6 @@ class Master:
                     " add --hours with more"
                 )
             self._display.deadline = deadline
-            self._transport.max_budget = settings.max_budget
         means = Means(
             transport=self._transport,
             directory=self._directory,

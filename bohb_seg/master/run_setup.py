@@ -187,12 +187,18 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
     told = settings.model_dump(mode="json", include=set(TrainingSettings.model_fields))
     told["data"] = plugins.absolute_data(settings.data)
     del told["log_level"], told["cache_dir"]
-    if settings.hours is not None:
-        del told["max_budget"]  # it may be chosen after workers have joined: orders bring it
+    for name in chosen_later(settings):
+        del told[name]
     hashes = {name: str(start.data.get(name, "")) for name in ("fingerprint", "split_hash")}
     facts = {"version": version("bohb-seg"), **hashes}
     facts["model"] = plugins.digest("models", settings.model)
     return Terms(told, settings.heartbeat, token, facts)
+
+
+def chosen_later(settings: SearchSettings) -> dict[str, Any]:
+    """Settings that may be chosen after workers have joined, by name: orders bring them."""
+    names = ("final_folds",) if settings.hours is None else ("final_folds", "max_budget")
+    return {name: getattr(settings, name) for name in names}
 
 
 def plan_of(settings: SearchSettings, start: RunStarted) -> Plan:

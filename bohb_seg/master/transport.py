@@ -18,7 +18,7 @@ import logging
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Final, final
+from typing import Any, Final, final
 
 from bohb_seg import machine
 from bohb_seg.errors import ServiceError
@@ -76,8 +76,8 @@ class Transport:
         self._micro_batches = MicroBatches()
         self._discovery: Discovery | None = None
         self._threads: tuple[threading.Thread, ...] = ()
-        self.max_budget: float | None = None
-        """Largest budget, if orders must bring it to the workers."""
+        self.chosen_later: Mapping[str, Any] = {}
+        """Settings that orders bring, because they may be chosen after workers have joined."""
         self.nameserver = external or (host, port)
 
     def bind(self, resuming: bool = False) -> None:
@@ -208,7 +208,7 @@ class Transport:
             micro_batches=self._micro_batches,
             complaints=Complaints(_log),
             minutes=self._minutes,
-            max_budget=lambda: self.max_budget,
+            chosen_later=lambda: self.chosen_later,
         )
 
     def _look(self) -> None:

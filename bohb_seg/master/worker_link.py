@@ -12,7 +12,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never, final
 
@@ -68,8 +68,8 @@ class Surroundings:
         micro_batches: Micro-batches that fit into memory, as workers have learnt.
         complaints: Tell the user which workers cannot be reached.
         minutes: Minutes that an attempt may take; None: as many as it likes.
-        max_budget: Returns the largest budget if orders must bring it, because it was chosen after
-            workers had joined; else None.
+        chosen_later: Returns the settings that orders bring, because they may be chosen after
+            workers have joined.
     """
 
     heartbeat: float
@@ -80,7 +80,7 @@ class Surroundings:
     micro_batches: MicroBatches
     complaints: Complaints
     minutes: float | None = None
-    max_budget: Callable[[], float | None] = lambda: None
+    chosen_later: Callable[[], Mapping[str, Any]] = dict
 
     @property
     def limit(self) -> float:
@@ -236,8 +236,8 @@ class WorkerLink(threading.Thread):
             terms["micro_batches"] = fits
         if _is_ours(worker) and around.minutes is not None:
             terms["max_minutes"] = around.minutes
-        if _is_ours(worker) and (most := around.max_budget()) is not None:
-            terms["max_budget"] = most
+        if _is_ours(worker) and (later := around.chosen_later()):
+            terms["chosen_later"] = later
         worker.start_computation(
             Pyro4.Proxy(around.replies.address(order)),
             tuple(order.evaluation.trial),

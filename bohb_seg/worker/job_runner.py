@@ -128,7 +128,7 @@ class JobRunner:
             keywords = {**job.keywords, "working_directory": directory}
             # For our own workers only: a stock worker's compute has no such arguments.
             self._worker.micro_batches = keywords.pop("micro_batches", {})
-            self._worker.max_budget = keywords.pop("max_budget", None)
+            self._worker.chosen_later = keywords.pop("chosen_later", {})
             self._limit = TimeLimit(keywords.pop("max_minutes", None), job.interruption)
             with self._limit:
                 return self._worker.compute(*job.arguments, config_id=job.config_id, **keywords)

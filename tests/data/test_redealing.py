@@ -161,7 +161,7 @@ def eight(folder):
 
 def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eight, monkeypatch):
     data = prepare(eight.settings())
-    splits = OtherSplits(data, 0)
+    splits = OtherSplits(data)
     first = splits.of((RUNOFF_BRACKET, 0, 0))
     assert splits.of((RUNOFF_BRACKET, 3, 0)) is first
     assert splits.of((0, 0, 0)) is splits.of((-1, 1, 0)) is data
@@ -171,7 +171,7 @@ def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eig
     assert set().union(*seen) == sources(data.train) | sources(data.validation)
     assert [splits.of((RUNOFF_BRACKET, 0, seed)).rotation for seed in (turns, 1, 0)] == [None, 1, 0]
     assert len(splits._kept) == other_splits.KEPT
-    large = OtherSplits(data, 0)
+    large = OtherSplits(data)
     monkeypatch.setattr(
         other_splits, "HELD_BYTES", sum(map(len, data.parts.values())) * 16 * 16 * 4
     )
@@ -187,7 +187,7 @@ def test_all_candidates_of_a_seed_share_their_groups_and_few_splits_are_kept(eig
 def test_what_cannot_rotate_is_told_once(folder, caplog):
     for number in range(3):
         folder.add(f"Tile {number}", "a", (32, 32))
-    splits = OtherSplits(prepare(folder.settings()), 0)
+    splits = OtherSplits(prepare(folder.settings()))
     caplog.clear()
     for seed in range(3):
         assert splits.of((RUNOFF_BRACKET, 0, seed)) is splits.data
@@ -199,12 +199,12 @@ def test_what_cannot_rotate_is_told_once(folder, caplog):
 
 def test_folds_are_numbered_after_the_seeds(eight):
     data = prepare(eight.settings())
-    splits = OtherSplits(data, 4)
-    tested = [sources(splits.of((FOLDS_BRACKET, 1, number)).test) for number in range(8)]
+    splits = OtherSplits(data)
+    tested = [sources(splits.of((FOLDS_BRACKET, 1, number), 4).test) for number in range(8)]
     assert tested[:4] == tested[4:]
     assert sorted(name for each in tested[:4] for name in each) == [f"Tile {n}" for n in range(8)]
     with pytest.raises(SettingsError, match="needs --final-folds of 2 or more, not 0"):
-        OtherSplits(data, 0).of((FOLDS_BRACKET, 0, 0))
+        OtherSplits(data).of((FOLDS_BRACKET, 0, 0))
 
 
 def test_a_rotation_is_scaled_by_its_own_training_part(folder):
@@ -213,7 +213,7 @@ def test_a_rotation_is_scaled_by_its_own_training_part(folder):
         image[::2] += np.uint16(100)
         folder.add(f"Tile {number}", "a", (32, 32), image=image)
     data = prepare(folder.settings())
-    made = OtherSplits(data, 0).of((RUNOFF_BRACKET, 0, 0))
+    made = OtherSplits(data).of((RUNOFF_BRACKET, 0, 0))
     lowest = min(1000.0 * (int(name[len("Tile ")]) + 1) for name in sources(made.train))
     assert made.scaling.low == (lowest,) * 3
 

@@ -20,7 +20,7 @@ def worker(folder):
     for number in range(8):
         folder.add(f"Tile {number}", "a", (32, 32))
     data = folder.settings().model_dump()
-    settings = TrainingSettings(**data, final_folds=FOLDS, precision="float32")
+    settings = TrainingSettings(**data, precision="float32")
     found = start.load_worker_class("segmentation")
     return start.build(found, WorkerSettings(), settings, "run")
 
@@ -33,6 +33,7 @@ def test_the_runoff_and_the_folds_have_splits_of_their_own(worker, tmp_path):
             config_id=trial, config=RECIPE, budget=1.0, working_directory=str(directory)
         )
 
+    worker.chosen_later = {"final_folds": FOLDS}  # it joined before the run had folds
     tested = []
     for number in range(FOLDS, 2 * FOLDS):  # of the second seed
         result = computed(FOLDS_BRACKET, 1, number)
@@ -46,7 +47,7 @@ def test_the_runoff_and_the_folds_have_splits_of_their_own(worker, tmp_path):
     rotated = computed(*trial)["loss"]
     job = Job(trial, RECIPE, 1.0, tmp_path / "other")
     (job.directory / "checkpoints").mkdir(parents=True)
-    other = OtherSplits(worker.data, FOLDS).of(trial)
+    other = OtherSplits(worker.data).of(trial)
     assert rotated == pytest.approx(evaluate(worker._settings, other, job)["loss"], abs=1e-6)
     assert other.split_hash != worker.data.split_hash == worker.facts()["split_hash"]
 
