@@ -102,7 +102,7 @@ def assert_times(folder, world):
         assert times["finished"] == ended[evaluation]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(LADDERS), plans, happenings, st.lists(st.floats(0, 1), max_size=4))
 def test_kept_up_in_pieces_is_written_at_once(folder, ladder, plan, story, shares):
     entries = entries_of(play(ladder, plan, story))

@@ -115,7 +115,7 @@ def copies(space):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(space=spaces_of_all_kinds())
 def test_suggestions_are_legal_and_survive_every_format(optimizer, space):
     expected = suggestions(optimizer, space)
