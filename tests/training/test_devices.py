@@ -184,13 +184,16 @@ square = keras.ops.ones((500, 500))
 keras.ops.convert_to_numpy(keras.ops.matmul(square, square))
 tasks = os.listdir("/proc/self/task")
 names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in tasks]
-print(json.dumps(names))
+print(json.dumps([name for name in names if not name.startswith("llvm-worker")]))
 """
 
 
 @on_each_backend
 def test_no_more_threads_than_wished(backend):
-    """They have no names: TensorFlow has one pool for operations, XLA two; no other pool grows."""
+    """They have no names: TensorFlow has one pool for operations, XLA two; no other pool grows.
+
+    LLVM's, which compile, are not counted: there are as many as had something to do at once.
+    """
     fixed = {"KERAS_BACKEND": backend, "OPENBLAS_NUM_THREADS": "1"}
     one, four = (len(told(THREADS, COUNT=count, **fixed)) for count in "14")
     assert four - one == {"tensorflow": 3, "jax": 6}[backend]
