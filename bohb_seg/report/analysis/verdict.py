@@ -200,9 +200,12 @@ def _more_seeds(run: RunRecord, verdict: Verdict, first: Difference, command: st
             "More seeds would hardly decide it: most of the uncertainty is in the choice of images."
             " More groups of test images would say more."
         )
+    planned = run.compared.terms.planned
     return (
         "No reasonable number of further seeds would probably decide it: the difference is too"
-        " small beside its spread."
+        f" small beside its spread, and seeds beyond the {planned} that were planned have only a"
+        " small share of the error left. Seeds that are planned from the beginning"
+        " (--final-seeds) find smaller differences."
     )
 
 
