@@ -86,7 +86,7 @@ class Master:
                 if self._plans:
                     self._plan(workers)
                 if self._loop is not None:
-                    _log.info("%s", run_setup.outlook(self._settings, self._start))
+                    self._say_outlook()
                     dashboard.start()
                     self._loop.run(workers, dashboard)
         finally:
@@ -162,6 +162,17 @@ class Master:
             return not self._recorder.lost.is_taken
         goes_on = self._settings.restartable and not self._run.scheduler.finished
         return not (self._recorder.is_paused or goes_on)
+
+    def _say_outlook(self) -> None:
+        settings, start = self._settings, self._start
+        _log.info("%s", run_setup.outlook(settings, start))
+        if not self._past and (count := run_setup.without_place(settings, start)):
+            _log.warning(
+                "%d of the %d recipes to be tried first have no trial in %d bracket%s; give more"
+                " --n-iterations",
+                *(count, len(start.first), settings.n_iterations),
+                "" if settings.n_iterations == 1 else "s",
+            )
 
     def _say_where(self) -> None:
         settings, (host, port) = self._settings, self._transport.nameserver

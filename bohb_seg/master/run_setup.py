@@ -163,6 +163,17 @@ def outlook(settings: SearchSettings, start: RunStarted) -> str:
     return optimizers.outlook(settings.optimizer, space, ladder)
 
 
+def without_place(settings: SearchSettings, start: RunStarted) -> int:
+    """Number of recipes that a new run has no trial for; 0 if all are tried."""
+    ladder = hyperband.Ladder(settings.min_budget, settings.max_budget, settings.eta)
+    rungs, places = layout(settings, start)(ladder), 0
+    for bracket in range(settings.n_iterations):
+        if places >= len(start.first):
+            break
+        places += rungs(bracket)[0].trials
+    return max(0, len(start.first) - places)
+
+
 def new_transport(settings: SearchSettings) -> Transport:
     """The transport of a run, which has not taken its port yet."""
     return Transport(

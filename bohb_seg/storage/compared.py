@@ -87,8 +87,11 @@ def best_model(entries: Sequence[Entry]) -> tuple[TrialId | None, str]:
     preferred = {trial: loss for trial, loss in losses.items() if trial.rung == arm}
     several = preferred or losses
     best = min(several, key=lambda trial: several[trial], default=None)
-    is_default = arm == DEFAULT_ARM and bool(preferred)
-    return best, f"by the verdict the incumbent is {answer}" if is_default else ""
+    if arm != DEFAULT_ARM or not preferred:
+        return best, ""
+    if all(trial.rung == DEFAULT_ARM for trial in losses):
+        return best, "the search found nothing better"
+    return best, f"by the verdict the incumbent is {answer}"
 
 
 def _arms(settled: Iterable[Evaluated], arm: int, folds: int) -> Iterable[Retrained]:

@@ -9,7 +9,14 @@ from helpers.commands import ROOT
 from bohb_seg import plugins
 from bohb_seg.errors import BohbSegError
 from bohb_seg.master.plugin_check import check_new_run
-from bohb_seg.master.run_setup import assemble, new_scheduler, new_start, new_transport, terms
+from bohb_seg.master.run_setup import (
+    assemble,
+    new_scheduler,
+    new_start,
+    new_transport,
+    terms,
+    without_place,
+)
 from bohb_seg.search.events import WorkersChanged
 from bohb_seg.settings import SearchSettings
 from bohb_seg.storage import journal_entries
@@ -27,6 +34,13 @@ def test_a_new_run_owes_nothing_and_knows_nobody(tmp_path):
     run = assemble(settings(tmp_path), [])
     assert (list(run.past), list(run.due), dict(run.workers)) == ([], [], {})
     assert not run.scheduler.finished
+
+
+@pytest.mark.parametrize(("brackets", "without"), [(1, 3), (2, 0), (10**9, 0)])
+def test_recipes_without_a_trial_are_counted(tmp_path, brackets, without):
+    chosen = settings(tmp_path, n_iterations=brackets, min_budget=1, max_budget=9)
+    start = dataclasses.replace(new_start(chosen), first=({},) * 12)
+    assert without_place(chosen, start) == without
 
 
 def test_the_place_of_the_cache_is_no_part_of_a_run(tmp_path):

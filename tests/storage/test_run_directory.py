@@ -20,7 +20,7 @@ from helpers.run_directories import (
 )
 
 from bohb_seg.errors import BohbSegError, SettingsError
-from bohb_seg.search.events import Settled
+from bohb_seg.search.events import IncumbentChosen, Settled
 from bohb_seg.storage.hpbandster_files import LiveLog
 from bohb_seg.storage.journal import FILE_NAME, read
 from bohb_seg.storage.run_directory import RunDirectory
@@ -259,6 +259,16 @@ def test_on_worse_and_equivalent_the_default_is_kept_and_the_log_says_so(
     assert kept(run) == name
     said = "model.keras is that of default, seed 2: by the verdict the incumbent is "
     assert (said in caplog.text) == (name == "0-2")
+
+
+def test_where_the_default_won_its_model_is_kept_and_the_log_says_why(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run = new_run(tmp_path)
+    run.record([*searched(loss=-9.0), IncumbentChosen(TrialId(0, 0, 0), DEFAULT_ARM)])
+    for seed in range(3):
+        compared(run, DEFAULT_ARM, seed, 0.5 - 0.1 * seed)
+    assert kept(run) == "0-2"
+    assert "model.keras is that of default, seed 2: the search found nothing better" in caplog.text
 
 
 def test_a_damaged_model_is_told_and_is_not_put_in_the_place_of_a_whole_one(tmp_path):
