@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from bohb_seg.data.preparation import SegmentationData
 from bohb_seg.settings import TrainingSettings
 from bohb_seg.training import checkpoints, devices, metrics, objectives
+from bohb_seg.training.checkpoints import EpochRecord
+from bohb_seg.training.early_stopping import has_collapsed
 from bohb_seg.training.interruption import Interruption
-from bohb_seg.training.job import Job, declaration, recipe_of
+from bohb_seg.training.job import Job, checkpoint_key, declaration, recipe_of
 from bohb_seg.training.loop import Outcome, TrainingLoop
 from bohb_seg.training.out_of_memory import MemoryAwareTrainer, MicroBatchLimits
 from bohb_seg.training.recipe import Recipe
@@ -58,7 +60,10 @@ def evaluate(
     """
     started = time.perf_counter()
     recipe = recipe_of(settings, job)
-    trained = _train(settings, data, job, recipe, interruption or Interruption(), limits)
+    found = checkpoints.load(job.checkpoints, checkpoint_key(settings, data, job), job.epochs)
+    if found.checkpoint and not job.is_of_arm and has_collapsed(found.checkpoint.history):
+        return _collapsed_before(data, found, found.checkpoint.history)
+    trained = _train(settings, data, job, recipe, found, interruption or Interruption(), limits)
     info = Info(
         **_progress(data, trained.outcome),
         **_scores(settings, data, job, recipe, trained),
@@ -67,6 +72,21 @@ def evaluate(
         peak_memory_mb=devices.peak_memory_mb(),
     )
     return {"loss": _loss(settings, trained), "info": info.plain()}
+
+
+def _collapsed_before(
+    data: SegmentationData, found: checkpoints.Found, history: tuple[EpochRecord, ...]
+) -> dict[str, Any]:
+    """The result of a trial that was promoted though it had collapsed: what it was before.
+
+    Nothing would change its network, so none is built. In the comparison a model is wanted.
+    """
+    last, epochs = history[-1], len(history)
+    outcome = Outcome(history, epochs, None, "collapsed", None, None, 0.0, found.lost)
+    info = Info(
+        **_progress(data, outcome), miou=last.validation_miou, accuracy=last.validation_accuracy
+    )
+    return {"loss": last.validation_loss, "info": info.plain()}
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ def _train(
     data: SegmentationData,
     job: Job,
     recipe: Recipe,
+    found: checkpoints.Found,
     interruption: Interruption,
     limits: MicroBatchLimits | None,
 ) -> _Trained:
@@ -103,7 +124,7 @@ def _train(
         str(job.config_id),
     )
     try:
-        outcome = TrainingLoop(settings, data, job, trainer, interruption).run()
+        outcome = TrainingLoop(settings, data, job, trainer, found, interruption).run()
         parts: Mapping[str, Mapping[str, Any]] = {}
         if job.is_of_arm and outcome.sums is not None:
             parts = _parts(settings, data, job, trainer, interruption)

@@ -61,6 +61,7 @@ class TrainingLoop:
         data: The run's data set.
         job: What to train, how long, and where its checkpoint lies.
         trainer: The training.
+        found: The trial's checkpoint, as far as there is one.
         interruption: Looked at between two epochs.
     """
 
@@ -70,12 +71,13 @@ class TrainingLoop:
         data: SegmentationData,
         job: Job,
         trainer: MemoryAwareTrainer,
+        found: checkpoints.Found,
         interruption: Interruption,
     ) -> None:
         self._settings, self._data, self._job = settings, data, job
-        self._trainer, self._interruption = trainer, interruption
-        self._key = checkpoint_key(settings, data, job)
-        self._checkpoints = checkpoints.CheckpointWriter(job.checkpoints, self._key)
+        self._trainer, self._found, self._interruption = trainer, found, interruption
+        key = checkpoint_key(settings, data, job)
+        self._checkpoints = checkpoints.CheckpointWriter(job.checkpoints, key)
         self._patience = settings.patience if job.is_of_arm else None
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Best | None = None
@@ -83,7 +85,6 @@ class TrainingLoop:
         self._averaged: bool | None = None
         self._sums: metrics.PixelSums | None = None
         self._fit_seconds = 0.0
-        self._lost = ""
 
     def run(self) -> Outcome:
         """Trains; the trainer then has the weights that count: the last, best or averaged ones.
@@ -111,7 +112,7 @@ class TrainingLoop:
             best_epoch=None if self._averaged else self._best_epoch,
             averaged=self._averaged,
             fit_seconds=self._fit_seconds,
-            complaint="; ".join(filter(None, (self._lost, self._checkpoints.complaint))),
+            complaint="; ".join(filter(None, (self._found.lost, self._checkpoints.complaint))),
         )
 
     @property
@@ -120,9 +121,7 @@ class TrainingLoop:
 
     def _go_on(self) -> None:
         """Takes over the checkpoint, if any; a finished training is then only scored again."""
-        checkpoint, self._lost = checkpoints.load(
-            self._job.checkpoints, self._key, self._job.epochs
-        )
+        checkpoint = self._found.checkpoint
         if checkpoint:
             self._trainer.go_on_from(checkpoint)
             self._history = checkpoint.history

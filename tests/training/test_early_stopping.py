@@ -8,7 +8,7 @@ from helpers import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_seg.training import early_stopping
+from bohb_seg.training import early_stopping, evaluation
 from bohb_seg.training.checkpoints import EpochRecord
 from bohb_seg.training.evaluation import evaluate
 from bohb_seg.training.interruption import Interrupted, Interruption
@@ -142,12 +142,16 @@ def test_a_collapsed_network_ends_its_evaluation_with_its_true_loss(train, monke
 
 
 @training
-def test_a_collapsed_network_that_is_promoted_all_the_same_keeps_its_loss(train):
+def test_a_collapsed_network_that_is_promoted_all_the_same_costs_nothing(train, monkeypatch):
     first = train(WILD, 9)
+    monkeypatch.setattr(evaluation, "MemoryAwareTrainer", None)  # no network is built
     again = train(WILD, 27)
     assert again["loss"] == pytest.approx(first["loss"], abs=1e-6)
     facts = [again["info"][name] for name in ("stopped", "epochs_trained", "continued_from")]
     assert facts == ["collapsed", 0, first["info"]["epochs"]]
+    assert again["info"]["curves"] == first["info"]["curves"]
+    for name in ("miou", "accuracy"):
+        assert again["info"][name] == pytest.approx(first["info"][name], abs=1e-6)
 
 
 @training
