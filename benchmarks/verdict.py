@@ -69,7 +69,7 @@ class World:
 
 
 WORLDS = (
-    World("dubai-64, test tiles", 0.0184, 0.0193),
+    World("dubai-64-kde, test tiles", 0.0184, 0.0193),
     World("dubai-64-milestone3, test tiles", 0.0074, 0.0363),
     World("synthetic scenes, 9 epochs", 0.100, 0.038),
     World("seeds do nothing alike", correlation=0.0),

@@ -1,4 +1,4 @@
-"""The space ``default`` at the reports' width, 16 filters: what two processor cores search in an hour."""
+"""The space ``default`` at the reports' width, 16 filters: for two processor cores without GPU."""
 
 from bohb_seg.spaces import default
 from bohb_seg.spaces.formats.configspace import from_json, to_json

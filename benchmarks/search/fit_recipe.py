@@ -1,4 +1,4 @@
-"""The constants of the problem ``recipe``, fitted to the curves of ``results/dubai-64``.
+"""The constants of the problem ``recipe``, fitted to the curves of ``results/dubai-64-kde``.
 
 Data: the trials of that search in the space ``default`` at 16 filters, a validation loss per epoch,
 and the comparison's three retrainings of default and incumbent. With z the effects of a
@@ -27,7 +27,7 @@ from benchmarks.search.fit import losses_of, pooled
 
 Floats = NDArray[np.float64]
 
-RUN = Path(__file__).parents[2] / "results" / "dubai-64"
+RUN = Path(__file__).parents[2] / "results" / "dubai-64-kde"
 FINAL_EPOCHS = 18
 CHOICES = {
     "activation": ("relu", "swish", "leaky_relu"),

@@ -1,4 +1,4 @@
-"""A problem in the space ``default``, fitted to the real curves of ``results/dubai-64``.
+"""A problem in the space ``default``, fitted to the real curves of ``results/dubai-64-kde``.
 
 Fourteen dimensions, five of them conditional; ``search/fit_recipe.py`` tells how it was fitted.
 """
