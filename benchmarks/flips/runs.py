@@ -17,9 +17,12 @@ PATIENCE = 600.0
 """Seconds until a run must have come to where it is killed."""
 SEARCH = (
     *("--n-iterations", "1", "--min-budget", "1", "--max-budget", "3", "--seed", "1"),
-    *("--final-epochs", "2", "--final-seeds", "2", "--final-candidates", "1", "--port", "0"),
+    *("--port", "0"),
 )
-TRAINING = ("--data", "data", "--patch-size", "32", "--space", "quick")
+TRAINING = (
+    *("--data", "data", "--patch-size", "32", "--space", "quick"),
+    *("--final-epochs", "2", "--final-seeds", "2", "--final-candidates", "1"),
+)
 TOY = ("--worker", "toy", "--no-comparison", "--space", "space.json")
 SPACE = (
     '{"x": {"_type": "uniform", "_value": [0, 1]},'

@@ -207,9 +207,9 @@ def terms(settings: SearchSettings, start: RunStarted, token: str) -> Terms:
 
 
 def chosen_later(settings: SearchSettings) -> dict[str, Any]:
-    """Settings that may be chosen after workers have joined, by name: orders bring them."""
-    names = ("final_folds",) if settings.hours is None else ("final_folds", "max_budget")
-    return {name: getattr(settings, name) for name in names}
+    """Settings that may have been chosen after workers joined, by name: orders bring them."""
+    folds = {"final_folds": settings.final_folds} if settings.final_folds else {}
+    return folds if settings.hours is None else {**folds, "max_budget": settings.max_budget}
 
 
 def plan_of(settings: SearchSettings, start: RunStarted) -> Plan:
