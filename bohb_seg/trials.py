@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, NamedTuple, Self, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -43,7 +43,7 @@ There ``TrialId.rung`` is the arm and ``TrialId.number`` the seed's index times 
 (setting ``final_folds``), plus the index of the fold; see :func:`seed_and_fold`."""
 ARMS_BRACKETS = (COMPARISON_BRACKET, FOLDS_BRACKET)
 """Brackets whose rungs are arms."""
-FINAL_PHASES: Mapping[int, str] = {
+FINAL_PHASES: Mapping[int, Literal["runoff", "comparison", "folds"]] = {
     RUNOFF_BRACKET: "runoff",
     COMPARISON_BRACKET: "comparison",
     FOLDS_BRACKET: "folds",

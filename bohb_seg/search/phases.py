@@ -27,14 +27,7 @@ from bohb_seg.search.plan import Plan
 from bohb_seg.search.progress import Incumbent, Phase
 from bohb_seg.search.retrainings import Retrainings
 from bohb_seg.search.search_phase import SearchPhase
-from bohb_seg.trials import (
-    COMPARISON_BRACKET,
-    FOLDS_BRACKET,
-    RUNOFF_BRACKET,
-    Attempt,
-    Configuration,
-    TrialId,
-)
+from bohb_seg.trials import FINAL_PHASES, Attempt, Configuration, TrialId
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "search": ("runoff", "comparison", "finished"),
@@ -43,11 +36,7 @@ NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "folds": ("comparison", "finished", "search"),
     "finished": ("search", "comparison"),
 }
-_BRACKETS: Mapping[Phase, int] = {
-    "runoff": RUNOFF_BRACKET,
-    "comparison": COMPARISON_BRACKET,
-    "folds": FOLDS_BRACKET,
-}
+_BRACKETS: Mapping[Phase, int] = {phase: bracket for bracket, phase in FINAL_PHASES.items()}
 
 
 class Phases:
